@@ -1,0 +1,248 @@
+// The part of the contract that takes several callers, and what a table does not say well.
+
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jsonstore/jsonstore/driver"
+)
+
+func must(t *testing.T, v driver.Version, err error) driver.Version {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func versionsAsDeclared(t *testing.T, drv driver.Driver) {
+	ctx := context.Background()
+	create := func(data string, old driver.Version) driver.Version {
+		v, err := drv.Swap(ctx, "a", old, []byte(data))
+		return must(t, v, err)
+	}
+	first := create("1", driver.Absent)
+	second := create("2", first)
+	third := create("1", second)
+	if err := drv.Delete(ctx, "a", third); err != nil {
+		t.Fatal(err)
+	}
+	fourth := create("1", driver.Absent)
+	if first == second || second == third {
+		t.Errorf("different content, same version: %v, %v, %v", first, second, third)
+	}
+	unique := first != third && third != fourth && first != fourth
+	if unique != drv.Caps().UniqueVersions {
+		t.Errorf("versions of the same content are %v, %v, %v; Caps says unique: %v", first, third, fourth, drv.Caps().UniqueVersions)
+	}
+}
+
+func versionsParse(t *testing.T, drv driver.Driver) {
+	v, err := drv.Swap(context.Background(), "a", driver.Absent, []byte("1"))
+	must(t, v, err)
+	if parsed, err := driver.ParseVersion(v.String()); err != nil || parsed != v {
+		t.Errorf("ParseVersion(%q) = %v, %v", v, parsed, err)
+	}
+}
+
+func bytesAreCopied(t *testing.T, drv driver.Driver) {
+	data := []byte("[1]")
+	v, err := drv.Swap(context.Background(), "a", driver.Absent, data)
+	must(t, v, err)
+	data[1] = '2'
+	if got, _, err := drv.Read(context.Background(), "a"); err != nil || string(got) != "[1]" {
+		t.Errorf("after the caller changed its buffer: %q, %v", got, err)
+	}
+}
+
+func listInPages(t *testing.T, drv driver.Driver) {
+	ctx := context.Background()
+	var want []string
+	for i := range 25 {
+		key := fmt.Sprintf("d%d/k%02d", i%3, i)
+		want = append(want, key)
+		v, err := drv.Swap(ctx, key, driver.Absent, []byte("1"))
+		must(t, v, err)
+	}
+	slices.Sort(want)
+	var got []string
+	after := ""
+	for {
+		page, err := drv.List(ctx, "d", after, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, page...)
+		if len(page) < 7 {
+			break
+		}
+		after = page[len(page)-1]
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("pages of 7 list %q, want %q", got, want)
+	}
+}
+
+func endedContext(t *testing.T, drv driver.Driver) {
+	v, err := drv.Swap(context.Background(), "a", driver.Absent, []byte("1"))
+	must(t, v, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := drv.Read(ctx, "a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read: %v", err)
+	}
+	if _, err := drv.Swap(ctx, "a", v, []byte("2")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Swap: %v", err)
+	}
+	if err := drv.Delete(ctx, "a", v); !errors.Is(err, context.Canceled) {
+		t.Errorf("Delete: %v", err)
+	}
+	if data, _, err := drv.Read(context.Background(), "a"); err != nil || string(data) != "1" {
+		t.Errorf("afterwards: %q, %v", data, err)
+	}
+}
+
+// together runs f in n goroutines that begin at once.
+func together(n int, f func(i int)) {
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			<-start
+			f(i)
+		})
+	}
+	close(start)
+	all.Wait()
+}
+
+// raceOfIncrements counts with read and swap: each success must count.
+func raceOfIncrements(t *testing.T, drv driver.Driver) {
+	const writers, each = 8, 50
+	ctx := context.Background()
+	together(writers, func(int) {
+		for range each {
+			for {
+				data, v, err := drv.Read(ctx, "n")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				n, _ := strconv.Atoi(string(data))
+				_, err = drv.Swap(ctx, "n", v, []byte(strconv.Itoa(n+1)))
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, driver.ErrConflict) {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	})
+	if data, _, err := drv.Read(ctx, "n"); err != nil || string(data) != strconv.Itoa(writers*each) {
+		t.Errorf("%d increments were acknowledged, the document has %s (%v)", writers*each, data, err)
+	}
+}
+
+// oneWins runs rounds in which all of eight write under one version: one must win.
+func oneWins(t *testing.T, drv driver.Driver, prepare func(key string) driver.Version,
+	write func(i int, key string, old driver.Version) error) {
+	for round := range 30 {
+		key := fmt.Sprintf("k%d", round)
+		old := prepare(key)
+		var won, winner atomic.Int64
+		together(8, func(i int) {
+			err := write(i, key, old)
+			if err == nil {
+				won.Add(1)
+				winner.Store(int64(i))
+			} else if !errors.Is(err, driver.ErrConflict) {
+				t.Errorf("a loser's error: %v", err)
+			}
+		})
+		if won.Load() != 1 {
+			t.Fatalf("round %d: %d of 8 won", round, won.Load())
+		}
+		data, v, err := drv.Read(context.Background(), key)
+		if err != nil || !v.IsAbsent() && string(data) != strconv.FormatInt(winner.Load(), 10) {
+			t.Fatalf("round %d: %d won, the document is %q (%v)", round, winner.Load(), data, err)
+		}
+	}
+}
+
+func raceOfCreators(t *testing.T, drv driver.Driver) {
+	oneWins(t, drv, func(string) driver.Version { return driver.Absent }, swapNumber(drv))
+}
+
+func raceOfSwappers(t *testing.T, drv driver.Driver) {
+	oneWins(t, drv, prepareDocument(t, drv), swapNumber(drv))
+}
+
+func raceOfDeleters(t *testing.T, drv driver.Driver) {
+	oneWins(t, drv, prepareDocument(t, drv), func(_ int, key string, old driver.Version) error {
+		return drv.Delete(context.Background(), key, old)
+	})
+}
+
+func prepareDocument(t *testing.T, drv driver.Driver) func(key string) driver.Version {
+	return func(key string) driver.Version {
+		v, err := drv.Swap(context.Background(), key, driver.Absent, []byte("-1"))
+		return must(t, v, err)
+	}
+}
+
+func swapNumber(drv driver.Driver) func(i int, key string, old driver.Version) error {
+	return func(i int, key string, old driver.Version) error {
+		_, err := drv.Swap(context.Background(), key, old, []byte(strconv.Itoa(i)))
+		return err
+	}
+}
+
+// readersBesideWriters: a reader sees whole documents, and never an older one after
+// a newer one.
+func readersBesideWriters(t *testing.T, drv driver.Driver) {
+	ctx := context.Background()
+	content := func(n int) []byte { return fmt.Appendf(nil, "[%d,%0*d]", n, 10+n%5000, n) }
+	v, err := drv.Swap(ctx, "a", driver.Absent, content(0))
+	must(t, v, err)
+	var written atomic.Bool
+	together(4, func(i int) {
+		if i == 0 {
+			defer written.Store(true)
+			for n := 1; n <= 200; n++ {
+				if v, err = drv.Swap(ctx, "a", v, content(n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			return
+		}
+		last := 0
+		for !written.Load() {
+			data, _, err := drv.Read(ctx, "a")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			var n int
+			if _, err := fmt.Sscanf(string(data), "[%d,", &n); err != nil || string(data) != string(content(n)) {
+				t.Errorf("torn: %.40q", data)
+				return
+			}
+			if n < last {
+				t.Errorf("read %d after %d", n, last)
+				return
+			}
+			last = n
+		}
+	})
+}

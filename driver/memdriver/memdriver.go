@@ -1,0 +1,127 @@
+// Package memdriver is the reference engine: documents in memory, each state with a
+// revision of its own. It is for tests, for what need not outlive the process, and to read
+// when writing another engine.
+package memdriver
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jsonstore/jsonstore/driver"
+)
+
+// Driver keeps documents in memory. Make one with New.
+type Driver struct {
+	mu       sync.Mutex
+	byKey    map[string]document
+	revision uint64 // of the last write; never given out twice
+	closed   bool
+}
+
+type document struct {
+	data    []byte
+	version driver.Version
+}
+
+var _ driver.Driver = (*Driver)(nil)
+
+// New returns an engine without documents.
+func New() *Driver { return &Driver{byKey: map[string]document{}} }
+
+// begin locks the engine for one operation.
+func (d *Driver) begin(ctx context.Context) (end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil, driver.ErrClosed
+	}
+	return d.mu.Unlock, nil
+}
+
+// Read implements driver.Driver.
+func (d *Driver) Read(ctx context.Context, key string) ([]byte, driver.Version, error) {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return nil, driver.Absent, err
+	}
+	defer end()
+	found := d.byKey[key]
+	return found.data, found.version, nil
+}
+
+// Swap implements driver.Driver. Its linearization point is under the engine's mutex.
+func (d *Driver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (driver.Version, error) {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return driver.Absent, err
+	}
+	defer end()
+	if err := d.check(key, old); err != nil {
+		return driver.Absent, err
+	}
+	d.revision++
+	made := document{bytes.Clone(data), driver.RevisionVersion(d.revision)}
+	d.byKey[key] = made
+	return made.version, nil
+}
+
+// Delete implements driver.Driver.
+func (d *Driver) Delete(ctx context.Context, key string, old driver.Version) error {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if old.IsAbsent() {
+		return &driver.ConflictError{Key: key, Want: old, Have: d.byKey[key].version}
+	}
+	if err := d.check(key, old); err != nil {
+		return err
+	}
+	delete(d.byKey, key)
+	return nil
+}
+
+func (d *Driver) check(key string, old driver.Version) error {
+	if err := driver.CheckKind(old, driver.KindRevision); err != nil {
+		return err
+	}
+	if have := d.byKey[key].version; have != old {
+		return &driver.ConflictError{Key: key, Want: old, Have: have}
+	}
+	return nil
+}
+
+// List implements driver.Driver.
+func (d *Driver) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var keys []string
+	for key := range d.byKey {
+		if strings.HasPrefix(key, prefix) && key > after {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys[:min(limit, len(keys))], nil
+}
+
+// Caps implements driver.Driver.
+func (d *Driver) Caps() driver.Caps { return driver.Caps{Name: "memory", UniqueVersions: true} }
+
+// Close implements driver.Driver. It forgets the documents.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed, d.byKey = true, nil
+	return nil
+}

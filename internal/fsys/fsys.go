@@ -1,0 +1,112 @@
+// Package fsys is the seam between the store and the file system: the few
+// system calls that the publish protocol consists of, as an interface. The store
+// opens files through it and in no other way, so that the same code runs on the
+// real system (New) and, in proofs, on a simulated one.
+package fsys
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// FS is a file system. Names are what the implementation was made for: any path for
+// the whole system, slash-separated paths beneath it for a root. Methods may be called
+// concurrently. No call writes through a symbolic link that is the last part of its name.
+type FS interface {
+	// Open opens a file in one of a few ways; perm matters where one is created.
+	Open(name string, how How, perm fs.FileMode) (File, error)
+	// Lstat describes what the name stands for, without following a link.
+	Lstat(name string) (Info, error)
+	// Readlink returns where a symbolic link points.
+	Readlink(name string) (string, error)
+	// Rename moves a file within one directory, atomically.
+	Rename(from, to string, how RenameHow) error
+	// Remove removes the name of a file.
+	Remove(name string) error
+	// Mkdir makes one directory.
+	Mkdir(name string, perm fs.FileMode) error
+	// ReadDir lists a directory, in no particular order.
+	ReadDir(name string) ([]Entry, error)
+	// SyncDir makes the names in a directory durable.
+	SyncDir(name string) error
+	// Network names the network file system that a directory is on, and is empty
+	// for a local one.
+	Network(name string) (string, error)
+	// Now is the real-time clock in nanoseconds since 1970, as fine as there is.
+	Now() int64
+	// Random returns 64 random bits.
+	Random() uint64
+	// Close frees what the FS holds.
+	Close() error
+}
+
+// How a file is opened. Every way is close-on-exec, and none blocks on a fifo.
+type How int
+
+const (
+	// OpenExisting opens for reading; a symbolic link is ErrSymlink.
+	OpenExisting How = iota
+	// OpenNew creates for reading and writing, and only creates.
+	OpenNew
+	// OpenLock opens for reading, and writing if it may, and creates what is not there.
+	OpenLock
+)
+
+// RenameHow says what a rename does with the name that it moves to.
+type RenameHow int
+
+const (
+	// Replace takes the place of a file that is there.
+	Replace RenameHow = iota
+	// NoReplace is fs.ErrExist if anything is there.
+	NoReplace
+)
+
+// File is an open file, for one goroutine at a time but for Close.
+type File interface {
+	io.Reader
+	io.Writer
+	Stat() (Info, error)
+	// Generation tells apart the successive files that had one inode number; false
+	// where the system does not say.
+	Generation() (uint64, bool)
+	Chmod(mode fs.FileMode) error
+	Chown(uid, gid uint32) error
+	// SetMtime sets the modification time in nanoseconds since 1970; file systems round.
+	SetMtime(ns int64) error
+	// Sync makes content and metadata durable. After an error it must not be tried
+	// again: the system forgets what it could not write.
+	Sync() error
+	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
+	// frees the lock when the last descriptor is closed, so a dead process holds none.
+	Lock() error
+	// TryLock is Lock that reports false instead of waiting.
+	TryLock() (bool, error)
+	// Unlock gives the lock back and keeps the file open.
+	Unlock() error
+	Close() error
+}
+
+// Info describes a file.
+type Info struct {
+	Mode     fs.FileMode
+	Size     int64 // bytes
+	Mtime    int64 // nanoseconds since 1970
+	Ctime    int64 // nanoseconds since 1970; 0 where the system has none
+	Dev, Ino uint64
+	Links    uint64
+	UID, GID uint32
+}
+
+// SameFile reports whether two Infos describe one inode.
+func (i Info) SameFile(j Info) bool { return i.Dev == j.Dev && i.Ino == j.Ino }
+
+// Entry is a name in a directory.
+type Entry struct {
+	Name string
+	Type fs.FileMode // only the type bits
+}
+
+// ErrSymlink: the name is a symbolic link and was not to be followed.
+var ErrSymlink = errors.New("is a symbolic link")

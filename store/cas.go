@@ -1,0 +1,328 @@
+// The file driver's compare-and-swap: how a new version takes the place of an old one.
+//
+//	stage    write the new version to a temporary file beside the document, stamp it later
+//	         than the old one, flush it
+//	lock     lock the file .NAME.lock beside the document
+//	verify   the document still has the version that was read, else conflict
+//	publish  rename over the document; for a new one only if nothing is there; to delete,
+//	         unlink. This is the linearization point
+//	unlock
+//	settle   flush the directory
+//
+// A reader sees the old inode or the new one, and nobody of ours writes to an inode after it
+// was published. A process that dies before publish leaves the old version and a
+// temporary file that the next writer sweeps; after publish, the new version. Two
+// flushes are outside the lock, so that writers overlap in them; when the lock is held
+// for the whole update, the first is inside.
+
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// attempt is one try at an update of a file.
+type attempt struct {
+	d         *fileDriver
+	key, path string
+	mode      VersionMode
+	current   *state // what was read; open until Close, so that its inode number stays taken
+	unlock    func() // while the lock is held, else nil
+	published bool   // there is something to settle
+	created   bool   // and that is a new name
+}
+
+// Attempt implements driver.Attempter.
+func (d *fileDriver) Attempt(ctx context.Context, key string, lock bool) (driver.Attempt, error) {
+	return d.attempt(ctx, key, lock, d.mode)
+}
+
+func (d *fileDriver) attempt(ctx context.Context, key string, lock bool, mode VersionMode) (result *attempt, err error) {
+	err = d.following(key, func(path string) error {
+		result = &attempt{d: d, key: key, path: path, mode: mode}
+		err := result.begin(ctx, lock)
+		if err != nil {
+			result.Close()
+		}
+		return err
+	})
+	return result, err
+}
+
+func (a *attempt) begin(ctx context.Context, lock bool) (err error) {
+	if lock {
+		if err := a.makeParents(); err != nil {
+			return err
+		}
+		if err := a.lock(ctx); err != nil {
+			return err
+		}
+	}
+	a.current, err = a.d.load(ctx, a.path, a.mode)
+	return err
+}
+
+func (a *attempt) lock(ctx context.Context) (err error) {
+	// The lock file is for the same users as the document.
+	perm := a.d.opts.Perm
+	if a.current != nil && a.current.file != nil {
+		perm = a.current.info.Mode.Perm()
+	} else if info, err := a.d.files.Lstat(a.path); err == nil {
+		if info.Mode&fs.ModeSymlink != 0 {
+			return fsys.ErrSymlink
+		}
+		perm = info.Mode.Perm()
+	}
+	a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
+	return err
+}
+
+func (a *attempt) Data() []byte            { return a.current.data }
+func (a *attempt) Version() driver.Version { return a.current.version }
+
+func (a *attempt) release() {
+	if a.unlock != nil {
+		a.unlock()
+		a.unlock = nil
+	}
+}
+
+func (a *attempt) Close() {
+	a.release()
+	if a.current != nil {
+		a.current.close()
+	}
+}
+
+// conflict is the error for a document that was found at another version.
+func (a *attempt) conflict(have driver.Version) error {
+	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
+}
+
+func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {
+	defer a.release()
+	if err := a.makeParents(); err != nil {
+		return driver.Absent, err
+	}
+	a.d.sweep(a.path)
+	s, err := a.d.stage(a.path, data, a.current)
+	if err != nil {
+		return driver.Absent, err
+	}
+	defer func() {
+		if err != nil {
+			s.discard()
+		} else {
+			s.file.Close()
+		}
+	}()
+	if a.mode == VersionMtime && !s.fine {
+		return driver.Absent, errCoarse(filepath.Dir(a.path))
+	}
+	if a.d.opts.Durability != Volatile {
+		// A sure loser need not pay for a flush.
+		if a.unlock == nil {
+			if _, err := a.verify(ctx); err != nil {
+				return driver.Absent, err
+			}
+		}
+		if err := s.file.Sync(); err != nil {
+			return driver.Absent, fmt.Errorf("flush the new version: %w", err)
+		}
+	}
+	if a.unlock == nil {
+		if err := a.lock(ctx); err != nil {
+			return driver.Absent, err
+		}
+	}
+	if err := a.verifyFor(ctx, s); err != nil {
+		return driver.Absent, err
+	}
+	if a.mode == VersionMtime {
+		version = mtimeVersion(s.info, s.file)
+	} else {
+		version = hashVersion(data)
+	}
+	how := fsys.Replace
+	if a.current.version.IsAbsent() {
+		how = fsys.NoReplace
+	}
+	err = a.d.files.Rename(s.path, a.path, how)
+	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {
+		// A program that does not take our lock has created it just now.
+		now, loadErr := a.d.load(ctx, a.path, a.mode)
+		if loadErr != nil {
+			return driver.Absent, loadErr
+		}
+		defer now.close()
+		return driver.Absent, a.conflict(now.version)
+	}
+	if err != nil {
+		return driver.Absent, fmt.Errorf("publish the new version: %w", err)
+	}
+	a.published, a.created = true, how == fsys.NoReplace
+	return version, nil
+}
+
+// verify looks whether the document still is at the version that was read, and
+// returns how its file is now.
+func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
+	now, err := a.d.files.Lstat(a.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if a.current.version.IsAbsent() {
+			return now, nil
+		}
+		return now, a.conflict(driver.Absent)
+	}
+	if err != nil {
+		return now, err
+	}
+	if a.mode == VersionMtime && a.current.file != nil {
+		// The version that was read is open: this is its inode only if the number is the same.
+		read := a.current.info
+		if now.SameFile(read) && now.Mtime == read.Mtime && now.Size == read.Size {
+			return now, nil
+		}
+	}
+	s, err := a.d.load(ctx, a.path, a.mode)
+	if err != nil {
+		return now, err
+	}
+	defer s.close()
+	if s.version != a.current.version || a.mode == VersionHash && !bytes.Equal(s.data, a.current.data) {
+		return now, a.conflict(s.version)
+	}
+	return s.info, nil
+}
+
+// verifyFor verifies and, where somebody meanwhile changed what a version does
+// not stand for, such as the mode of the file, sees that s has it too.
+func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
+	now, err := a.verify(ctx)
+	if err != nil || a.current.file == nil {
+		return err
+	}
+	read := a.current.info
+	if now.Mode == read.Mode && now.UID == read.UID && now.GID == read.GID && (now.Mtime < s.info.Mtime || !s.fine) {
+		return nil
+	}
+	if err := s.resemble(now, true); err != nil {
+		return err
+	}
+	if a.d.opts.Durability == Volatile {
+		return nil
+	}
+	return s.file.Sync()
+}
+
+func (a *attempt) Delete(ctx context.Context) error {
+	defer a.release()
+	if a.current.version.IsAbsent() {
+		return a.conflict(driver.Absent)
+	}
+	a.d.sweep(a.path)
+	if a.unlock == nil {
+		if err := a.lock(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := a.verify(ctx); err != nil {
+		return err
+	}
+	if err := a.d.files.Remove(a.path); err != nil {
+		return err
+	}
+	a.published = true
+	return nil
+}
+
+func (a *attempt) Settle() error {
+	if !a.published || a.d.opts.Durability != Durable {
+		return nil
+	}
+	a.published = false
+	for dir := filepath.Dir(a.path); ; dir = filepath.Dir(dir) {
+		if err := a.d.files.SyncDir(dir); err != nil {
+			// Not tried again: the second flush would succeed without having done anything.
+			return fmt.Errorf("%w: flush the directory: %w", ErrNotDurable, err)
+		}
+		// The first document in a directory needs the names on the way there too: another
+		// process may have made the directory and not have flushed it yet.
+		if !a.created || a.d.single != "" || dir == "." {
+			return nil
+		}
+	}
+}
+
+// makeParents makes the directories that a key of more than one part needs.
+func (a *attempt) makeParents() error {
+	if a.d.single != "" {
+		return nil
+	}
+	return a.d.mkdir(filepath.Dir(a.path))
+}
+
+func (d *fileDriver) mkdir(dir string) error {
+	if _, err := d.files.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := d.mkdir(parent); err != nil {
+		return err
+	}
+	// Whoever may read a document may search the directory.
+	err := d.files.Mkdir(dir, d.opts.Perm|d.opts.Perm&0o444>>2)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// Swap implements driver.Driver.
+func (d *fileDriver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (version driver.Version, err error) {
+	err = d.once(ctx, key, old, func(a driver.Attempt) error {
+		version, err = a.Swap(ctx, data)
+		return err
+	})
+	return version, err
+}
+
+// Delete implements driver.Driver.
+func (d *fileDriver) Delete(ctx context.Context, key string, old driver.Version) error {
+	return d.once(ctx, key, old, func(a driver.Attempt) error { return a.Delete(ctx) })
+}
+
+// once does one thing to a document if it is at version old.
+func (d *fileDriver) once(ctx context.Context, key string, old driver.Version, do func(driver.Attempt) error) error {
+	mode := d.mode
+	if d.opts.Versions == VersionAuto && !old.IsAbsent() {
+		// A program that could not try out the directory has given out the other kind.
+		mode = VersionHash
+		if old.Kind() == driver.KindMtime {
+			mode = VersionMtime
+		}
+	}
+	if err := driver.CheckKind(old, mode.kind()); err != nil {
+		return err
+	}
+	a, err := d.attempt(ctx, key, d.opts.Locking, mode)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if a.Version() != old {
+		return &driver.ConflictError{Key: key, Want: old, Have: a.Version()}
+	}
+	if err := do(a); err != nil {
+		return err
+	}
+	return a.Settle()
+}

@@ -1,0 +1,318 @@
+// The file driver: one document is one file. This file has what it is and how
+// it reads; cas.go has how it writes.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// fileDriver keeps documents in files: all those beneath a directory, or one.
+type fileDriver struct {
+	files  fsys.FS
+	single string      // the name of the one document, else empty
+	mode   VersionMode // VersionHash or VersionMtime
+	opts   *Options
+	shared *fileShared
+}
+
+// fileShared is what the copies of a driver with other durability have in common.
+type fileShared struct {
+	locks  lockTable
+	swept  sync.Map // directory or document → swept for orphans by this handle
+	closed atomic.Bool
+}
+
+var (
+	_ driver.Driver    = (*fileDriver)(nil)
+	_ driver.Attempter = (*fileDriver)(nil)
+)
+
+func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {
+	d := &fileDriver{files: files, single: single, opts: opts,
+		shared: &fileShared{locks: lockTable{files: files, stats: stats, keepOpen: single != ""}}}
+	var err error
+	d.mode, err = d.chooseMode()
+	return d, err
+}
+
+// with returns a driver on the same documents with other options.
+func (d *fileDriver) with(opts *Options) *fileDriver {
+	other := *d
+	other.opts = opts
+	return &other
+}
+
+// path is where the document with this key is, unless a symbolic link is there.
+func (d *fileDriver) path(key string) string {
+	if d.single != "" {
+		return d.single
+	}
+	return filepath.FromSlash(key) + keySuffix
+}
+
+const maxLinks = 40 // as many as Linux follows
+
+// following runs op with the path of the document; where op finds a symbolic link there,
+// again with the path that the link leads to, so that the link stays one.
+func (d *fileDriver) following(key string, op func(path string) error) error {
+	path := d.path(key)
+	for links := 0; ; links++ {
+		if d.shared.closed.Load() {
+			return ErrClosed
+		}
+		err := op(path)
+		if !errors.Is(err, fsys.ErrSymlink) {
+			return err
+		}
+		if links == maxLinks {
+			return fmt.Errorf("%s: too many symbolic links", path)
+		}
+		if path, err = followLink(d.files, path); err != nil {
+			return err
+		}
+	}
+}
+
+// followLink returns where the symbolic link at path leads, which is where some file is:
+// a link to nothing is refused, since creating what somebody removed or misspelled
+// at the far end of a link is no help.
+func followLink(files fsys.FS, path string) (string, error) {
+	target, err := files.Readlink(path)
+	if err != nil {
+		return "", err
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	if _, err := files.Lstat(target); errors.Is(err, fs.ErrNotExist) {
+		// Not an absent document: it may not be created through this name.
+		return "", fmt.Errorf("%s is a symbolic link to %s, which is not there; create that or remove the link", path, target)
+	} else if err != nil {
+		return "", err
+	}
+	return target, nil
+}
+
+// state is a document as it was found.
+type state struct {
+	file    fsys.File // nil if absent; while it is open, its inode number is not given out again
+	info    fsys.Info
+	data    []byte
+	version driver.Version
+}
+
+func (s *state) close() {
+	if s.file != nil {
+		s.file.Close()
+		s.file = nil
+	}
+}
+
+// maxTornReads is how often a file that a foreign program is writing to is read anew.
+const maxTornReads = 100
+
+// load opens and reads the document at path. The caller closes what it returns.
+func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*state, error) {
+	for range maxTornReads {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		s, whole, err := d.loadOnce(path, mode)
+		if err != nil || whole {
+			return s, err
+		}
+		s.close()
+	}
+	return nil, fmt.Errorf("%s keeps changing while it is read: another program writes to it in place", path)
+}
+
+func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bool, err error) {
+	s = &state{}
+	defer func() {
+		if err != nil {
+			s.close()
+			s = nil
+		}
+	}()
+	s.file, err = d.files.Open(path, fsys.OpenExisting, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &state{}, true, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	if s.info, err = s.file.Stat(); err != nil {
+		return s, false, err
+	}
+	if err := checkRegular(s.info); err != nil {
+		return s, false, err
+	}
+	if s.data, err = d.readAll(s.file, s.info.Size); err != nil {
+		return s, false, err
+	}
+	if mode == VersionHash {
+		// The hash describes exactly what was read, whatever happens to the file.
+		s.version = hashVersion(s.data)
+		return s, true, nil
+	}
+	after, err := s.file.Stat()
+	if err != nil {
+		return s, false, err
+	}
+	s.version = mtimeVersion(s.info, s.file)
+	return s, after.Mtime == s.info.Mtime && after.Size == s.info.Size && after.Ctime == s.info.Ctime, nil
+}
+
+func checkRegular(info fsys.Info) error {
+	switch {
+	case info.Mode.IsRegular():
+		return nil
+	case info.Mode.IsDir():
+		return errors.New("is a directory; a document is a file")
+	}
+	return fmt.Errorf("is not a regular file (%v)", info.Mode.Type())
+}
+
+// readAll reads a file of the expected size, which another program may be changing.
+func (d *fileDriver) readAll(file io.Reader, size int64) ([]byte, error) {
+	if size > d.opts.MaxSize {
+		return nil, errTooLarge(size, d.opts.MaxSize)
+	}
+	data := make([]byte, 0, size+1) // one more, to see the end in the first read but one
+	for {
+		n, err := file.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if int64(len(data)) > d.opts.MaxSize {
+			return nil, errTooLarge(int64(len(data)), d.opts.MaxSize)
+		}
+		if len(data) == cap(data) {
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func errTooLarge(size, limit int64) error {
+	return fmt.Errorf("%w: %d bytes, the limit is %d; raise MaxSize if that is meant", ErrTooLarge, size, limit)
+}
+
+func (d *fileDriver) Read(ctx context.Context, key string) (data []byte, version driver.Version, err error) {
+	err = d.following(key, func(path string) error {
+		s, err := d.load(ctx, path, d.mode)
+		if err != nil {
+			return err
+		}
+		data, version = s.data, s.version
+		s.close()
+		return nil
+	})
+	return data, version, err
+}
+
+// orphans names the temporary files beside a document: after a power cut, a document that
+// another program wrote without flushing it may be in one of those.
+func (d *fileDriver) orphans(key string) []string {
+	path := d.path(key)
+	entries, err := d.files.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil
+	}
+	base := filepath.Base(path)
+	var found []string
+	for _, entry := range entries {
+		name := entry.Name
+		if entry.Type.IsRegular() && name != base && name != lockName(base) && strings.Contains(name, base) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func (d *fileDriver) Caps() driver.Caps {
+	return driver.Caps{Name: "file", UniqueVersions: d.mode == VersionMtime, MaxSize: d.opts.MaxSize}
+}
+
+func (d *fileDriver) Close() error {
+	if d.shared.closed.Swap(true) {
+		return nil
+	}
+	d.shared.locks.close()
+	return d.files.Close()
+}
+
+func (d *fileDriver) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
+	if d.shared.closed.Load() {
+		return nil, ErrClosed
+	}
+	if d.single != "" {
+		return nil, fmt.Errorf("%w: a single file has no keys to list", ErrUnsupported)
+	}
+	var keys []string
+	err := d.walk(ctx, "", func(key string, dir bool) bool {
+		if dir {
+			// Go in only where a key that is wanted can be.
+			return (strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)) &&
+				(key > after || strings.HasPrefix(after, key)) && len(keys) < limit
+		}
+		if len(keys) < limit && strings.HasPrefix(key, prefix) && key > after {
+			keys = append(keys, key)
+		}
+		return false
+	})
+	return keys, err
+}
+
+// walk visits, in the byte order of their keys, the documents below dir, which is empty
+// or ends with a slash, and the directories there, as keys with a slash; it goes into those
+// for which visit returns true.
+func (d *fileDriver) walk(ctx context.Context, dir string, visit func(key string, dir bool) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := d.files.ReadDir(filepath.Join(".", filepath.FromSlash(dir)))
+	if err != nil {
+		return err
+	}
+	keys := make([]string, 0, len(entries))
+	for _, entry := range entries {
+		name := entry.Name
+		if entry.Type.IsDir() {
+			name += "/"
+		} else {
+			var ok bool
+			if name, ok = strings.CutSuffix(name, keySuffix); !ok {
+				continue
+			}
+		}
+		if checkKey(strings.TrimSuffix(name, "/")) == nil {
+			keys = append(keys, dir+name)
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if visit(key, strings.HasSuffix(key, "/")) {
+			if err := d.walk(ctx, key, visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+// What there is to know about a document's file.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// FileInfo describes the file that a document is in.
+type FileInfo struct {
+	Path    string // where the file is, after symbolic links
+	Size    int64  // bytes
+	Mode    fs.FileMode
+	ModTime time.Time
+	Hash    Version // its version by content
+	Mtime   Version // its version by modification time; Absent where that is not to be had
+	// Locked is true if somebody held the document's lock: a writer of ours or a program
+	// that locks the file beside it.
+	Locked bool
+	// Orphans are temporary files beside the document whose owner is dead.
+	Orphans []string
+}
+
+// Inspect describes the document's file; it need not be valid JSON. An absent document is
+// ErrNotExist. It is ErrUnsupported where documents are not files.
+func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
+	files, ok := d.drv.(*fileDriver)
+	info, err := FileInfo{}, d.keyErr
+	switch {
+	case err == nil && !ok:
+		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
+	case err == nil:
+		info, err = files.inspect(ctx, d.key)
+	}
+	if err != nil {
+		return info, d.error("inspect", err)
+	}
+	return info, nil
+}
+
+func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, err error) {
+	err = d.following(key, func(path string) error {
+		s, err := d.load(ctx, path, VersionHash)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		if s.file == nil {
+			return ErrNotExist
+		}
+		info = FileInfo{Path: path, Size: s.info.Size, Mode: s.info.Mode, ModTime: time.Unix(0, s.info.Mtime), Hash: s.version}
+		if d.timesTrusted() {
+			info.Mtime = mtimeVersion(s.info, s.file)
+		}
+		if info.Locked, err = d.shared.locks.held(path); err != nil {
+			return err
+		}
+		info.Orphans, err = d.findOrphans(filepath.Dir(path), filepath.Base(path), false)
+		return err
+	})
+	return info, err
+}
+
+// timesTrusted reports whether the file system keeps times that serve as versions.
+func (d *fileDriver) timesTrusted() bool {
+	if d.mode == VersionMtime {
+		return true
+	}
+	fine, known := d.timesFine()
+	return fine && known
+}
+
+// held reports whether somebody, this handle too, holds the lock of the document at path.
+func (t *lockTable) held(path string) (bool, error) {
+	file, err := t.files.Open(lockPath(path), fsys.OpenExisting, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	free, err := file.TryLock()
+	return !free, err
+}

@@ -1,0 +1,293 @@
+// The lock of a document: a kernel lock on a file beside it.
+//
+// The lock file is only ever locked, never written to, and stays when the document is
+// deleted, so that "flock .NAME.lock command" keeps excluding us. Somebody may all the
+// same delete it: after each locking its name is compared with what was locked.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+func lockName(base string) string { return "." + base + ".lock" }
+
+func lockPath(path string) string {
+	return filepath.Join(filepath.Dir(path), lockName(filepath.Base(path)))
+}
+
+// lockTable has the locks that this handle holds or waits for, by path.
+type lockTable struct {
+	files    fsys.FS
+	stats    *counters
+	keepOpen bool // keep lock files open between uses: for a handle on one document
+
+	mu     sync.Mutex
+	byPath map[string]*docLock
+	closed bool
+}
+
+// docLock is the lock of one document within this handle. Callers queue for it, so that
+// only one of them waits in the kernel.
+type docLock struct {
+	users int           // callers and the goroutine of a pending wait; guarded by lockTable.mu
+	queue chan struct{} // holds a token while somebody has its turn; the rest is theirs
+	idle  fsys.File     // open and not locked, else nil
+	wait  *kernelWait   // a wait whose caller left, else nil
+}
+
+// acquire takes the lock of the document at path, and returns the function that gives it
+// back. It waits until the context ends, or at most the given time: 0 is without limit,
+// negative not at all; then the error is ErrLocked. A new lock file gets the mode perm,
+// since whoever may change the document must be able to lock it.
+func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), err error) {
+	path = lockPath(path)
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, wait, errLockWait(wait))
+		defer cancel()
+	}
+	lock, err := t.enter(path)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case lock.queue <- struct{}{}:
+	default:
+		t.stats.lockWaits.Add(1)
+		if wait < 0 {
+			t.leave(path, lock)
+			return nil, errLockBusy
+		}
+		select {
+		case lock.queue <- struct{}{}:
+		case <-ctx.Done():
+			t.leave(path, lock)
+			return nil, context.Cause(ctx)
+		}
+	}
+	file, err := t.lockFile(ctx, lock, path, perm, wait < 0)
+	if err != nil {
+		<-lock.queue
+		t.leave(path, lock)
+		return nil, err
+	}
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			if t.keepOpen && file.Unlock() == nil {
+				lock.idle = file
+			} else {
+				file.Close()
+			}
+			<-lock.queue
+			t.leave(path, lock)
+		})
+	}, nil
+}
+
+var errLockBusy = fmt.Errorf("%w by another writer; wait for it, or try again later", ErrLocked)
+
+func errLockWait(wait time.Duration) error {
+	return fmt.Errorf("%w by another writer for more than %v; wait longer, or see who holds it", ErrLocked, wait)
+}
+
+func (t *lockTable) enter(path string) (*docLock, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, ErrClosed
+	}
+	lock := t.byPath[path]
+	if lock == nil {
+		lock = &docLock{queue: make(chan struct{}, 1)}
+		if t.byPath == nil {
+			t.byPath = map[string]*docLock{}
+		}
+		t.byPath[path] = lock
+	}
+	lock.users++
+	return lock, nil
+}
+
+// leave is called by one that has not its turn, or no longer.
+func (t *lockTable) leave(path string, lock *docLock) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lock.users--
+	if lock.users > 0 || t.keepOpen && !t.closed {
+		return
+	}
+	delete(t.byPath, path)
+	if lock.idle != nil {
+		lock.idle.Close()
+		lock.idle = nil
+	}
+}
+
+// close closes the lock files that nobody uses; the others go when their users leave.
+func (t *lockTable) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	for path, lock := range t.byPath {
+		if lock.users > 0 {
+			continue
+		}
+		delete(t.byPath, path)
+		if lock.idle != nil {
+			lock.idle.Close()
+			lock.idle = nil
+		}
+	}
+}
+
+// lockFile opens and locks the file, for the caller whose turn it is.
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (fsys.File, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		file, err := t.lockOnce(ctx, lock, path, perm, noWait)
+		if err != nil {
+			return nil, err
+		}
+		if file == nil {
+			continue // the wait that we joined was just over
+		}
+		same, err := t.stillNamed(file, path)
+		if same {
+			return file, nil
+		}
+		file.Close() // a lock on a file that is gone excludes nobody
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
+	locked, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := t.files.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && named.SameFile(locked), err
+}
+
+func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (fsys.File, error) {
+	if lock.wait == nil {
+		file, locked, err := t.tryLock(lock, path, perm)
+		if err != nil || locked {
+			return file, err
+		}
+		t.stats.lockWaits.Add(1)
+		if noWait {
+			file.Close()
+			return nil, errLockBusy
+		}
+		if ctx.Done() == nil {
+			if err := file.Lock(); err != nil {
+				file.Close()
+				return nil, err
+			}
+			return file, nil
+		}
+		lock.wait = t.startWait(lock, path, file)
+	} else if noWait {
+		return nil, errLockBusy
+	}
+	file, over, err := lock.wait.join(ctx)
+	if over {
+		lock.wait = nil
+	}
+	return file, err
+}
+
+func (t *lockTable) tryLock(lock *docLock, path string, perm fs.FileMode) (fsys.File, bool, error) {
+	file := lock.idle
+	lock.idle = nil
+	if file == nil {
+		var err error
+		file, err = t.files.Open(path, fsys.OpenLock, perm|0o400)
+		if errors.Is(err, fsys.ErrSymlink) {
+			// Not passed on: it would be taken for the document being one.
+			return nil, false, fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("open the lock file: %w", err)
+		}
+	}
+	locked, err := file.TryLock()
+	if err != nil {
+		file.Close()
+		return nil, false, err
+	}
+	return file, locked, nil
+}
+
+// A kernelWait is a goroutine that blocks in the kernel for a lock. Nothing can
+// interrupt it. A caller whose context ends leaves it behind, for the next caller to join;
+// if none has by the time that it gets the lock, it gives it straight back and ends. So at
+// most one is left behind for a document, however many callers give up.
+type kernelWait struct {
+	done chan struct{} // closed when the lock is there for the one who joined, or failed
+
+	mu     sync.Mutex
+	joined bool
+	over   bool // the goroutine ended
+	file   fsys.File
+	err    error
+}
+
+func (t *lockTable) startWait(lock *docLock, path string, file fsys.File) *kernelWait {
+	w := &kernelWait{done: make(chan struct{}), joined: true}
+	t.mu.Lock()
+	lock.users++ // keeps lock in the table, for others to find this wait
+	t.mu.Unlock()
+	go func() {
+		defer t.leave(path, lock)
+		err := file.Lock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.over = true
+		if err != nil || !w.joined {
+			file.Close()
+		} else {
+			w.file = file
+		}
+		w.err = err
+		close(w.done)
+	}()
+	return w
+}
+
+// join waits for the lock, or for the end of the context. It returns no file and no
+// error if the lock was given back before anybody joined; over says that w has ended.
+func (w *kernelWait) join(ctx context.Context) (file fsys.File, over bool, err error) {
+	w.mu.Lock()
+	w.joined = true
+	w.mu.Unlock()
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.joined = false
+	if !w.over {
+		return nil, false, context.Cause(ctx)
+	}
+	return w.file, true, w.err
+}

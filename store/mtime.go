@@ -1,0 +1,101 @@
+// Versions by modification time, and what makes them safe.
+//
+// By themselves, time, size and inode number do not tell two versions apart: clocks tick
+// in steps of milliseconds, and a file system hands a freed inode number out again at once. So
+//
+//   - every write of ours, whichever kind of version it uses, stamps the staged file with a
+//     time later than that of the version it replaces (stamp);
+//   - an update keeps the version that it read open until it has published, so that the
+//     inode number cannot come back meanwhile (attempt);
+//   - the inode's generation is part of the version where the system tells it;
+//   - on a file system with coarse times the kind is refused (chooseMode).
+
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// coarse is the step of a file system's times from which on they do not serve as versions.
+const coarse = int64(time.Microsecond)
+
+// kind is the kind of version that documents have in a mode other than VersionAuto.
+func (m VersionMode) kind() byte {
+	if m == VersionMtime {
+		return driver.KindMtime
+	}
+	return driver.KindHash
+}
+
+func mtimeVersion(info fsys.Info, file fsys.File) driver.Version {
+	generation, known := file.Generation()
+	return driver.MtimeVersion(info.Mtime, info.Size, info.Ino, generation, known)
+}
+
+// stamp gives a staged file a time later than after, the time of the version that it is to
+// replace, and returns what the file system made of it. Later means by a
+// nanosecond, or by a microsecond where that was rounded away. Where even that
+// was, the times are coarse, fine is false, and the file has the time of now.
+func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine bool, err error) {
+	now := files.Now()
+	for _, want := range []int64{max(now, after+1), max(now, after+coarse)} {
+		if err := file.SetMtime(want); err != nil {
+			return fsys.Info{}, false, err
+		}
+		if info, err = file.Stat(); err != nil {
+			return fsys.Info{}, false, err
+		}
+		if info.Mtime > after && info.Mtime > want-coarse && info.Mtime < want+coarse {
+			return info, true, nil
+		}
+	}
+	if err := file.SetMtime(now); err != nil {
+		return fsys.Info{}, false, err
+	}
+	info, err = file.Stat()
+	return info, false, err
+}
+
+// errCoarse says why a directory cannot have versions by time.
+func errCoarse(dir string) error {
+	return fmt.Errorf("%w: the file system of %s keeps times too coarse for versions by modification time; "+
+		"use versions by content hash", ErrUnsupported, dir)
+}
+
+// chooseMode says which kind of version the documents of d have, now for as long as the handle
+// lives. For VersionMtime and VersionAuto the directory is tried out: a temporary file is
+// stamped. Where that cannot be done, as in a directory that may only be read, VersionAuto
+// means VersionHash, and VersionMtime has to trust: a swap would find out.
+func (d *fileDriver) chooseMode() (VersionMode, error) {
+	if d.opts.Versions == VersionHash {
+		return VersionHash, nil
+	}
+	fine, known := d.timesFine()
+	switch {
+	case d.opts.Versions == VersionAuto && !(fine && known):
+		return VersionHash, nil
+	case known && !fine:
+		return VersionMtime, errCoarse(filepath.Dir(d.path("any")))
+	}
+	return VersionMtime, nil
+}
+
+func (d *fileDriver) timesFine() (fine, known bool) {
+	path := d.path("any")
+	if info, err := d.files.Lstat(path); err == nil && info.Mtime%coarse != 0 {
+		return true, true
+	}
+	probe, err := d.createStaged(path, defaultPerm)
+	if err != nil {
+		return false, false
+	}
+	defer probe.discard()
+	// Odd digits, which any coarser step loses.
+	_, fine, err = stamp(d.files, probe.file, d.files.Now()|1)
+	return fine, err == nil
+}

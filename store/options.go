@@ -1,0 +1,183 @@
+// Options and the kinds of things one can choose. The zero value of every field
+// is the default that its comment names.
+
+package store
+
+import (
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+// Options says how documents are kept. A nil *Options and the zero value mean the
+// defaults.
+type Options struct {
+	// Versions is the kind of version token that files have. Default: VersionHash.
+	// Programs that share a document may use different kinds.
+	Versions VersionMode
+
+	// Locking makes Update hold the document's lock from before it reads until it has
+	// published. The default is optimistic: the lock is held only for the swap. Either way,
+	// the two work together on one document.
+	Locking bool
+
+	// Durability is what a write waits for before it returns. Default: Durable.
+	Durability Durability
+
+	// Perm is the mode of new documents, before the umask. Default: 0600. A document that
+	// is replaced keeps its mode.
+	Perm fs.FileMode
+
+	// MaxSize is the largest document in bytes, to read or to write. Default: 64 MiB.
+	MaxSize int64
+
+	// MaxDepth is the deepest nesting of arrays and objects. Default: 10,000.
+	MaxDepth int
+
+	// AllowDuplicateKeys accepts objects in which a key stands twice; the last one counts.
+	// The default is to refuse them: programs differ in which one they believe.
+	AllowDuplicateKeys bool
+
+	// AllowNetwork accepts network file systems, on which neither locks nor atomic
+	// replacement have been proved. The default is to refuse them.
+	AllowNetwork bool
+
+	// LockWait limits how long one wait for a document's lock may last; then the error is
+	// ErrLocked. Default 0: as long as the context. Negative: not at all.
+	LockWait time.Duration
+
+	// Retry says how Update goes on after a conflict.
+	Retry Retry
+
+	// Logger gets each conflict at level debug, and once a warning when more than one
+	// update in ten has to be tried again. Default: slog.Default().
+	Logger *slog.Logger
+}
+
+// Retry says how Update goes on after a conflict. By default it goes on until its
+// context ends; on files it does not take long, since it takes the lock after the first.
+type Retry struct {
+	// MinBackoff and MaxBackoff bound the pause before an optimistic try: it is drawn
+	// evenly from zero to a limit that starts at MinBackoff and grows by half each
+	// time up to MaxBackoff. Defaults: 100 microseconds and 50 milliseconds.
+	MinBackoff, MaxBackoff time.Duration
+	// MaxTries is how often the function may run. Default 0: any number.
+	MaxTries int
+	// MaxElapsed is the time after which there is no further try. Default 0: any time.
+	MaxElapsed time.Duration
+	// EscalateAfter is how many conflicts an optimistic update suffers before it takes the
+	// lock for its next try. Default 0: one. Negative: it never does.
+	EscalateAfter int
+}
+
+// VersionMode is a kind of version token for files.
+type VersionMode int
+
+const (
+	// VersionHash takes the content's hash and length. It catches every change of content,
+	// an in-place write within one clock tick too, and reads the file for it. A
+	// document that was changed and changed back compares as unchanged.
+	VersionHash VersionMode = iota
+	// VersionMtime takes the modification time, size and inode: one stat, whatever the
+	// size. It relies on times finer than a microsecond and is ErrUnsupported where the
+	// file system keeps coarser ones. A foreign program that rewrites a document in place
+	// and sets its time back is not noticed.
+	VersionMtime
+	// VersionAuto takes VersionMtime where the file system's times are fine
+	// enough, else VersionHash.
+	VersionAuto
+)
+
+func (m VersionMode) String() string {
+	switch m {
+	case VersionHash:
+		return "hash"
+	case VersionMtime:
+		return "mtime"
+	case VersionAuto:
+		return "auto"
+	}
+	return fmt.Sprintf("VersionMode(%d)", int(m))
+}
+
+// Durability is what a write waits for before it returns.
+type Durability int
+
+const (
+	// Durable: the data is on the device before it is published, and its name before the
+	// write returns. A power cut keeps every acknowledged update.
+	Durable Durability = iota
+	// Ordered: the data is on the device before it is published. A power cut leaves
+	// an older or the newest version, whole.
+	Ordered
+	// Volatile: nothing is flushed. A power cut may leave an empty or broken document;
+	// the crash of a process is harmless all the same.
+	Volatile
+)
+
+func (d Durability) String() string {
+	switch d {
+	case Durable:
+		return "durable"
+	case Ordered:
+		return "ordered"
+	case Volatile:
+		return "volatile"
+	}
+	return fmt.Sprintf("Durability(%d)", int(d))
+}
+
+const (
+	defaultPerm       = 0o600
+	defaultMaxSize    = 64 << 20
+	defaultMinBackoff = 100 * time.Microsecond
+	defaultMaxBackoff = 50 * time.Millisecond
+)
+
+// withDefaults returns a copy of o, which may be nil, with the defaults filled in.
+func (o *Options) withDefaults() (Options, error) {
+	var opts Options
+	if o != nil {
+		opts = *o
+	}
+	if opts.Versions < VersionHash || opts.Versions > VersionAuto {
+		return opts, fmt.Errorf("unknown Versions %v", opts.Versions)
+	}
+	if opts.Durability < Durable || opts.Durability > Volatile {
+		return opts, fmt.Errorf("unknown Durability %v", opts.Durability)
+	}
+	if opts.Perm&^fs.ModePerm != 0 {
+		return opts, fmt.Errorf("unusable Perm %v: only the bits 0777 can be given", opts.Perm)
+	}
+	if opts.MaxSize < 0 || opts.MaxDepth < 0 || opts.Retry.MaxTries < 0 ||
+		opts.Retry.MaxElapsed < 0 || opts.Retry.MinBackoff < 0 || opts.Retry.MaxBackoff < 0 {
+		return opts, fmt.Errorf("negative limit in %+v; leave it 0 for the default", opts)
+	}
+	if opts.Perm == 0 {
+		opts.Perm = defaultPerm
+	}
+	if opts.MaxSize == 0 {
+		opts.MaxSize = defaultMaxSize
+	}
+	if opts.Retry.MinBackoff == 0 {
+		opts.Retry.MinBackoff = defaultMinBackoff
+	}
+	if opts.Retry.MaxBackoff == 0 {
+		opts.Retry.MaxBackoff = max(defaultMaxBackoff, opts.Retry.MinBackoff)
+	}
+	if opts.Retry.EscalateAfter == 0 {
+		opts.Retry.EscalateAfter = 1
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	return opts, nil
+}
+
+// limits are those for the JSON in a document.
+func (o *Options) limits() splice.Limits {
+	return splice.Limits{Depth: o.MaxDepth, AllowDuplicateKeys: o.AllowDuplicateKeys}
+}

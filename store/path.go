@@ -1,0 +1,92 @@
+// Edits of one place in a document, by path.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jsonstore/jsonstore/internal/docpath"
+)
+
+// Get returns the JSON value at a path, and the document's version. If there is no document, or no
+// value there, the error is ErrNotExist.
+//
+// A path is the keys on the way joined by dots, as in "theme.color", with indexes for
+// arrays, as in "users.0.name"; it has the syntax of https://github.com/tidwall/gjson.
+// A backslash takes the next character as it is, and Path escapes whole keys. Get also
+// answers gjson's queries, as in "users.#(age>40).name"; edits do not take them.
+func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
+	data, version, err := d.read(ctx)
+	if err != nil {
+		return nil, version, d.error("get", err)
+	}
+	value, found, err := docpath.Get(data, path, d.opts.limits())
+	if err == nil && !found {
+		err = fmt.Errorf("no value at %q: %w", path, ErrNotExist)
+	}
+	if err != nil {
+		return nil, version, d.error("get", pathError(err))
+	}
+	return value, version, nil
+}
+
+// Set puts a JSON value at a path and leaves the rest of the document as it is, to the byte. It
+// makes the document and the objects on the way if they are not there. The index -1, or the
+// length of an array, appends to it. It is an Update.
+func (d *Doc) Set(ctx context.Context, path string, value []byte) (Version, error) {
+	return d.update(ctx, "set", func(old []byte) ([]byte, error) {
+		data, err := docpath.Set(old, path, value, d.opts.limits())
+		return data, pathError(err)
+	})
+}
+
+// Add adds delta to the number at a path and returns the sum as JSON; what is not there counts as 0.
+// Delta is a JSON number; Add("hits", "1") counts. Integers add exactly at any size, and so do
+// decimals. It is an Update.
+func (d *Doc) Add(ctx context.Context, path, delta string) (sum string, version Version, err error) {
+	version, err = d.update(ctx, "add", func(old []byte) (data []byte, err error) {
+		data, sum, err = docpath.Add(old, path, delta, d.opts.limits())
+		return data, pathError(err)
+	})
+	return sum, version, err
+}
+
+// Append puts a JSON value at the end of the array at a path, which it makes if there is
+// none. It is an Update.
+func (d *Doc) Append(ctx context.Context, path string, value []byte) (Version, error) {
+	return d.update(ctx, "append", func(old []byte) ([]byte, error) {
+		data, err := docpath.Append(old, path, value, d.opts.limits())
+		return data, pathError(err)
+	})
+}
+
+// Unset removes the value at a path, and is ErrNotExist if there is none. It is an Update.
+func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
+	return d.update(ctx, "unset", func(old []byte) ([]byte, error) {
+		if old == nil {
+			return nil, ErrNotExist
+		}
+		data, found, err := docpath.Delete(old, path, d.opts.limits())
+		if err == nil && !found {
+			err = fmt.Errorf("no value at %q: %w", path, ErrNotExist)
+		}
+		return data, pathError(err)
+	})
+}
+
+// Path joins keys to a path in which every character stands for itself.
+func Path(keys ...string) string { return docpath.Join(keys...) }
+
+// pathError tells a path that cannot be used from a document or value that cannot.
+func pathError(err error) error {
+	var unusable *docpath.Error
+	switch {
+	case err == nil || errors.Is(err, ErrNotExist):
+		return err
+	case errors.As(err, &unusable):
+		return fmt.Errorf("%w: %w", ErrPath, err)
+	}
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
+}

@@ -1,0 +1,216 @@
+// The temporary file in which a new version is made ready, and the sweep of those that
+// a dead process left behind.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+const (
+	stagedSuffix = ".tmp"
+	stagedDigits = 16
+	// longestName is what a name may have, so that its temporary file still fits in the 255
+	// bytes that file systems allow.
+	longestName = 255 - len(".") - len(".") - stagedDigits - len(stagedSuffix)
+)
+
+func stagedPath(path string, random uint64) string {
+	return filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%0*x%s", filepath.Base(path), stagedDigits, random, stagedSuffix))
+}
+
+// stagedFor returns the name of the document that a temporary file is for.
+func stagedFor(name string) (base string, ok bool) {
+	rest, dotted := strings.CutPrefix(name, ".")
+	rest, suffixed := strings.CutSuffix(rest, stagedSuffix)
+	dot := len(rest) - stagedDigits - 1
+	if !dotted || !suffixed || dot <= 0 || rest[dot] != '.' || strings.Trim(rest[dot+1:], "0123456789abcdef") != "" {
+		return "", false
+	}
+	return rest[:dot], true
+}
+
+// staged is a temporary file beside its document. Its lock says that its owner is alive.
+type staged struct {
+	files fsys.FS
+	file  fsys.File
+	path  string
+	info  fsys.Info // as it was stamped
+	fine  bool      // its time is exact and later than that of the version it replaces
+}
+
+// createStaged makes an empty temporary file beside path.
+func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error) {
+	for {
+		name := stagedPath(path, d.files.Random())
+		file, err := d.files.Open(name, fsys.OpenNew, perm)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		s := &staged{files: d.files, file: file, path: name}
+		locked, err := file.TryLock()
+		if err == nil && locked {
+			// A sweep that locked it before we did has removed it, or is about to.
+			var named fsys.Info
+			if s.info, err = file.Stat(); err == nil {
+				named, err = d.files.Lstat(name)
+				if err == nil && named.SameFile(s.info) {
+					return s, nil
+				}
+			}
+		}
+		s.discard()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+}
+
+// discard removes the file, while its lock keeps a sweep from doing so.
+func (s *staged) discard() {
+	_ = s.files.Remove(s.path)
+	s.file.Close()
+}
+
+// stage writes data to a temporary file that is ready to take the place of the
+// version in current: same mode and owner, later time.
+func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged, err error) {
+	perm := d.opts.Perm
+	if current.file != nil {
+		perm = 0o600 // until it has the very mode of the current version
+	}
+	s, err = d.createStaged(path, perm)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the directory %s is not there; make it first: %w", filepath.Dir(path), err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is replaced: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			s.discard()
+			s = nil
+		}
+	}()
+	if _, err := s.file.Write(data); err != nil {
+		return s, err
+	}
+	return s, s.resemble(current.info, current.file != nil)
+}
+
+// resemble gives the staged file the mode and owner of the current version, and a later time.
+func (s *staged) resemble(current fsys.Info, exists bool) (err error) {
+	if exists {
+		if s.info.UID != current.UID || s.info.GID != current.GID {
+			// Only root may give files away, and others only to groups of theirs. Where it is
+			// not allowed the document becomes the writer's, as with any program that
+			// replaces files. Owner before mode: a change of owner clears mode bits.
+			if s.file.Chown(current.UID, current.GID) != nil {
+				_ = s.file.Chown(s.info.UID, current.GID)
+			}
+		}
+		const kept = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+		if s.info.Mode&kept != current.Mode&kept {
+			if err := s.file.Chmod(current.Mode & kept); err != nil {
+				return err
+			}
+		}
+	}
+	s.info, s.fine, err = stamp(s.files, s.file, current.Mtime)
+	return err
+}
+
+// sweep removes the temporary files of dead processes beside the document at path: once
+// for a handle on one document; once for each directory with all its documents. A file that
+// cannot be removed is left for the next sweep: it harms nobody.
+func (d *fileDriver) sweep(path string) {
+	once, base := filepath.Dir(path), ""
+	if d.single != "" {
+		once, base = path, filepath.Base(path)
+	}
+	if _, done := d.shared.swept.LoadOrStore(once, true); done {
+		return
+	}
+	_, _ = d.findOrphans(filepath.Dir(path), base, true)
+}
+
+// findOrphans returns the names of the orphaned temporary files in a directory, those for
+// the document base, or for all if base is empty, and removes them if it is told to.
+func (d *fileDriver) findOrphans(dir, base string, remove bool) (orphans []string, err error) {
+	entries, err := d.files.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		document, ok := stagedFor(entry.Name)
+		if !ok || !entry.Type.IsRegular() || base != "" && document != base {
+			continue
+		}
+		orphaned, orphanErr := d.orphaned(filepath.Join(dir, entry.Name), remove)
+		if orphaned {
+			orphans = append(orphans, entry.Name)
+		}
+		err = errors.Join(err, orphanErr)
+	}
+	return orphans, err
+}
+
+// orphaned reports whether a temporary file has lost its owner, who would have it
+// locked, and removes it then if it is told to.
+func (d *fileDriver) orphaned(path string, remove bool) (bool, error) {
+	file, err := d.files.Open(path, fsys.OpenExisting, 0)
+	if err != nil {
+		return false, ignoreNotExist(err)
+	}
+	defer file.Close()
+	locked, err := file.TryLock()
+	if err != nil || !locked {
+		return false, err
+	}
+	// Its owner may have published it before we had the lock: then the name is gone.
+	opened, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := d.files.Lstat(path)
+	if err != nil || !named.SameFile(opened) {
+		return false, ignoreNotExist(err)
+	}
+	if !remove {
+		return true, nil
+	}
+	if err := d.files.Remove(path); err != nil {
+		return false, ignoreNotExist(err)
+	}
+	return true, nil
+}
+
+func ignoreNotExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sweepDocument removes the orphans of one document and returns their names.
+func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed []string, err error) {
+	err = d.following(key, func(path string) error {
+		info, err := d.files.Lstat(path)
+		if err == nil && info.Mode&fs.ModeSymlink != 0 {
+			return fsys.ErrSymlink
+		}
+		removed, err = d.findOrphans(filepath.Dir(path), filepath.Base(path), true)
+		return err
+	})
+	return removed, err
+}

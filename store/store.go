@@ -1,0 +1,356 @@
+// DB and Doc: how documents are opened, read, swapped and deleted.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+// A Version identifies one state of one document; compare versions with ==. See package driver.
+type Version = driver.Version
+
+// Absent is the version of a document that is not there.
+var Absent = driver.Absent
+
+// ParseVersion reads what Version.String printed. The error is ErrVersion.
+func ParseVersion(text string) (Version, error) { return driver.ParseVersion(text) }
+
+// A DB is a set of documents, each under a key. Its methods may be called concurrently,
+// from any number of goroutines, processes and programs.
+type DB struct {
+	drv   driver.Driver
+	opts  *Options
+	turns turnstile
+	stats *counters
+}
+
+// Open opens the documents beneath a directory, which must exist: the key "users/alice" is
+// the file users/alice.json there. No key and no symbolic link leads out of it. Keys
+// are parts separated by slashes; a part may not be empty, begin with a dot, be longer than
+// 200 bytes or contain what some system does not allow in a file name.
+func Open(dir string, opts *Options) (*DB, error) {
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		return nil, &Error{"open", dir, err}
+	}
+	db, err := openFiles(files, "", ".", opts)
+	if err != nil {
+		files.Close()
+		return nil, &Error{"open", dir, err}
+	}
+	return db, nil
+}
+
+// OpenFile opens one document, which need not exist, though its directory must. A symbolic
+// link is followed now, and stays one. The handle is to be shared by all
+// goroutines of a program, and to be closed.
+func OpenFile(path string, opts *Options) (*Doc, error) {
+	db, key, err := openFile(path, opts)
+	if err != nil {
+		return nil, &Error{"open", path, err}
+	}
+	return &Doc{db: db, drv: db.drv, opts: db.opts, key: key, name: path, owns: true}, nil
+}
+
+func openFile(path string, opts *Options) (*DB, string, error) {
+	// A program may change its working directory; the document stays.
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", err
+	}
+	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(os.PathSeparator)) || path == "" {
+		return nil, "", errors.New("is no file name; name the document's file")
+	}
+	abs, err = followLinks(abs)
+	if err != nil {
+		return nil, "", err
+	}
+	if n := len(filepath.Base(abs)); n > longestName {
+		return nil, "", fmt.Errorf("the name has %d bytes; %d leave room for the temporary file beside it", n, longestName)
+	}
+	files, name, err := fsys.ForFile(abs)
+	if err != nil {
+		return nil, "", err
+	}
+	db, err := openFiles(files, name, filepath.Dir(name), opts)
+	if err != nil {
+		files.Close()
+	}
+	return db, name, err
+}
+
+// followLinks follows the symbolic link at path, if there is one, to its end.
+func followLinks(path string) (string, error) {
+	files := fsys.New()
+	for range maxLinks {
+		info, err := files.Lstat(path)
+		if err != nil || info.Mode&os.ModeSymlink == 0 {
+			return path, nil // what else is wrong with it will be told when it is used
+		}
+		if path, err = followLink(files, path); err != nil {
+			return "", err
+		}
+	}
+	return "", errors.New("too many symbolic links")
+}
+
+// openFiles makes the store on the file driver, for documents in dir.
+func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
+	full, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !full.AllowNetwork {
+		// A directory that is not there cannot be asked; the first write will say so.
+		if network, err := files.Network(dir); err == nil && network != "" {
+			return nil, fmt.Errorf("%w: it is on a network file system (%s), where locks and replacement have not been "+
+				"proved; allow it with AllowNetwork at your own risk, or use a local directory", ErrUnsupported, network)
+		}
+	}
+	stats := &counters{}
+	drv, err := newFileDriver(files, single, &full, stats)
+	if err != nil {
+		return nil, err
+	}
+	return &DB{drv: drv, opts: &full, stats: stats}, nil
+}
+
+// New opens the documents that an engine keeps. Of opts, what concerns files
+// does not apply, nor do Locking, Durability and LockWait. Closing the DB closes the driver.
+func New(drv driver.Driver, opts *Options) (*DB, error) {
+	full, err := opts.withDefaults()
+	if err != nil {
+		return nil, &Error{"open", drv.Caps().Name, err}
+	}
+	return &DB{drv: drv, opts: &full, stats: &counters{}}, nil
+}
+
+// Doc returns a handle on the document with a key, whether it exists or not. A key that
+// cannot be used is ErrKey when the document is. The handle need not be closed.
+func (db *DB) Doc(key string) *Doc {
+	return &Doc{db: db, drv: db.drv, opts: db.opts, key: key, name: key, keyErr: checkKey(key)}
+}
+
+// Keys iterates over the keys that begin with prefix, in byte order. It is no snapshot:
+// documents that come or go meanwhile may or may not be among them. An error ends it.
+func (db *DB) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	const page = 1000
+	return func(yield func(string, error) bool) {
+		after := ""
+		for {
+			keys, err := db.drv.List(ctx, prefix, after, page)
+			if err != nil {
+				yield("", &Error{"list", prefix, err})
+				return
+			}
+			for _, key := range keys {
+				if !yield(key, nil) {
+					return
+				}
+			}
+			if len(keys) < page {
+				return
+			}
+			after = keys[page-1]
+		}
+	}
+}
+
+// Stats returns what was done through this handle and those that it gave out.
+func (db *DB) Stats() Stats { return db.stats.stats() }
+
+// Close frees what the handle holds. Calls that are under way may still end well; later
+// ones are ErrClosed.
+func (db *DB) Close() error { return db.drv.Close() }
+
+// A Doc is a handle on one document: one JSON value. Its methods may be called
+// concurrently. Byte slices that it hands out must not be changed.
+type Doc struct {
+	db     *DB
+	drv    driver.Driver
+	opts   *Options
+	key    string // as the driver knows it
+	name   string // as the user knows it
+	keyErr error  // what is wrong with the key
+	owns   bool   // Close closes db
+}
+
+// Name returns the document's name in messages: the path that was opened, or its key.
+func (d *Doc) Name() string { return d.name }
+
+// With returns a handle on the same document that differs in options: change gets a
+// copy of them. What is about the files themselves (Versions, Perm, AllowNetwork)
+// does not change. The handle shares everything else with d, and ends with it.
+func (d *Doc) With(change func(*Options)) (*Doc, error) {
+	opts := *d.opts
+	change(&opts)
+	opts.Versions, opts.Perm, opts.AllowNetwork = d.opts.Versions, d.opts.Perm, d.opts.AllowNetwork
+	full, err := opts.withDefaults()
+	if err != nil {
+		return nil, &Error{"open", d.name, err}
+	}
+	other := *d
+	other.opts, other.owns = &full, false
+	if files, ok := d.drv.(*fileDriver); ok {
+		other.drv = files.with(&full)
+	}
+	return &other, nil
+}
+
+// Stats returns what was done through the handle that d came from: OpenFile's own, or the DB.
+func (d *Doc) Stats() Stats { return d.db.stats.stats() }
+
+// Close frees what a handle from OpenFile holds; others need no closing.
+func (d *Doc) Close() error {
+	if !d.owns {
+		return nil
+	}
+	return d.db.Close()
+}
+
+func (d *Doc) error(op string, err error) error { return &Error{op, d.name, err} }
+
+// Read returns the document and its version. It takes no lock and never waits for a
+// writer: it sees one whole version, the newest when it was opened. An absent document is
+// ErrNotExist and has the version Absent. One that is not valid JSON is ErrInvalid; its
+// bytes and version are returned all the same, for repair by CompareAndSwap.
+func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
+	data, version, err := d.read(ctx)
+	if err != nil {
+		return data, version, d.error("read", err)
+	}
+	return data, version, nil
+}
+
+func (d *Doc) read(ctx context.Context) ([]byte, Version, error) {
+	if d.keyErr != nil {
+		return nil, Absent, d.keyErr
+	}
+	data, version, err := d.drv.Read(ctx, d.key)
+	if err != nil {
+		return nil, Absent, err
+	}
+	d.db.stats.reads.Add(1)
+	if version.IsAbsent() {
+		return nil, Absent, ErrNotExist
+	}
+	return data, version, d.checkContent(data)
+}
+
+// checkContent checks what is in the document.
+func (d *Doc) checkContent(data []byte) error {
+	err := splice.Check(data, d.opts.limits())
+	if err == nil {
+		return nil
+	}
+	if files, ok := d.drv.(*fileDriver); ok && len(data) == 0 {
+		// What a power cut leaves behind writers that flush nothing.
+		if orphans := files.orphans(d.key); len(orphans) > 0 {
+			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s beside it",
+				ErrInvalid, strings.Join(orphans, " or "))
+		}
+	}
+	return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
+}
+
+// checkNew checks what is to become the document.
+func (d *Doc) checkNew(data []byte) error {
+	limit := d.opts.MaxSize
+	if engine := d.drv.Caps().MaxSize; engine > 0 && engine < limit {
+		limit = engine
+	}
+	if int64(len(data)) > limit {
+		return errTooLarge(int64(len(data)), limit)
+	}
+	if err := splice.Check(data, d.opts.limits()); err != nil {
+		return fmt.Errorf("the new content is %w JSON: %w; the document was left as it was", ErrInvalid, err)
+	}
+	return nil
+}
+
+// CompareAndSwap replaces the document with data if its version is old, and returns the
+// new version. With Absent it creates the document, and is ErrExist if it is there. If the version is
+// another one, the error is a *ConflictError and nothing was changed.
+//
+// On files the linearization point is a rename under the document's lock. A crash before it leaves the
+// old version, after it the new one. When it returns without error the
+// change is as durable as Options.Durability says. ErrNotDurable comes with the new version.
+func (d *Doc) CompareAndSwap(ctx context.Context, old Version, data []byte) (Version, error) {
+	version, err := Absent, d.mayWrite()
+	if err == nil {
+		err = d.checkNew(data)
+	}
+	if err == nil {
+		version, err = d.drv.Swap(ctx, d.key, old, data)
+	}
+	if err := d.wrote("swap", err); err != nil {
+		return version, err
+	}
+	return version, nil
+}
+
+// CompareAndDelete deletes the document if its version is old. Otherwise, as for a document
+// that is absent, the error is a *ConflictError and nothing was changed.
+func (d *Doc) CompareAndDelete(ctx context.Context, old Version) error {
+	err := d.mayWrite()
+	if err == nil {
+		err = d.drv.Delete(ctx, d.key, old)
+	}
+	return d.wrote("delete", err)
+}
+
+// Create makes the document; if it is there, the error is ErrExist. It is CompareAndSwap from Absent.
+func (d *Doc) Create(ctx context.Context, data []byte) (Version, error) {
+	return d.CompareAndSwap(ctx, Absent, data)
+}
+
+// mayWrite says why a write cannot even begin.
+func (d *Doc) mayWrite() error {
+	if d.keyErr != nil {
+		return d.keyErr
+	}
+	return d.db.turns.checkNested(d.key)
+}
+
+// wrote counts a write with the given outcome, and gives its error the document's name.
+func (d *Doc) wrote(op string, err error) error {
+	if err == nil || errors.Is(err, ErrNotDurable) {
+		d.db.stats.writes.Add(1)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrConflict) {
+		d.db.stats.conflicts.Add(1)
+	}
+	return d.error(op, err)
+}
+
+// Sweep removes the temporary files that dead processes left beside the document, and returns
+// their names. Writers do this by themselves when they first write. It is
+// ErrUnsupported where documents are not files.
+func (d *Doc) Sweep(ctx context.Context) ([]string, error) {
+	files, ok := d.drv.(*fileDriver)
+	err := d.keyErr
+	var removed []string
+	switch {
+	case err == nil && !ok:
+		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
+	case err == nil:
+		removed, err = files.sweepDocument(ctx, d.key)
+	}
+	if err != nil {
+		return removed, d.error("sweep", err)
+	}
+	return removed, nil
+}

@@ -1,0 +1,108 @@
+// Documents as Go values.
+
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jsonstore/jsonstore/internal/docpatch"
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+// Read decodes the document into a T by the rules of encoding/json. An absent document is ErrNotExist.
+func Read[T any](ctx context.Context, doc *Doc) (T, Version, error) {
+	var value T
+	data, version, err := doc.read(ctx)
+	if err == nil {
+		err = decode(data, &value)
+	}
+	if err != nil {
+		return value, version, doc.error("read", err)
+	}
+	return value, version, nil
+}
+
+func decode(data []byte, value any) error {
+	if err := json.Unmarshal(data, value); err != nil {
+		return fmt.Errorf("the document does not fit the type: %w", err)
+	}
+	return nil
+}
+
+// Update may call fn more than once: it decodes the document into a T, calls fn to
+// change it, and writes what fn changed back into the document, and nothing else. Members that
+// T does not know, the order of members, white space and the spelling of numbers stay. An
+// absent document is the zero T. It returns the value that it wrote. Otherwise it is Doc.Update.
+func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, Version, error) {
+	var value T
+	version, err := doc.update(ctx, "update", func(old []byte) ([]byte, error) {
+		value = *new(T) // a try before this one may have left something
+		if old != nil {
+			if err := decode(old, &value); err != nil {
+				return nil, err
+			}
+		}
+		before, err := encode(value)
+		if err != nil {
+			return nil, err
+		}
+		if err := fn(&value); err != nil {
+			return nil, err
+		}
+		after, err := encode(value)
+		if err != nil {
+			return nil, err
+		}
+		if old == nil {
+			return append(bytes.TrimSpace(after), '\n'), nil
+		}
+		return splice.MergeChange(old, before, after, doc.opts.limits())
+	})
+	return value, version, err
+}
+
+// encode is json.Marshal without the escapes that only HTML needs.
+func encode(value any) ([]byte, error) {
+	var buf bytes.Buffer
+	encoder := json.NewEncoder(&buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("the value cannot be encoded: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of the
+// document, null removes one. What it does not change stays as it is, to the byte. An absent
+// document is taken as null. It is an Update.
+func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
+	return d.update(ctx, "patch", func(old []byte) ([]byte, error) {
+		data, err := docpatch.Merge(old, patch, d.opts.limits())
+		return data, patchError(err)
+	})
+}
+
+// JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
+// that fails is ErrTest. What it does not change stays as it is, to the byte. It is an Update.
+func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
+	return d.update(ctx, "patch", func(old []byte) ([]byte, error) {
+		if old == nil {
+			return nil, ErrNotExist
+		}
+		data, err := docpatch.Apply(old, patch, d.opts.limits())
+		return data, patchError(err)
+	})
+}
+
+// ErrTest: a test operation of a JSON Patch failed. The document was left alone.
+var ErrTest = docpatch.ErrTest
+
+func patchError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w patch: %w", ErrInvalid, err)
+}
