@@ -1,8 +1,9 @@
 // The lock of a document: a kernel lock on a file beside it.
 //
 // The lock file is only ever locked, never written to, and stays when the document is
-// deleted, so that "flock .NAME.lock command" keeps excluding us. Somebody may all the
-// same delete it: after each locking its name is compared with what was locked.
+// deleted, so that "flock .NAME.lock command" keeps excluding us. Whoever holds the lock
+// may delete the file all the same: after each locking its name is compared with what was
+// locked. To delete it without holding it takes the lock from whoever does.
 
 package store
 
