@@ -76,8 +76,8 @@ func (a *attempt) lock(ctx context.Context) (err error) {
 	if a.current != nil && a.current.file != nil {
 		perm = a.current.info.Mode.Perm()
 	} else if info, err := a.d.files.Lstat(a.path); err == nil {
-		if info.Mode&fs.ModeSymlink != 0 {
-			return fsys.ErrSymlink
+		if err := checkRegular(info); err != nil {
+			return err
 		}
 		perm = info.Mode.Perm()
 	}

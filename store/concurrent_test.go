@@ -108,7 +108,12 @@ func TestHandlesInOneProcess(t *testing.T) {
 // holdLock locks a document as a foreign program does, "flock .doc.json.lock command".
 func holdLock(t *testing.T, doc *Doc) (release func()) {
 	t.Helper()
-	file, err := fsys.New().Open(lockPath(doc.Name()), fsys.OpenLock, 0o600)
+	return lockFile(t, lockPath(doc.Name()))
+}
+
+func lockFile(t *testing.T, path string) (release func()) {
+	t.Helper()
+	file, err := fsys.New().Open(path, fsys.OpenLock, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -180,6 +180,8 @@ func checkRegular(info fsys.Info) error {
 	switch {
 	case info.Mode.IsRegular():
 		return nil
+	case info.Mode&fs.ModeSymlink != 0:
+		return fsys.ErrSymlink
 	case info.Mode.IsDir():
 		return errors.New("is a directory; a document is a file")
 	}

@@ -226,6 +226,9 @@ func (t *lockTable) tryLock(lock *docLock, path string, perm fs.FileMode) (fsys.
 			// Not passed on: it would be taken for the document being one.
 			return nil, false, fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
 		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, false, errNoDirectory(path, err)
+		}
 		if err != nil {
 			return nil, false, fmt.Errorf("open the lock file: %w", err)
 		}

@@ -91,7 +91,7 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 	}
 	s, err = d.createStaged(path, perm)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the directory %s is not there; make it first: %w", filepath.Dir(path), err)
+		return nil, errNoDirectory(path, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is replaced: %w", err)
@@ -106,6 +106,10 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 		return s, err
 	}
 	return s, s.resemble(current.info, current.file != nil)
+}
+
+func errNoDirectory(path string, err error) error {
+	return fmt.Errorf("the directory %s is not there; make it first: %w", filepath.Dir(path), err)
 }
 
 // resemble gives the staged file the mode and owner of the current version, and a later time.

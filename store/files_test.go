@@ -1,0 +1,278 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestNotADocument: what cannot be a document's file is told, and left as it is.
+func TestNotADocument(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := os.Mkdir(at("directory"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"dangling": "nowhere", "loop": "loop2", "loop2": "loop"} {
+		if err := os.Symlink(target, at(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ path, want string }{
+		{at("directory"), "is a directory"},
+		{at("dangling"), "create that or remove the link"},
+		{at("loop"), "too many symbolic links"},
+		{at("missing/doc.json"), "make it first"},
+		{at("directory/doc.json/deeper"), "is not there"},
+		{at(strings.Repeat("x", longestName+1)), "leave room"},
+		{at("directory") + "/", "no file name"},
+		{"", "no file name"},
+	} {
+		for _, opts := range []Options{{}, {Locking: true}} {
+			doc, err := OpenFile(test.path, &opts)
+			if err == nil {
+				_, err = doc.Update(ctx, increment)
+				doc.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%q: %v, want %q in it", test.path, err, test.want)
+			}
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("the directory has %v (%v)", entries, err)
+	}
+	long := open(t, at(strings.Repeat("x", longestName)), Options{})
+	if _, err := long.Update(ctx, increment); err != nil {
+		t.Errorf("the longest name: %v", err)
+	}
+}
+
+// TestLinksStayLinks: a document behind links is replaced where it is, and locked there, so that
+// all its names exclude each other.
+func TestLinksStayLinks(t *testing.T) {
+	everyMode(t, func(t *testing.T, opts Options) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, "far"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "far", "doc.json"), []byte("0"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for name, target := range map[string]string{"second": "first", "first": "far/doc.json"} {
+			if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		names := []string{"first", "second", "far/doc.json"}
+		together(6, func(i int) {
+			doc, err := OpenFile(filepath.Join(dir, names[i%3]), &opts)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer doc.Close()
+			for range 20 {
+				if _, err := doc.Update(context.Background(), increment); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for _, name := range names {
+			if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != "120" {
+				t.Errorf("%s: %s, %v", name, data, err)
+			}
+		}
+		for _, name := range names[:2] {
+			if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+				t.Errorf("%s is no link any more (%v)", name, err)
+			}
+		}
+		wantFiles(t, open(t, filepath.Join(dir, "far", "doc.json"), opts), "doc.json", ".doc.json.lock")
+	})
+}
+
+func TestModeIsKept(t *testing.T) {
+	doc := document(t, "1", Options{})
+	for _, mode := range []fs.FileMode{0o640, 0o666, 0o400, 0o600} {
+		if err := os.Chmod(doc.Name(), mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := doc.Update(context.Background(), increment); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(doc.Name()); err != nil || info.Mode() != mode {
+			t.Errorf("mode %v became %v (%v)", mode, info.Mode(), err)
+		}
+	}
+	for perm, want := range map[fs.FileMode]fs.FileMode{0: 0o600, 0o640: 0o640} {
+		made := document(t, "", Options{Perm: perm})
+		if _, err := made.Update(context.Background(), increment); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(made.Name()); err != nil || info.Mode() != want {
+			t.Errorf("Perm %v makes %v (%v)", perm, info.Mode(), err)
+		}
+	}
+}
+
+// TestModeIsChangedMeanwhile: a mode that somebody sets while an update is under way is kept too.
+func TestModeIsChangedMeanwhile(t *testing.T) {
+	everyMode(t, func(t *testing.T, opts Options) {
+		opts.Versions = VersionHash // a version by time may take it for a change
+		path := filepath.Join(t.TempDir(), "doc.json")
+		if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		doc, files := openFaulty(t, path, opts)
+		files.hook = func(op, name string) error {
+			if op == "set mtime" && name != path {
+				files.hook = func(string, string) error { return nil }
+				return os.Chmod(path, 0o640)
+			}
+			return nil
+		}
+		if _, err := doc.Update(context.Background(), increment); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+			t.Errorf("the mode is %v (%v)", info.Mode(), err)
+		}
+	})
+}
+
+// TestSweep: what a dead process left goes with the first write of a handle; what a living one
+// or another program has stays.
+func TestSweep(t *testing.T) {
+	doc := document(t, "1", Options{})
+	dir := filepath.Dir(doc.Name())
+	write := func(name string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	dead := ".doc.json.0123456789abcdef.tmp"
+	write(dead)
+	foreign := []string{".doc.json.tmp", ".doc.json.0123.tmp", "doc.json.0123456789abcdef.tmp", ".doc.json.0123456789abcdeX.tmp",
+		".other.json.0123456789abcdef.tmp"}
+	for _, name := range foreign {
+		write(name)
+	}
+	living := ".doc.json.fedcba9876543210.tmp"
+	unlock := lockFile(t, write(living))
+	defer unlock()
+
+	if info, err := doc.Inspect(context.Background()); err != nil || len(info.Orphans) != 1 || info.Orphans[0] != dead {
+		t.Errorf("Inspect: %q, %v", info.Orphans, err)
+	}
+	if _, err := doc.Update(context.Background(), increment); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, doc, append(foreign, living, "doc.json", ".doc.json.lock")...)
+	unlock()
+	if removed, err := doc.Sweep(context.Background()); err != nil || len(removed) != 1 || removed[0] != living {
+		t.Errorf("Sweep: %q, %v", removed, err)
+	}
+	wantFiles(t, doc, append(foreign, "doc.json", ".doc.json.lock")...)
+}
+
+// TestDirectoryOfDocuments: keys are files beneath the directory, and nothing leads out of it.
+func TestDirectoryOfDocuments(t *testing.T) {
+	ctx := context.Background()
+	dir, outside := t.TempDir(), t.TempDir()
+	db, err := Open(dir, &Options{Durability: Durable})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for range 2 {
+		if _, err := db.Doc("users/eu/alice").Update(ctx, increment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil || string(data) != "2" {
+		t.Errorf("%s, %v", data, err)
+	}
+	// Links within lead to one document, links out lead nowhere.
+	for name, target := range map[string]string{"bob.json": "users/eu/alice.json", "out.json": filepath.Join(outside, "x.json"),
+		"up.json": "../" + filepath.Base(outside) + "/x.json", "away": outside} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(outside, "x.json"), []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Doc("bob").Update(ctx, increment); err != nil {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil || string(data) != "3" {
+		t.Errorf("through a link: %s, %v", data, err)
+	}
+	for _, key := range []string{"out", "up", "away/x", "away/new"} {
+		if _, err := db.Doc(key).Update(ctx, increment); err == nil {
+			t.Errorf("%s led out", key)
+		}
+		if _, _, err := db.Doc(key).Read(ctx); err == nil {
+			t.Errorf("%s was read", key)
+		}
+	}
+	entries, err := os.ReadDir(outside)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("outside there is %v (%v)", entries, err)
+	}
+	var keys []string
+	for key, err := range db.Keys(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	if got := strings.Join(keys, " "); got != "bob out up users/eu/alice" {
+		t.Errorf("keys: %s", got)
+	}
+	if _, err := Open(filepath.Join(dir, "missing"), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	db, err := Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, key := range []string{"a", "a/b", "a.b", "ä", "日本/語", "a b", "console", "com10", strings.Repeat("x", 200)} {
+		if _, err := db.Doc(key).Create(context.Background(), []byte("1")); err != nil {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+	for _, key := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", ".a", "a/.b", `a\b`, "a\x00b", "a\nb", "a\x7f", "\xff",
+		"con", "CON", "nul.txt", "a/com1", "LPT9.x", "a.", "a ", " a", "a:b", "a*", "a?", `a"`, "a<", "a|b", strings.Repeat("x", 201)} {
+		if _, err := db.Doc(key).Create(context.Background(), []byte("1")); !errors.Is(err, ErrKey) {
+			t.Errorf("%q: %v, want ErrKey", key, err)
+		}
+		if _, _, err := db.Doc(key).Read(context.Background()); !errors.Is(err, ErrKey) {
+			t.Errorf("read %q: %v, want ErrKey", key, err)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	for _, opts := range []Options{{Versions: 7}, {Versions: -1}, {Durability: 3}, {Perm: fs.ModeDir}, {MaxSize: -1}, {MaxDepth: -1},
+		{Retry: Retry{MaxTries: -1}}, {Retry: Retry{MinBackoff: -1}}} {
+		if doc, err := OpenFile(path, &opts); err == nil {
+			doc.Close()
+			t.Errorf("%+v was taken", opts)
+		}
+	}
+}

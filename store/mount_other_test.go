@@ -1,0 +1,5 @@
+//go:build !linux
+
+package store
+
+func mountSmall(string) (unmount func() error, err error) { return nil, ErrUnsupported }
