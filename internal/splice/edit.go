@@ -1,0 +1,107 @@
+// Edits of one place of a document that was parsed.
+
+package splice
+
+import (
+	"slices"
+)
+
+// An Editor makes one edit of a document. It does not change the document that it has.
+type Editor struct {
+	data []byte
+	root *Node
+}
+
+// NewEditor returns an editor for a document and what Parse returned for it.
+func NewEditor(data []byte, root *Node) *Editor { return &Editor{data, root} }
+
+// layouts returns the layout of the container that n stands in, and n's own: going down
+// from the root to where n is.
+func (e *Editor) layouts(n *Node) (outer, own layout) {
+	outer = rootLayout(e.data, e.root)
+	at := e.root
+	for at != n {
+		outer = layoutOf(e.data, at, outer)
+		at = child(at, n)
+		if at == nil {
+			return outer, outer // not of this document; the caller's mistake does no harm
+		}
+	}
+	return outer, layoutOf(e.data, n, outer)
+}
+
+// child finds the part of a container that n is in.
+func child(of, n *Node) *Node {
+	if of.Kind == Array {
+		i, _ := slices.BinarySearchFunc(of.Elems, n.Start, func(elem Node, at int) int { return elem.End - 1 - at })
+		if i < len(of.Elems) {
+			return &of.Elems[i]
+		}
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(of.Members, n.Start, func(m Member, at int) int { return m.Value.End - 1 - at })
+	if i < len(of.Members) {
+		return &of.Members[i].Value
+	}
+	return nil
+}
+
+// put returns the document with other text in the place of n.
+func (e *Editor) put(n *Node, text []byte) []byte {
+	return slices.Concat(e.data[:n.Start], text, e.data[n.End:])
+}
+
+// fresh parses a value that is new and lays it out to stand inside of outer.
+func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
+	n, err := Parse(raw, lim)
+	if err != nil {
+		return nil, err
+	}
+	return appendNew(nil, raw, n, outer), nil
+}
+
+// Replace puts a value in the place of n: where both are containers, what is equal in them
+// stays as it is. The error is for a value that is not JSON.
+func (e *Editor) Replace(n *Node, raw []byte, lim Limits) ([]byte, error) {
+	outer, _ := e.layouts(n)
+	old := e.data[n.Start:n.End]
+	text, err := mergeAt(old, old, raw, outer, lim)
+	if err != nil {
+		return nil, err
+	}
+	return e.put(n, text), nil
+}
+
+// AppendMember puts a member with a key that is not there at the end of an object.
+func (e *Editor) AppendMember(obj *Node, key string, raw []byte, lim Limits) ([]byte, error) {
+	_, own := e.layouts(obj)
+	value, err := fresh(raw, own, lim)
+	if err != nil {
+		return nil, err
+	}
+	to := append(kept(obj), part{-1, newMember(key, value, own)})
+	return e.put(obj, appendContainer(nil, e.data, obj, own, to)), nil
+}
+
+func newMember(key string, value []byte, lay layout) []byte {
+	text := appendKey(nil, key)
+	text = append(text, lay.colon...)
+	return append(text, value...)
+}
+
+// InsertElem puts a value before the element i of an array, or after all if there are i.
+func (e *Editor) InsertElem(arr *Node, i int, raw []byte, lim Limits) ([]byte, error) {
+	_, own := e.layouts(arr)
+	value, err := fresh(raw, own, lim)
+	if err != nil {
+		return nil, err
+	}
+	to := slices.Insert(kept(arr), i, part{-1, value})
+	return e.put(arr, appendContainer(nil, e.data, arr, own, to)), nil
+}
+
+// RemovePart removes the member or element i of a container.
+func (e *Editor) RemovePart(n *Node, i int) []byte {
+	_, own := e.layouts(n)
+	return e.put(n, appendContainer(nil, e.data, n, own, slices.Delete(kept(n), i, i+1)))
+}

@@ -1,0 +1,446 @@
+// Package splice changes JSON text and leaves alone what it need not change: white space,
+// the order of keys, the spelling of numbers and strings. This file has the
+// strict scanner beneath it, which also checks whole documents.
+package splice
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// Limits bounds what is accepted.
+type Limits struct {
+	Depth              int  // deepest nesting; 0 means 10,000, and 100,000 is the most
+	AllowDuplicateKeys bool // else a key that stands twice in an object is an error
+}
+
+const (
+	defaultDepth = 10_000
+	// The scanner calls itself once a level. This many levels take a few tens of megabytes of
+	// stack; a stack that overflows ends the program, whatever it has deferred.
+	largestDepth = 100_000
+)
+
+func (l Limits) depth() int {
+	if l.Depth == 0 {
+		return defaultDepth
+	}
+	return min(l.Depth, largestDepth)
+}
+
+// A SyntaxError says where a document is not what it must be.
+type SyntaxError struct {
+	Offset       int // in bytes, from 0
+	Line, Column int // from 1; a column is a byte
+	Msg          string
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
+}
+
+// Kind is the kind of a value.
+type Kind byte
+
+// The kinds of value.
+const (
+	Null Kind = iota
+	False
+	True
+	Number
+	String
+	Array
+	Object
+)
+
+func (k Kind) String() string {
+	return [...]string{"null", "false", "true", "a number", "a string", "an array", "an object"}[k]
+}
+
+// A Node is a value in a document: data[Start:End].
+type Node struct {
+	Kind       Kind
+	Start, End int
+	Members    []Member // of an object
+	Elems      []Node   // of an array
+
+	digest uint64 // see equal.go
+}
+
+// A Member is a member of an object. Key is decoded; its text, with the quotes, is
+// data[KeyStart:KeyEnd].
+type Member struct {
+	Key              string
+	KeyStart, KeyEnd int
+	Value            Node
+}
+
+// Find returns the member with a key, nil if there is none. Of several the last one counts.
+func (n *Node) Find(key string) *Member {
+	for i := len(n.Members) - 1; i >= 0; i-- {
+		if n.Members[i].Key == key {
+			return &n.Members[i]
+		}
+	}
+	return nil
+}
+
+// Check checks that data is exactly one JSON value by RFC 8259, with white space
+// around it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An
+// escaped half of a surrogate pair is accepted, as by encoding/json. The error is a *SyntaxError.
+func Check(data []byte, lim Limits) error {
+	s := scanner{data: data, lim: lim, left: lim.depth()}
+	return s.document(nil)
+}
+
+// Parse is Check and returns where everything is.
+func Parse(data []byte, lim Limits) (*Node, error) {
+	s := scanner{data: data, lim: lim, left: lim.depth()}
+	root := &Node{}
+	if err := s.document(root); err != nil {
+		return nil, err
+	}
+	return root, nil
+}
+
+type scanner struct {
+	data []byte
+	pos  int
+	lim  Limits
+	left int      // levels that may still be opened
+	keys [][]byte // decoded keys of the objects that are open, one object's after the other's
+}
+
+func (s *scanner) fail(at int, format string, args ...any) error {
+	before := s.data[:min(at, len(s.data))]
+	return &SyntaxError{
+		Offset: at,
+		Line:   1 + bytes.Count(before, []byte{'\n'}),
+		Column: len(before) - bytes.LastIndexByte(before, '\n'),
+		Msg:    fmt.Sprintf(format, args...),
+	}
+}
+
+// unexpected is the error for what is at pos.
+func (s *scanner) unexpected(want string) error {
+	if s.pos >= len(s.data) {
+		return s.fail(s.pos, "unexpected end of the document, want %s", want)
+	}
+	r, size := utf8.DecodeRune(s.data[s.pos:])
+	if r == utf8.RuneError && size == 1 {
+		return s.fail(s.pos, "invalid UTF-8")
+	}
+	return s.fail(s.pos, "unexpected %q, want %s", r, want)
+}
+
+func (s *scanner) space() {
+	for s.pos < len(s.data) {
+		switch s.data[s.pos] {
+		case ' ', '\t', '\n', '\r':
+			s.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) document(into *Node) error {
+	if bytes.HasPrefix(s.data, []byte("\xef\xbb\xbf")) {
+		return s.fail(0, "the document begins with a byte order mark, which JSON does not allow")
+	}
+	s.space()
+	if s.pos == len(s.data) {
+		return s.fail(s.pos, "the document is empty")
+	}
+	if err := s.value(into); err != nil {
+		return err
+	}
+	s.space()
+	if s.pos < len(s.data) {
+		return s.fail(s.pos, "there is more after the end of the document")
+	}
+	return nil
+}
+
+func (s *scanner) value(into *Node) (err error) {
+	if s.pos >= len(s.data) {
+		return s.unexpected("a value")
+	}
+	start, kind := s.pos, Null
+	switch c := s.data[s.pos]; {
+	case c == '{':
+		kind, err = Object, s.object(into)
+	case c == '[':
+		kind, err = Array, s.array(into)
+	case c == '"':
+		kind = String
+		_, err = s.str()
+	case c == '-' || '0' <= c && c <= '9':
+		kind, err = Number, s.number()
+	case c == 'n':
+		err = s.word("null")
+	case c == 't':
+		kind, err = True, s.word("true")
+	case c == 'f':
+		kind, err = False, s.word("false")
+	default:
+		err = s.unexpected("a value")
+	}
+	if err == nil && into != nil {
+		into.Kind, into.Start, into.End = kind, start, s.pos
+	}
+	return err
+}
+
+func (s *scanner) word(word string) error {
+	for i := range len(word) {
+		if s.pos+i >= len(s.data) || s.data[s.pos+i] != word[i] {
+			s.pos += i
+			return s.unexpected(word)
+		}
+	}
+	s.pos += len(word)
+	return nil
+}
+
+func (s *scanner) digits() error {
+	start := s.pos
+	for s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
+		s.pos++
+	}
+	if s.pos == start {
+		return s.unexpected("a digit")
+	}
+	return nil
+}
+
+func (s *scanner) number() error {
+	if s.data[s.pos] == '-' {
+		s.pos++
+	}
+	if s.pos < len(s.data) && s.data[s.pos] == '0' {
+		s.pos++
+		if s.pos < len(s.data) && '0' <= s.data[s.pos] && s.data[s.pos] <= '9' {
+			return s.fail(s.pos, "a number may not begin with 0")
+		}
+	} else if err := s.digits(); err != nil {
+		return err
+	}
+	if s.pos < len(s.data) && s.data[s.pos] == '.' {
+		s.pos++
+		if err := s.digits(); err != nil {
+			return err
+		}
+	}
+	if s.pos < len(s.data) && s.data[s.pos]|0x20 == 'e' {
+		s.pos++
+		if s.pos < len(s.data) && (s.data[s.pos] == '+' || s.data[s.pos] == '-') {
+			s.pos++
+		}
+		return s.digits()
+	}
+	return nil
+}
+
+// str scans a string and reports whether it has escapes.
+func (s *scanner) str() (escaped bool, err error) {
+	start := s.pos
+	s.pos++
+	for s.pos < len(s.data) {
+		c := s.data[s.pos]
+		switch {
+		case c == '"':
+			s.pos++
+			return escaped, nil
+		case c == '\\':
+			escaped = true
+			if err := s.escape(); err != nil {
+				return true, err
+			}
+		case c < 0x20:
+			return escaped, s.fail(s.pos, "control character %q in a string; escape it", c)
+		case c < utf8.RuneSelf:
+			s.pos++
+		default:
+			r, size := utf8.DecodeRune(s.data[s.pos:])
+			if r == utf8.RuneError && size == 1 {
+				return escaped, s.fail(s.pos, "invalid UTF-8")
+			}
+			s.pos += size
+		}
+	}
+	return escaped, s.fail(start, "a string that is not closed")
+}
+
+func (s *scanner) escape() error {
+	if s.pos+1 >= len(s.data) {
+		s.pos++
+		return s.unexpected("an escape")
+	}
+	switch s.data[s.pos+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.pos += 2
+		return nil
+	case 'u':
+		for i := s.pos + 2; i < s.pos+6; i++ {
+			if i >= len(s.data) || !isHex(s.data[i]) {
+				s.pos = i
+				return s.unexpected("four hex digits")
+			}
+		}
+		s.pos += 6
+		return nil
+	}
+	s.pos++
+	return s.unexpected(`one of " \ / b f n r t u`)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// decode returns what a string's text, with the quotes, stands for. A lone half of a
+// surrogate pair stands for U+FFFD.
+func decode(text []byte, escaped bool) []byte {
+	if !escaped {
+		return text[1 : len(text)-1]
+	}
+	var decoded string
+	if json.Unmarshal(text, &decoded) != nil {
+		return text // not reached: the scanner has accepted it
+	}
+	return []byte(decoded)
+}
+
+func (s *scanner) open(at int) error {
+	if s.left == 0 {
+		return s.fail(at, "nested deeper than %d levels", s.lim.depth())
+	}
+	s.left--
+	s.pos++
+	s.space()
+	return nil
+}
+
+func (s *scanner) array(into *Node) error {
+	if err := s.open(s.pos); err != nil {
+		return err
+	}
+	if s.pos < len(s.data) && s.data[s.pos] == ']' {
+		s.pos++
+		s.left++
+		return nil
+	}
+	for {
+		var elem *Node
+		if into != nil {
+			into.Elems = append(into.Elems, Node{})
+			elem = &into.Elems[len(into.Elems)-1]
+		}
+		if err := s.value(elem); err != nil {
+			return err
+		}
+		if done, err := s.next(']'); done || err != nil {
+			return err
+		}
+	}
+}
+
+// next goes on after a value in a container: to the next one or past the end.
+func (s *scanner) next(end byte) (done bool, err error) {
+	s.space()
+	if s.pos < len(s.data) {
+		switch s.data[s.pos] {
+		case ',':
+			s.pos++
+			s.space()
+			return false, nil
+		case end:
+			s.pos++
+			s.left++
+			return true, nil
+		}
+	}
+	return false, s.unexpected(fmt.Sprintf("',' or '%c'", end))
+}
+
+// fewKeys is how many keys of one object are compared one by one to find a double.
+const fewKeys = 16
+
+func (s *scanner) object(into *Node) error {
+	if err := s.open(s.pos); err != nil {
+		return err
+	}
+	if s.pos < len(s.data) && s.data[s.pos] == '}' {
+		s.pos++
+		s.left++
+		return nil
+	}
+	first := len(s.keys)
+	var many map[string]struct{}
+	for {
+		if s.pos >= len(s.data) || s.data[s.pos] != '"' {
+			return s.unexpected("a key in quotes")
+		}
+		start := s.pos
+		escaped, err := s.str()
+		if err != nil {
+			return err
+		}
+		end := s.pos
+		if into != nil || !s.lim.AllowDuplicateKeys {
+			key := decode(s.data[start:end], escaped)
+			if !s.lim.AllowDuplicateKeys && s.isDouble(first, &many, key) {
+				return s.fail(start, "key %s stands twice in one object", s.data[start:end])
+			}
+			if into != nil {
+				into.Members = append(into.Members, Member{Key: string(key), KeyStart: start, KeyEnd: end})
+			}
+		}
+		s.space()
+		if s.pos >= len(s.data) || s.data[s.pos] != ':' {
+			return s.unexpected("':'")
+		}
+		s.pos++
+		s.space()
+		var value *Node
+		if into != nil {
+			value = &into.Members[len(into.Members)-1].Value
+		}
+		if err := s.value(value); err != nil {
+			return err
+		}
+		if done, err := s.next('}'); done || err != nil {
+			s.keys = s.keys[:min(first, len(s.keys))]
+			return err
+		}
+	}
+}
+
+// isDouble reports whether the object whose keys begin at first has the key already,
+// and notes that it has it now.
+func (s *scanner) isDouble(first int, many *map[string]struct{}, key []byte) bool {
+	if *many == nil {
+		for _, other := range s.keys[first:] {
+			if bytes.Equal(other, key) {
+				return true
+			}
+		}
+		s.keys = append(s.keys, key)
+		if len(s.keys)-first > fewKeys {
+			*many = make(map[string]struct{}, 4*fewKeys)
+			for _, other := range s.keys[first:] {
+				(*many)[string(other)] = struct{}{}
+			}
+			s.keys = s.keys[:first]
+		}
+		return false
+	}
+	if _, double := (*many)[string(key)]; double {
+		return true
+	}
+	(*many)[string(key)] = struct{}{}
+	return false
+}
