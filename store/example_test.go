@@ -117,7 +117,7 @@ func ExampleRead() {
 		log.Fatal(err)
 	}
 	fmt.Println(settings["theme"], version)
-	// Output: dark h:0ab51ed8b41b1af2b0a6b1b8f2d6e2f1-17
+	// Output: dark h:e33aaf78f211112b64c3c645c546af9d-17
 }
 
 func ExampleDoc_Add() {

@@ -2,9 +2,7 @@
 
 package splice
 
-import (
-	"slices"
-)
+import "slices"
 
 // An Editor makes one edit of a document. It does not change the document that it has.
 type Editor struct {
@@ -84,9 +82,7 @@ func (e *Editor) AppendMember(obj *Node, key string, raw []byte, lim Limits) ([]
 }
 
 func newMember(key string, value []byte, lay layout) []byte {
-	text := appendKey(nil, key)
-	text = append(text, lay.colon...)
-	return append(text, value...)
+	return slices.Concat(Quote(key), []byte(lay.colon), value)
 }
 
 // InsertElem puts a value before the element i of an array, or after all if there are i.

@@ -170,3 +170,17 @@ func canonical(number []byte) string {
 	}
 	return sign + string(trimmed) + "e" + power
 }
+
+// Equal reports whether two documents have equal values.
+func Equal(a, b []byte, lim Limits) (bool, error) {
+	seed := maphash.MakeSeed()
+	x, err := parse(a, lim, seed)
+	if err != nil {
+		return false, err
+	}
+	y, err := parse(b, lim, seed)
+	if err != nil {
+		return false, err
+	}
+	return equal(x, x.root, y, y.root), nil
+}

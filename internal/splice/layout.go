@@ -88,7 +88,7 @@ func rootLayout(data []byte, root *Node) layout {
 	} else {
 		outer.lead = own.lead
 	}
-	// The colon as the first object writes it that is not in the company of others.
+	// The colon is that of the first object that is to be seen.
 	for n := root; ; {
 		switch {
 		case len(n.Members) > 0:
@@ -120,13 +120,18 @@ func parts(n *Node) (starts, ends []int) {
 	return starts, ends
 }
 
-// appendKey writes a key that was not there before.
-func appendKey(out []byte, key string) []byte {
+// Quote writes a string as JSON, without the escapes that only HTML needs.
+func Quote(text string) []byte {
 	var buf bytes.Buffer
 	encoder := json.NewEncoder(&buf)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(key) // a string always encodes
-	return append(out, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
+	_ = encoder.Encode(text) // a string always encodes
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+}
+
+// Unquote returns what the text of a JSON string, with its quotes, stands for.
+func Unquote(text []byte) string {
+	return string(decode(text, bytes.IndexByte(text, '\\') >= 0))
 }
 
 // appendNew writes a value of another document, laid out to stand in a container with the

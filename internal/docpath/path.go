@@ -1,0 +1,132 @@
+// Package docpath reads and edits one place in a JSON document, named by a path in the syntax of
+// gjson and sjson. This file has what a path is.
+package docpath
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// An Error is a path that cannot be used, whatever the document.
+type Error struct {
+	Path    string
+	Problem string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("path %q: %s", e.Path, e.Problem) }
+
+// whole is the path of the whole document.
+const whole = "@this"
+
+// step is one component of a path.
+type step struct {
+	key     string // without escapes
+	literal bool   // a key, even if it looks like an index
+}
+
+// index is the place that the step names in an array: -1 for the end.
+func (s step) index() (int, bool) {
+	if s.literal {
+		return 0, false
+	}
+	if s.key == "-1" {
+		return -1, true
+	}
+	if s.key == "" || strings.Trim(s.key, "0123456789") != "" || len(s.key) > 1 && s.key[0] == '0' {
+		return 0, false
+	}
+	n, err := strconv.Atoi(s.key)
+	if err != nil {
+		n = int(^uint(0) >> 1) // beyond the end of any array
+	}
+	return n, true
+}
+
+// parse splits a path. A query is a path that can only be read, which is for gjson.
+func parse(path string) (steps []step, query bool, err error) {
+	if path == "" {
+		return nil, false, &Error{path, `it is empty; use ":" for the empty key, or "@this" for the whole document`}
+	}
+	if path == whole {
+		return nil, false, nil
+	}
+	var key strings.Builder
+	current := step{}
+	start := true
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		switch {
+		case c == '.':
+			current.key = key.String()
+			steps = append(steps, current)
+			key.Reset()
+			current, start = step{}, true
+			continue
+		case c == '\\':
+			if i++; i == len(path) {
+				return nil, false, &Error{path, "it ends with a backslash; escape that by another"}
+			}
+			if start {
+				current.literal = true
+			}
+			key.WriteByte(path[i])
+		case start && c == ':':
+			current.literal = true
+		case strings.IndexByte("*?|", c) >= 0 || start && strings.IndexByte("#@!{[", c) >= 0:
+			return nil, true, nil
+		default:
+			key.WriteByte(c)
+		}
+		start = false
+	}
+	current.key = key.String()
+	return append(steps, current), false, nil
+}
+
+// parseEdit is parse for an edit, which takes no query.
+func parseEdit(path string) ([]step, error) {
+	steps, query, err := parse(path)
+	if query {
+		err = &Error{path, `it is a query, by one of * ? | or, at the beginning of a part, # @ ! { [; ` +
+			`an edit needs the very place: write a backslash before a character that is part of a key`}
+	}
+	return steps, err
+}
+
+// Escape returns a path component that names exactly this key.
+func Escape(key string) string {
+	var b strings.Builder
+	// So that neither an index, nor an empty or a forced key, is seen in it.
+	if _, isIndex := (step{key: key}).index(); isIndex || key == "" || key[0] == ':' {
+		b.WriteByte(':')
+	}
+	for i := range len(key) {
+		if strings.IndexByte(`.\*?|#@!{[`, key[i]) >= 0 {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(key[i])
+	}
+	return b.String()
+}
+
+// Join returns the path on which the keys are, one in the other.
+func Join(keys ...string) string {
+	escaped := make([]string, len(keys))
+	for i, key := range keys {
+		escaped[i] = Escape(key)
+	}
+	return strings.Join(escaped, ".")
+}
+
+// upTo is the path to the first n steps, for messages.
+func upTo(steps []step, n int) string {
+	if n == 0 {
+		return "the document"
+	}
+	keys := make([]string, n)
+	for i := range n {
+		keys[i] = steps[i].key
+	}
+	return strings.Join(keys, ".")
+}
