@@ -1,0 +1,177 @@
+// Package cli is the jsonstore command: one function, Main, which the program and its tests
+// call. Each file has one group of verbs; output.go has the rules of what is printed where.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the command with the arguments after its name, and returns its exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// The first signal ends what is under way in good order; the second one, the process.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, args, stdin, stdout, stderr)
+}
+
+// app is one run of the command.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	flags          commonFlags
+	code           int // the exit code so far
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(shieldArgs(args))
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		a.fail("", err)
+	}
+	return a.code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "jsonstore",
+		Short: "Read and change small JSON files that others change too, without losing an update",
+		Long: `Read and change small JSON files that others change too, without losing an update.
+
+Each change is made by compare-and-swap through an atomic rename: nobody sees half of it, nobody's
+change is overwritten unseen, and what the file says elsewhere stays as it is, to the byte.`,
+		Example: `  jsonstore update counter.json --expr '.count += 1'
+  jsonstore get counter.json count`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usage("say what to do: jsonstore VERB FILE …; see jsonstore help")
+		},
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v; see jsonstore help %s", err, cmd.Name())
+	})
+	a.flags.register(root.PersistentFlags())
+	root.AddCommand(
+		a.getCommand(), a.versionCommand(), a.statCommand(), a.checkCommand(),
+		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
+		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		cmd.Args = usageArgs(cmd.Args)
+		cmd.DisableFlagsInUseLine = true
+	}
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+			return usage("unknown verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
+		}
+		return usage("unknown verb %q; see jsonstore help", args[0])
+	}
+	root.SetHelpFunc(a.help)
+	root.SetUsageFunc(func(cmd *cobra.Command) error { a.help(cmd, nil); return nil })
+	root.SetVersionTemplate("jsonstore " + version() + "\n")
+	return root
+}
+
+// usageArgs gives the complaint about a wrong number of arguments its exit code.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage("%v: jsonstore %s; see jsonstore help %s", err, cmd.Use, cmd.Name())
+		}
+		return nil
+	}
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}
+
+// help prints without the templates of cobra: these cost a third of the program's size.
+func (a *app) help(cmd *cobra.Command, _ []string) {
+	var b strings.Builder
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short + "."
+	}
+	fmt.Fprintf(&b, "%s\n\nUsage:\n", text)
+	if cmd.HasParent() {
+		fmt.Fprintf(&b, "  jsonstore %s [flags]\n", cmd.Use)
+	} else {
+		fmt.Fprintf(&b, "  jsonstore VERB FILE … [flags]\n\nVerbs:\n")
+		for _, verb := range cmd.Commands() {
+			if verb.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-11s %s\n", verb.Name(), verb.Short)
+			}
+		}
+	}
+	if cmd.Example != "" {
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if own := cmd.LocalNonPersistentFlags().FlagUsages(); own != "" {
+		fmt.Fprintf(&b, "\nFlags:\n%s", own)
+	}
+	if common := cmd.Root().PersistentFlags().FlagUsages(); cmd.Name() != "completion" {
+		fmt.Fprintf(&b, "\nFlags everywhere:\n%s", common)
+	}
+	fmt.Fprint(&b, exitCodesHelp)
+	_, _ = io.WriteString(a.stdout, b.String())
+}
+
+// shield stands before an argument that begins with a minus and is none of ours: a negative number. No
+// argument of a process can contain it.
+const shield = "\x00"
+
+// shieldArgs makes arguments that flag parsers misread into ones that they do not: negative numbers are
+// values, and --arg and --argjson take two values, as in jq.
+func shieldArgs(args []string) []string {
+	var out []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		switch {
+		case arg == "--":
+			return append(out, args[i:]...)
+		case (arg == "--arg" || arg == "--argjson") && i+2 < len(args):
+			out = append(out, arg+"="+args[i+1]+shield+args[i+2])
+			i += 2
+		case len(arg) > 1 && arg[0] == '-' && (arg[1] >= '0' && arg[1] <= '9' || arg[1] == '.'):
+			out = append(out, shield+arg)
+		default:
+			out = append(out, arg)
+		}
+	}
+	return out
+}
+
+func unshield(arg string) string { return strings.TrimPrefix(arg, shield) }
+
+// errUsage is a mistake in how the command was called.
+type errUsage struct{ error }
+
+func usage(format string, args ...any) error {
+	return errUsage{errors.New(strings.ReplaceAll(fmt.Sprintf(format, args...), shield, ""))}
+}

@@ -1,0 +1,187 @@
+// What is printed where, and the exit codes.
+//
+//   - Standard output has data and nothing else: what was asked for.
+//   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do"; -q keeps them back.
+//   - With --json each result is an object on a line of standard output, each error one of standard error.
+//   - What cannot be written to standard output is an error, though the document may be changed already.
+
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/internal/splice"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// The exit codes.
+const (
+	exitDone        = 0
+	exitNo          = 1
+	exitUsage       = 2
+	exitCompile     = 3
+	exitAbsent      = 4
+	exitInvalid     = 5
+	exitConflict    = 6
+	exitTimeout     = 7
+	exitIO          = 8
+	exitInterrupted = 130
+)
+
+const exitCodesHelp = `
+Exit codes:
+  0 done              4 no such file, path or value     7 timed out, or locked
+  1 the answer is no  5 bad JSON, or the expression     8 input or output
+  2 usage               or patch failed               130 interrupted
+  3 the expression    6 conflict
+    does not compile
+`
+
+// errNo is the answer no: not a mistake, and nothing to say about.
+var errNo = errors.New("no")
+
+// kinds names the exit codes in JSON.
+var kinds = map[int]string{
+	exitUsage: "usage", exitCompile: "compile", exitAbsent: "not_exist", exitInvalid: "invalid", exitConflict: "conflict",
+	exitTimeout: "timeout", exitIO: "io", exitInterrupted: "interrupted",
+}
+
+// exitCode classifies an error. What is more telling comes first: an update that timed out after
+// conflicts has timed out.
+func exitCode(err error) int {
+	var badUsage errUsage
+	var compile *compileError
+	var runtime *runtimeError
+	for _, c := range []struct {
+		is   bool
+		code int
+	}{
+		{errors.Is(err, errNo), exitNo},
+		{errors.As(err, &badUsage), exitUsage},
+		{errors.As(err, &compile), exitCompile},
+		{errors.Is(err, context.Canceled), exitInterrupted},
+		{errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrLocked), exitTimeout},
+		{errors.As(err, &runtime), exitInvalid},
+		{errors.Is(err, store.ErrNotDurable), exitIO},
+		{errors.Is(err, store.ErrConflict), exitConflict},
+		{errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
+		{errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge), exitInvalid},
+		{errors.Is(err, fs.ErrNotExist), exitAbsent},
+	} {
+		if c.is {
+			return c.code
+		}
+	}
+	return exitIO
+}
+
+// fail reports an error about a file, or about none, and sets the exit code: that of the first error.
+func (a *app) fail(file string, err error) {
+	code := exitCode(err)
+	if a.code == exitDone {
+		a.code = code
+	}
+	if code == exitNo {
+		return
+	}
+	// The store's own wrapping names the document once more.
+	op := ""
+	var where *store.Error
+	if errors.As(err, &where) && where.Name == file {
+		op, err = where.Op, where.Err
+	}
+	if a.flags.json {
+		report := struct {
+			File  string         `json:"file,omitempty"`
+			Op    string         `json:"op,omitempty"`
+			Kind  string         `json:"kind"`
+			Exit  int            `json:"exit"`
+			Error string         `json:"error"`
+			Want  *store.Version `json:"want,omitempty"`
+			Have  *store.Version `json:"have,omitempty"`
+		}{File: file, Op: op, Kind: kinds[code], Exit: code, Error: err.Error()}
+		var conflict *store.ConflictError
+		if errors.As(err, &conflict) {
+			report.Want, report.Have = &conflict.Want, &conflict.Have
+		}
+		_ = encodeLine(a.stderr, report)
+		return
+	}
+	if a.flags.quiet {
+		return
+	}
+	message := explain(err)
+	if file != "" {
+		message = file + ": " + message
+	}
+	fmt.Fprintf(a.stderr, "jsonstore: %s\n", strings.ReplaceAll(message, shield, ""))
+}
+
+// explain is an error in the words of a user.
+func explain(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timed out; " + err.Error() + "; allow more by --timeout"
+	case errors.Is(err, context.Canceled):
+		return "interrupted; " + err.Error()
+	case err == store.ErrNotExist:
+		return "there is no such file; create it first"
+	}
+	return err.Error()
+}
+
+func encodeLine(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+// outputError is that a result could not be written.
+func outputError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("write the result: %w; the document may have been changed all the same", err)
+}
+
+// print writes data, and a line's end after it if it has none.
+func (a *app) print(data []byte) error {
+	if len(data) == 0 || data[len(data)-1] != '\n' {
+		data = append(data[:len(data):len(data)], '\n')
+	}
+	_, err := a.stdout.Write(data)
+	return outputError(err)
+}
+
+// result is what --json prints of a document.
+type result struct {
+	File    string          `json:"file"`
+	Value   json.RawMessage `json:"value,omitempty"`
+	Version *store.Version  `json:"version,omitempty"`
+	Changed *bool           `json:"changed,omitempty"`
+	Diff    string          `json:"diff,omitempty"`
+}
+
+// show prints a result: as JSON if that was asked for, else the given text, if there is any.
+func (a *app) show(r result, text []byte) error {
+	if a.flags.json {
+		return outputError(encodeLine(a.stdout, r))
+	}
+	if text == nil {
+		return nil
+	}
+	return a.print(text)
+}
+
+// done is the result of a verb that has none but that it was done.
+func (a *app) done(doc *store.Doc, version store.Version, text []byte) error {
+	return a.show(result{File: doc.Name(), Version: &version}, text)
+}
+
+func quote(text string) []byte { return splice.Quote(text) }
