@@ -173,5 +173,7 @@ func unshield(arg string) string { return strings.TrimPrefix(arg, shield) }
 type errUsage struct{ error }
 
 func usage(format string, args ...any) error {
-	return errUsage{errors.New(strings.ReplaceAll(fmt.Sprintf(format, args...), shield, ""))}
+	message := fmt.Sprintf(format, args...)
+	// Quoted or not, the shield is not the user's.
+	return errUsage{errors.New(strings.NewReplacer(shield, "", `\x00`, "").Replace(message))}
 }

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"jsonstore": main})
+}
+
+// TestScripts runs testdata/*.txtar, a script for each verb and some for what they have in common.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits":  exits,
+			"files":  files,
+			"make":   makeFile,
+			"fifo":   fifo,
+			"nobody": nobody,
+		},
+	})
+}
+
+// exits runs a command and wants an exit code: exits 4 jsonstore get nothing.json.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// files wants exactly these files in a directory: files DIR NAME…
+func files(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var names []string
+	for _, entry := range entries {
+		if entry.Name() != ".tmp" { // the script runner's own
+			names = append(names, entry.Name())
+		}
+	}
+	want := slices.Sorted(slices.Values(args[1:]))
+	if !slices.Equal(names, want) {
+		ts.Fatalf("%s has %q, want %q", args[0], names, want)
+	}
+}
+
+// makeFile makes a file that a script cannot hold: make FILE TEXT [TIMES], with Go's escapes in TEXT.
+func makeFile(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
+	ts.Check(err)
+	if len(args) > 2 {
+		times, err := strconv.Atoi(args[2])
+		ts.Check(err)
+		text = strings.Repeat(text, times)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func fifo(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(exec.Command("mkfifo", ts.MkAbs(args[0])).Run())
+}
+
+// nobody is exits for a user who is not root: nobody 8 jsonstore get secret.json.
+func nobody(ts *testscript.TestScript, _ bool, args []string) {
+	if os.Geteuid() != 0 {
+		exits(ts, false, args)
+		return
+	}
+	// The test's own program is where nobody else may look: a copy is run.
+	const id = 65534
+	dir, err := os.MkdirTemp("/tmp", "nobody")
+	ts.Check(err)
+	defer os.RemoveAll(dir)
+	ts.Check(os.Chmod(dir, 0o755))
+	self, err := os.ReadFile(os.Args[0])
+	ts.Check(err)
+	program := filepath.Join(dir, args[1])
+	ts.Check(os.WriteFile(program, self, 0o755))
+	for at := ts.MkAbs("."); len(at) > len("/tmp"); at = filepath.Dir(at) {
+		_ = os.Chmod(at, 0o755)
+	}
+	cmd := exec.Command(program, args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
+	out, _ := cmd.CombinedOutput()
+	if code := fmt.Sprint(cmd.ProcessState.ExitCode()); code != args[0] {
+		ts.Fatalf("exit code %s, want %s\n%s", code, args[0], out)
+	}
+	ts.Logf("%s", out)
+}
