@@ -24,6 +24,9 @@ import (
 func setting(t *testing.T, variable string, ordinary int) int {
 	t.Helper()
 	text, ok := os.LookupEnv(variable)
+	if !ok && testing.Short() {
+		return max(1, ordinary/5)
+	}
 	if !ok {
 		return ordinary
 	}

@@ -25,7 +25,6 @@ const (
 type outcome error
 
 var (
-	done        outcome
 	conflict    outcome = driver.ErrConflict
 	badVersion  outcome = driver.ErrVersion
 	closed      outcome = driver.ErrClosed

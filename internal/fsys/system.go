@@ -196,16 +196,6 @@ func (f file) Stat() (Info, error) {
 	return f.describe(info)
 }
 
-// setMtimeByName is SetMtime where the system cannot set it to the nanosecond by
-// descriptor. The zero time leaves the access time as it is.
-func (f file) setMtimeByName(ns int64) error {
-	mtime := time.Unix(0, ns)
-	if f.in.root == nil {
-		return os.Chtimes(f.name, time.Time{}, mtime)
-	}
-	return f.in.root.Chtimes(f.name, time.Time{}, mtime)
-}
-
 func (f file) lockError(err error) error {
 	return fmt.Errorf("lock %s: %w", f.Name(), err)
 }

@@ -12,8 +12,6 @@ func (s system) renameNoReplace(from, to string) error { return s.renameByLink(f
 
 func (f file) Generation() (uint64, bool) { return 0, false }
 
-func (f file) SetMtime(ns int64) error { return f.setMtimeByName(ns) }
-
 // Network goes by the mount's flag for file systems that are stored locally.
 func (s system) Network(name string) (string, error) {
 	dir, err := s.openDir(name)

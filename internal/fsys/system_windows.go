@@ -62,8 +62,6 @@ func (f file) Generation() (uint64, bool) { return 0, false }
 func (f file) Chmod(fs.FileMode) error    { return nil }
 func (f file) Chown(uint32, uint32) error { return nil }
 
-func (f file) SetMtime(ns int64) error { return f.setMtimeByName(ns) }
-
 // The lock is on one byte far behind the end, since locks are mandatory here and
 // would keep others from reading what they cover.
 const lockOffset = 0x7fffffff
