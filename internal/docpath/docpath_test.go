@@ -91,7 +91,7 @@ func TestEditsRefuse(t *testing.T) {
 		{doc, "a.b.01", "1", usage, "takes an index"},
 		{doc, "a.*", "1", usage, "query"}, {doc, "a.#", "1", usage, "query"}, {doc, "a|b", "1", usage, "query"}, {doc, "@pretty", "1", usage, "query"},
 		{doc, "a?", "1", usage, "query"}, {doc, "!1", "1", usage, "query"}, {doc, "{a}", "1", usage, "query"}, {doc, "[a]", "1", usage, "query"},
-		{doc, `a\`, "1", usage, "backslash"},
+		{doc, `a\`, "1", usage, "backslash"}, {doc, "\xd5", "1", usage, "UTF-8"},
 		{doc, "s.x", "1", content, "s is a string"},
 		{doc, "a.b.0.x", "1", content, "a.b.0 is a number"},
 		{doc, "7.x", "1", content, "is true"},

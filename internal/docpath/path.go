@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Error is a path that cannot be used, whatever the document.
@@ -47,6 +48,9 @@ func (s step) index() (int, bool) {
 func parse(path string) (steps []step, query bool, err error) {
 	if path == "" {
 		return nil, false, &Error{path, `it is empty; use ":" for the empty key, or "@this" for the whole document`}
+	}
+	if !utf8.ValidString(path) {
+		return nil, false, &Error{path, "it is not valid UTF-8, which keys always are"}
 	}
 	if path == whole {
 		return nil, false, nil
