@@ -241,36 +241,106 @@ func killWriters(t *testing.T, file string, kills int, opts store.Options) {
 	t.Logf("%d kills, %d updates acknowledged, %d counters wrong", kills, sum, lost)
 }
 
-// TestCommandsCount is TestProcessesCount with the built command, one process an update.
-func TestCommandsCount(t *testing.T) {
-	times := setting(t, "JSONSTORE_COMMANDS", 10)
+// commandModes are the flags that make a command write in one mode or another.
+var commandModes = [][]string{{"--mode", "hash"}, {"--mode", "mtime"}, {"--locking"}}
+
+// buildCommand builds the command, as a user would.
+func buildCommand(t *testing.T) string {
+	t.Helper()
 	command := filepath.Join(t.TempDir(), "jsonstore")
 	if out, err := exec.Command("go", "build", "-o", command, "../cmd/jsonstore").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	for _, mode := range [][]string{{"--mode", "hash"}, {"--mode", "mtime"}, {"--locking"}} {
+	return command
+}
+
+// TestCommandsCount is TestProcessesCount with the built command, one process an update.
+func TestCommandsCount(t *testing.T) {
+	times := setting(t, "JSONSTORE_COMMANDS", 5)
+	command := buildCommand(t)
+	for i, mode := range commandModes {
+		for _, other := range [][]string{mode, commandModes[(i+1)%len(commandModes)]} {
+			for _, durability := range durabilities {
+				t.Run(fmt.Sprint(mode, " and ", other, " ", durability), func(t *testing.T) {
+					commandsCount(t, command, times, [][]string{mode, other}, durability)
+				})
+			}
+		}
+	}
+}
+
+func commandsCount(t *testing.T, command string, times int, modes [][]string, durability store.Durability) {
+	const writers = 8
+	file := filepath.Join(t.TempDir(), "counter.json")
+	stop := watch(t, file)
+	start := time.Now()
+	var all sync.WaitGroup
+	for i := range writers {
+		all.Go(func() {
+			args := append([]string{"update", file, "--expr", ".count += 1", "--sync", durability.String()}, modes[i%2]...)
+			for range times {
+				if out, err := exec.Command(command, args...).CombinedOutput(); err != nil {
+					t.Errorf("%v: %v\n%s", args, err, out)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	seconds := time.Since(start).Seconds()
+	stop()
+	if got := counters(t, file)["count"]; got != writers*times {
+		t.Errorf("the count is %d, want %d", got, writers*times)
+	}
+	noLitter(t, file)
+	t.Logf("%d updates in %.2f s", writers*times, seconds)
+}
+
+// TestKilledCommands: what a command that was killed had to do is done or not; what one that
+// was not killed had to do is done.
+func TestKilledCommands(t *testing.T) {
+	kills := setting(t, "JSONSTORE_KILLS", 12)
+	command := buildCommand(t)
+	for _, mode := range commandModes {
 		for _, durability := range durabilities {
 			t.Run(fmt.Sprint(mode, " ", durability), func(t *testing.T) {
-				file := filepath.Join(t.TempDir(), "counter.json")
+				file := filepath.Join(t.TempDir(), "counters.json")
 				stop := watch(t, file)
+				acknowledged := make([]bool, kills)
+				slots := make(chan struct{}, 8)
 				var all sync.WaitGroup
-				for range 8 {
+				for i := range kills {
+					slots <- struct{}{}
+					delay := time.Duration(rand.IntN(8000)) * time.Microsecond
 					all.Go(func() {
-						for range times {
-							args := append([]string{"update", file, "--expr", ".count += 1", "--sync", durability.String()}, mode...)
-							if out, err := exec.Command(command, args...).CombinedOutput(); err != nil {
-								t.Errorf("%v: %v\n%s", args, err, out)
-								return
-							}
+						defer func() { <-slots }()
+						args := append([]string{"incr", file, fmt.Sprintf("w%d", i), "--sync", durability.String()}, mode...)
+						cmd := exec.Command(command, args...)
+						if err := cmd.Start(); err != nil {
+							t.Error(err)
+							return
 						}
+						time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
+						acknowledged[i] = cmd.Wait() == nil
 					})
 				}
 				all.Wait()
+				if out, err := exec.Command(command, "incr", file, "last").CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
 				stop()
-				if got := counters(t, file)["count"]; got != 8*times {
-					t.Errorf("the count is %d, want %d", got, 8*times)
+				found, killed := counters(t, file), 0
+				for i, done := range acknowledged {
+					n := found[fmt.Sprintf("w%d", i)]
+					if done && n != 1 || n > 1 {
+						t.Errorf("writer %d: acknowledged %v, found %d", i, done, n)
+					}
+					if !done {
+						killed++
+					}
 				}
 				noLitter(t, file)
+				t.Logf("%d of %d commands were killed", killed, kills)
 			})
 		}
 	}

@@ -229,8 +229,8 @@ func (d *fileDriver) Read(ctx context.Context, key string) (data []byte, version
 	return data, version, err
 }
 
-// orphans names the temporary files beside a document: after a power cut, a document that
-// another program wrote without flushing it may be in one of those.
+// orphans names what may be temporary files and copies of a document: after a power cut, one that
+// a program wrote without flushing it may be in those.
 func (d *fileDriver) orphans(key string) []string {
 	path := d.path(key)
 	entries, err := d.files.ReadDir(filepath.Dir(path))
@@ -241,7 +241,7 @@ func (d *fileDriver) orphans(key string) []string {
 	var found []string
 	for _, entry := range entries {
 		name := entry.Name
-		if entry.Type.IsRegular() && name != base && name != lockName(base) && strings.Contains(name, base) {
+		if entry.Type.IsRegular() && name != base && name != lockName(base) && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
 			found = append(found, name)
 		}
 	}

@@ -34,7 +34,8 @@ type Options struct {
 	// MaxSize is the largest document in bytes, to read or to write. Default: 64 MiB.
 	MaxSize int64
 
-	// MaxDepth is the deepest nesting of arrays and objects. Default: 10,000.
+	// MaxDepth is the deepest nesting of arrays and objects. Default: 10,000; more than
+	// 100,000 count as that.
 	MaxDepth int
 
 	// AllowDuplicateKeys accepts objects in which a key stands twice; the last one counts.

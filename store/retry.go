@@ -128,8 +128,8 @@ func (d *Doc) retry(ctx context.Context, decide func(old []byte, version Version
 			return Absent, &retryError{try, elapsed, err}
 		case limits.MaxElapsed > 0 && elapsed >= limits.MaxElapsed:
 			return Absent, &retryError{try, elapsed, err}
-		case limits.EscalateAfter > 0 && try >= limits.EscalateAfter && try == 1:
-			// The next try waits for the lock: no other pause is needed.
+		case try == limits.EscalateAfter && !d.opts.Locking:
+			// The next try is the first one to wait for the lock: no other pause is needed.
 		default:
 			if pause == nil {
 				pause = newBackoff(limits)

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// BenchmarkUpdate counts a document up, and does beside it what one would write by hand.
+func BenchmarkUpdate(b *testing.B) {
+	for _, durability := range []Durability{Volatile, Ordered, Durable} {
+		for _, mode := range []VersionMode{VersionHash, VersionMtime} {
+			for _, locking := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%v/%v/locking=%v", durability, mode, locking), func(b *testing.B) {
+					doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), &Options{Durability: durability, Versions: mode, Locking: locking})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer doc.Close()
+					b.ReportAllocs()
+					for b.Loop() {
+						if _, err := doc.Update(context.Background(), increment); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+		b.Run(fmt.Sprintf("%v/by hand, without a lock", durability), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "doc.json")
+			if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := incrementByHand(path, durability); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func incrementByHand(path string, durability Durability) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(string(data))
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(strconv.AppendInt(nil, int64(n+1), 10))
+	if err == nil && durability != Volatile {
+		err = file.Sync()
+	}
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Rename(path+".tmp", path)
+	}
+	if err != nil || durability != Durable {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, size := range []int{200, 10 << 10, 1 << 20} {
+		path := filepath.Join(b.TempDir(), "doc.json")
+		if err := os.WriteFile(path, fmt.Appendf(nil, "%q", strings.Repeat("x", size)), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		doc, err := OpenFile(path, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("Read/%d", size), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := doc.Read(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("os.ReadFile/%d", size), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := os.ReadFile(path); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		doc.Close()
+	}
+}
