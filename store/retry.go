@@ -37,7 +37,12 @@ func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (
 }
 
 func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte, error)) (Version, error) {
-	version, err := d.retry(ctx, func(old []byte, _ Version) (change, error) {
+	version, err := d.retry(ctx, func(old []byte, version Version) (change, error) {
+		if !version.IsAbsent() {
+			if err := d.checkContent(old); err != nil {
+				return change{}, err
+			}
+		}
 		data, err := fn(old)
 		if err != nil {
 			return change{}, err
@@ -56,7 +61,7 @@ func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte
 	return version, nil
 }
 
-// Delete deletes the document, whatever its version. If it is absent, the error is ErrNotExist.
+// Delete deletes the document, whatever its version and content. If it is absent, the error is ErrNotExist.
 func (d *Doc) Delete(ctx context.Context) error {
 	_, err := d.retry(ctx, func(_ []byte, version Version) (change, error) {
 		if version.IsAbsent() {
@@ -192,11 +197,6 @@ func (d *Doc) try(ctx context.Context, lock bool, decide func([]byte, Version) (
 	defer attempt.Close()
 	old, version := attempt.Data(), attempt.Version()
 	d.db.stats.reads.Add(1)
-	if !version.IsAbsent() {
-		if err := d.checkContent(old); err != nil {
-			return Absent, false, err
-		}
-	}
 	c, err := decide(old, version)
 	if err != nil {
 		return Absent, false, err // a conflict on some other document is not ours to try again

@@ -366,6 +366,38 @@ func TestCompareAndSwap(t *testing.T) {
 	})
 }
 
+// TestInvalidDocument: it is left alone by what would have to understand it, and told with its
+// version, by which it can be repaired.
+func TestInvalidDocument(t *testing.T) {
+	everyMode(t, func(t *testing.T, opts Options) {
+		ctx := context.Background()
+		const before = `{"a": 1,}`
+		doc := document(t, before, opts)
+		for name, err := range map[string]error{
+			"Update":     second(doc.Update(ctx, func([]byte) ([]byte, error) { t.Error("the function ran"); return nil, nil })),
+			"Set":        second(doc.Set(ctx, "a", []byte("2"))),
+			"MergePatch": second(doc.MergePatch(ctx, []byte("{}"))),
+		} {
+			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "line 1, column 9") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		data, version, err := doc.Read(ctx)
+		if !errors.Is(err, ErrInvalid) || string(data) != before {
+			t.Errorf("Read: %s, %v", data, err)
+		}
+		if _, err := doc.CompareAndSwap(ctx, version, []byte(`{"a": 1}`)); err != nil {
+			t.Errorf("repair: %v", err)
+		}
+		broken := document(t, before, opts)
+		if err := broken.Delete(ctx); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
 // TestVersionOfTheOtherKind: it is a mistake, not a conflict, except that an automatic
 // handle understands both.
 func TestVersionOfTheOtherKind(t *testing.T) {
