@@ -43,9 +43,9 @@ type exprFlags struct {
 
 func (f *exprFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expr, "expr", "", "make the new content from the old by this `JQ` expression; . is null if there is no document")
-	flags.StringVar(&f.file, "from-file", "", "read the expression from a `file`")
-	flags.StringArrayVar(&f.args, "arg", nil, "--arg `NAME VALUE`: $NAME is this text")
-	flags.StringArrayVar(&f.json, "argjson", nil, "--argjson `NAME VALUE`: $NAME is this JSON value")
+	flags.StringVar(&f.file, "from-file", "", "read the expression from a `FILE`")
+	flags.StringArrayVar(&f.args, "arg", nil, "for the expression, $NAME is the text VALUE: `NAME VALUE`")
+	flags.StringArrayVar(&f.json, "argjson", nil, "for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
 }
 
 // program is a compiled expression with the values of its variables.

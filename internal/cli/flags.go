@@ -29,12 +29,12 @@ type commonFlags struct {
 }
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.mode, "mode", "hash", "what versions stand for: `hash`, mtime or auto")
+	flags.StringVar(&f.mode, "mode", "hash", "what versions stand for: hash, mtime or auto; a `KIND`")
 	flags.BoolVar(&f.locking, "locking", false, "hold the lock for the whole update, instead of only for the swap")
-	flags.StringVar(&f.sync, "sync", "durable", "what to wait for: `durable`, ordered or volatile")
-	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `time`, as in 500ms or 10s")
+	flags.StringVar(&f.sync, "sync", "durable", "what to wait for: durable, ordered or volatile; a `LEVEL`")
+	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `TIME`, as in 500ms or 10s")
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
-	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `time` at the most")
+	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for the lock")
 	flags.BoolVar(&f.json, "json", false, "print results and errors as JSON, one object a line")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no messages")

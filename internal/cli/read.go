@@ -27,7 +27,7 @@ func (a *app) getCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&raw, "raw", "r", false, "print a string without quotes and escapes")
 	cmd.Flags().BoolVarP(&exitStatus, "exit-status", "e", false, "exit with 1 if the value is null or false")
-	cmd.Flags().StringVar(&fallback, "default", "", "print this `text` if there is no such file or value")
+	cmd.Flags().StringVar(&fallback, "default", "", "print this `TEXT` if there is no such file or value")
 	cmd.Flags().BoolVar(&withVersion, "with-version", false, "print the version first, on a line of its own")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {

@@ -43,7 +43,7 @@ must have one result.`,
 	f.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "change nothing; print the new content, or what else is asked for")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "print what changes, as a unified diff")
-	cmd.Flags().StringVar(&f.give, "return", "", "print the document as it `was`: old, or is: new, or its version")
+	cmd.Flags().StringVar(&f.give, "return", "", "print `WHAT`: the document as it was (old), as it is (new), or its version (version)")
 	cmd.Flags().BoolVar(&f.each, "each", false, "take several files, each changed on its own, and print a line for each")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch f.give {

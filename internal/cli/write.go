@@ -95,7 +95,7 @@ func (a *app) deleteCommand() *cobra.Command {
   jsonstore delete settings.json --expect "$(jsonstore version settings.json)"`,
 		Args: cobra.RangeArgs(1, 2),
 	}
-	cmd.Flags().StringVar(&expect, "expect", "", "only if the document has this `version`")
+	cmd.Flags().StringVar(&expect, "expect", "", "only if the document has this `VERSION`")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var old store.Version
 		guarded := cmd.Flags().Changed("expect")
@@ -172,7 +172,7 @@ The version - means that there is no document yet.`,
   jsonstore cas settings.json --expect "$v" --expr '.theme = "dark"'`,
 		Args: cobra.RangeArgs(1, 2),
 	}
-	cmd.Flags().StringVar(&expect, "expect", "", "the `version` that the document must have")
+	cmd.Flags().StringVar(&expect, "expect", "", "the `VERSION` that the document must have")
 	program.register(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !cmd.Flags().Changed("expect") {

@@ -104,6 +104,7 @@ func TestCheck(t *testing.T) {
 // hasDuplicates asks encoding/json for the keys of each object.
 func hasDuplicates(data []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
 	var open []map[string]bool // nil for an array
 	key := false
 	for {

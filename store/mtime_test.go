@@ -1,0 +1,150 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// clocked is the real file system with times in steps and a clock of its own.
+type clocked struct {
+	fsys.FS
+	step int64 // times are kept in multiples of this
+	now  func() int64
+}
+
+func (c clocked) Now() int64 { return c.now() }
+
+func (c clocked) round(info fsys.Info, err error) (fsys.Info, error) {
+	info.Mtime -= info.Mtime % c.step
+	return info, err
+}
+
+func (c clocked) Lstat(name string) (fsys.Info, error) { return c.round(c.FS.Lstat(name)) }
+
+func (c clocked) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
+	file, err := c.FS.Open(name, how, perm)
+	if err != nil {
+		return nil, err
+	}
+	return clockedFile{file, c}, nil
+}
+
+type clockedFile struct {
+	fsys.File
+	in clocked
+}
+
+func (f clockedFile) Stat() (fsys.Info, error) { return f.in.round(f.File.Stat()) }
+
+func (f clockedFile) Generation() (uint64, bool) { return 0, false } // so that only time tells
+
+func openClocked(path string, step time.Duration, now func() int64, opts Options) (*Doc, error) {
+	db, err := openFiles(clocked{fsys.New(), int64(step), now}, path, filepath.Dir(path), &opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Doc{db: db, drv: db.drv, opts: db.opts, key: path, name: path, owns: true}, nil
+}
+
+// TestCoarseTimes: where times are coarse, versions by time are refused, and automatic ones are hashes.
+func TestCoarseTimes(t *testing.T) {
+	for step, fine := range map[time.Duration]bool{
+		1: true, 100: true, time.Microsecond: true, 10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false, 2 * time.Second: false,
+	} {
+		for _, existing := range []bool{false, true} {
+			path := filepath.Join(t.TempDir(), "doc.json")
+			if existing {
+				if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			now := fsys.New().Now
+			doc, err := openClocked(path, step, now, Options{Versions: VersionMtime})
+			if fine != (err == nil) || !fine && !errors.Is(err, ErrUnsupported) {
+				t.Errorf("step %v: %v", step, err)
+			}
+			if err == nil {
+				doc.Close()
+			}
+			doc, err = openClocked(path, step, now, Options{Versions: VersionAuto})
+			if err != nil {
+				t.Fatal(err)
+			}
+			version, err := doc.Update(context.Background(), increment)
+			if err != nil || (version.Kind() == 'm') != fine {
+				t.Errorf("step %v: automatic version %v, %v", step, version, err)
+			}
+			wantFiles(t, doc, "doc.json", ".doc.json.lock")
+			doc.Close()
+		}
+	}
+}
+
+// TestStampsGrow: also when the clock stands still or goes back, and from writers by hash, each version
+// has a later time than the one before. Where times are coarse they do not run ahead of the clock.
+func TestStampsGrow(t *testing.T) {
+	start := time.Now().UnixNano()
+	ticks := int64(0)
+	for name, now := range map[string]func() int64{
+		"a clock that stands still": func() int64 { return start },
+		"a clock that goes back":    func() int64 { ticks++; return start - ticks*int64(time.Hour) },
+	} {
+		for _, step := range []time.Duration{1, 100, time.Microsecond} {
+			path := filepath.Join(t.TempDir(), "doc.json")
+			seen := map[Version]bool{}
+			last := int64(0)
+			for i := range 50 {
+				opts := Options{Versions: VersionMtime, Durability: Volatile}
+				if i%2 == 1 {
+					opts.Versions = VersionHash
+				}
+				doc, err := openClocked(path, step, now, opts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				// The same size each time.
+				version, err := doc.Update(context.Background(), become([]string{"1", "2"}[i%2]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if version.Kind() == 'm' {
+					if seen[version] {
+						t.Fatalf("%s, step %v: version %v came back", name, step, version)
+					}
+					seen[version] = true
+				}
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if at := info.ModTime().UnixNano(); at <= last {
+					t.Fatalf("%s, step %v: stamped %d after %d", name, step, at, last)
+				} else {
+					last = at
+				}
+				doc.Close()
+			}
+		}
+	}
+	path := filepath.Join(t.TempDir(), "doc.json")
+	doc, err := openClocked(path, 2*time.Second, func() int64 { return start }, Options{Durability: Volatile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	for range 10 {
+		if _, err := doc.Update(context.Background(), increment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.ModTime().UnixNano() > start+int64(time.Second) {
+		t.Errorf("coarse times ran ahead: %v, the clock says %v (%v)", info.ModTime(), time.Unix(0, start), err)
+	}
+}
