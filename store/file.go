@@ -95,6 +95,13 @@ func followLink(files fsys.FS, path string) (string, error) {
 		return "", err
 	}
 	if !filepath.IsAbs(target) {
+		// "..", in the target, goes up from where the link really is, which here is told from the
+		// path: so no directory on it may itself be a link.
+		for dir := filepath.Dir(path); strings.Contains(target, "..") && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if info, err := files.Lstat(dir); err == nil && info.Mode&fs.ModeSymlink != 0 {
+				return "", fmt.Errorf("%s is a symbolic link upwards, in a directory that is a link itself (%s); name the document by another path", path, dir)
+			}
+		}
 		target = filepath.Join(filepath.Dir(path), target)
 	}
 	if _, err := files.Lstat(target); errors.Is(err, fs.ErrNotExist) {

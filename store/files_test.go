@@ -98,6 +98,38 @@ func TestLinksStayLinks(t *testing.T) {
 	})
 }
 
+// TestLinkInALinkedDirectory: ".." in a link goes up from where the link is, not from the name that
+// led there.
+func TestLinkInALinkedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	if err := errors.Join(os.MkdirAll(at("real/deep"), 0o700), os.Mkdir(at("other"), 0o700),
+		os.WriteFile(at("real/doc.json"), []byte("1"), 0o600), os.WriteFile(at("doc.json"), []byte("100"), 0o600),
+		os.Symlink("../doc.json", at("real/deep/link.json")), os.Symlink("real/deep", at("short"))); err != nil {
+		t.Fatal(err)
+	}
+	doc := open(t, at("short/link.json"), Options{})
+	if _, err := doc.Update(context.Background(), increment); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"real/doc.json": "2", "doc.json": "100", "short/link.json": "2"} {
+		if data, err := os.ReadFile(at(name)); err != nil || string(data) != want {
+			t.Errorf("%s: %s, %v; want %s", name, data, err, want)
+		}
+	}
+	db, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Doc("short/link").Update(context.Background(), increment); err == nil || !strings.Contains(err.Error(), "a link itself") {
+		t.Errorf("beneath a root: %v", err)
+	}
+	if _, err := db.Doc("real/deep/link").Update(context.Background(), increment); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestModeIsKept(t *testing.T) {
 	doc := document(t, "1", Options{})
 	for _, mode := range []fs.FileMode{0o640, 0o666, 0o400, 0o600} {

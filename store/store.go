@@ -51,8 +51,8 @@ func Open(dir string, opts *Options) (*DB, error) {
 	return db, nil
 }
 
-// OpenFile opens one document, which need not exist, though its directory must. A symbolic
-// link is followed now, and stays one. The handle is to be shared by all
+// OpenFile opens one document, which need not exist, though its directory must. Symbolic
+// links, to it and on the way to it, are followed now, and stay links. The handle is to be shared by all
 // goroutines of a program, and to be closed.
 func OpenFile(path string, opts *Options) (*Doc, error) {
 	db, key, err := openFile(path, opts)
@@ -89,10 +89,15 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	return db, name, err
 }
 
-// followLinks follows the symbolic link at path, if there is one, to its end.
+// followLinks follows the symbolic links on the way to path and at its end, so that the document and
+// what is made beside it stay together whatever becomes of the links.
 func followLinks(path string) (string, error) {
 	files := fsys.New()
 	for range maxLinks {
+		// Of the directory first: "..", in a link, goes up from where the link really is.
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+			path = filepath.Join(dir, filepath.Base(path))
+		}
 		info, err := files.Lstat(path)
 		if err != nil || info.Mode&os.ModeSymlink == 0 {
 			return path, nil // what else is wrong with it will be told when it is used
