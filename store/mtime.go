@@ -95,7 +95,12 @@ func (d *fileDriver) timesFine() (fine, known bool) {
 		return false, false
 	}
 	defer probe.discard()
-	// Odd digits, which any coarser step loses.
-	_, fine, err = stamp(d.files, probe.file, d.files.Now()|1)
-	return fine, err == nil
+	// A time of which every step from two microseconds on loses more than one.
+	now := d.files.Now()
+	want := now - now%int64(time.Second) + 987_655_999
+	if err := probe.file.SetMtime(want); err != nil {
+		return false, false
+	}
+	info, err := probe.file.Stat()
+	return err == nil && info.Mtime <= want && info.Mtime > want-coarse, err == nil
 }

@@ -56,7 +56,7 @@ func openClocked(path string, step time.Duration, now func() int64, opts Options
 // TestCoarseTimes: where times are coarse, versions by time are refused, and automatic ones are hashes.
 func TestCoarseTimes(t *testing.T) {
 	for step, fine := range map[time.Duration]bool{
-		1: true, 100: true, time.Microsecond: true, 10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false, 2 * time.Second: false,
+		1: true, 100: true, time.Microsecond: true, 2 * time.Microsecond: false, 10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false, 2 * time.Second: false,
 	} {
 		for _, existing := range []bool{false, true} {
 			path := filepath.Join(t.TempDir(), "doc.json")

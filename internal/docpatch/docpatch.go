@@ -43,31 +43,38 @@ func merge(out, doc []byte, target *splice.Node, patch []byte, change *splice.No
 		first = false
 		out = append(append(out, splice.Quote(key)...), ':')
 	}
+	changes, ours := index(change), map[string]int{}
 	if target != nil && target.Kind == splice.Object {
+		ours = index(target)
 		for i := range target.Members {
 			m := &target.Members[i]
-			if target.Find(m.Key) != m || change.Find(m.Key) != nil {
+			if _, changed := changes[m.Key]; changed || ours[m.Key] != i {
 				continue
 			}
 			member(m.Key)
 			out = append(out, doc[m.Value.Start:m.Value.End]...)
 		}
-	} else {
-		target = nil
 	}
 	for i := range change.Members {
 		m := &change.Members[i]
-		if change.Find(m.Key) != m || m.Value.Kind == splice.Null {
+		if changes[m.Key] != i || m.Value.Kind == splice.Null {
 			continue
 		}
 		member(m.Key)
 		var at *splice.Node
-		if target != nil {
-			if old := target.Find(m.Key); old != nil {
-				at = &old.Value
-			}
+		if old, ok := ours[m.Key]; ok {
+			at = &target.Members[old].Value
 		}
 		out = merge(out, doc, at, patch, &m.Value)
 	}
 	return append(out, '}')
+}
+
+// index finds the members of an object by key, of several the last, which counts.
+func index(n *splice.Node) map[string]int {
+	byKey := make(map[string]int, len(n.Members))
+	for i := range n.Members {
+		byKey[n.Members[i].Key] = i
+	}
+	return byKey
 }

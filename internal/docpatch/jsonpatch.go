@@ -15,9 +15,13 @@ import (
 // ErrTest: a test operation failed.
 var ErrTest = errors.New("a test of the patch failed")
 
-// largestCopies bounds the values that the copy operations of one patch add: a few of them, each
-// of what the one before made, double a document each time.
-const largestCopies = 1 << 20
+// largestCopies bounds the bytes that the copy operations of one patch add: a few of them, each
+// of what the one before made, double a document each time. A value counts for what it takes
+// in memory at the least, since its text can be one digit.
+const (
+	largestCopies = 64 << 20
+	bytesOfValue  = 64
+)
 
 // value is a JSON value that can be changed.
 type value struct {
@@ -39,8 +43,9 @@ func newValue(doc []byte, n *splice.Node) *value {
 		return v
 	case splice.Object:
 		v := &value{}
+		last := index(n)
 		for i := range n.Members {
-			if m := &n.Members[i]; n.Find(m.Key) == m {
+			if m := &n.Members[i]; last[m.Key] == i {
 				v.keys = append(v.keys, m.Key)
 				v.parts = append(v.parts, newValue(doc, &m.Value))
 			}
@@ -71,9 +76,12 @@ func (v *value) append(out []byte) []byte {
 	return append(out, brackets[1])
 }
 
-// clone copies a value and takes what it has in values from left.
+// clone copies a value and takes its size from left. Where that is negative the copy is not whole.
 func (v *value) clone(left *int) *value {
-	*left--
+	*left -= bytesOfValue + len(v.text)
+	for _, key := range v.keys {
+		*left -= len(key)
+	}
 	if !v.container() || *left < 0 {
 		return v // the text is never changed
 	}
@@ -119,8 +127,14 @@ func (p place) there() bool {
 // patcher is a document under a patch.
 type patcher struct {
 	root *value
-	left int // values that may still be copied
+	left int // bytes that may still be copied
 }
+
+// In one pass: of ~01 the ~0 makes a ~, and the 1 stays.
+var (
+	unescaped = strings.NewReplacer("~0", "~", "~1", "/")
+	noEscapes = strings.NewReplacer("~0", "", "~1", "")
+)
 
 // tokens splits a JSON Pointer.
 func tokens(pointer string) ([]string, error) {
@@ -132,10 +146,10 @@ func tokens(pointer string) ([]string, error) {
 	}
 	parts := strings.Split(pointer[1:], "/")
 	for i, part := range parts {
-		if rest := strings.NewReplacer("~0", "", "~1", "").Replace(part); strings.Contains(rest, "~") {
+		if strings.Contains(noEscapes.Replace(part), "~") {
 			return nil, fmt.Errorf("pointer %q has a ~ that is neither ~0 nor ~1", pointer)
 		}
-		parts[i] = strings.NewReplacer("~0", "~", "~1", "/").Replace(part)
+		parts[i] = unescaped.Replace(part)
 	}
 	return parts, nil
 }
@@ -289,7 +303,7 @@ func (p *patcher) do(o operation, lim splice.Limits) error {
 		}
 		copied := source.clone(&p.left)
 		if p.left < 0 {
-			return fmt.Errorf("the patch copies more than %d values", largestCopies)
+			return fmt.Errorf("the copies in the patch make more than %d MiB", largestCopies>>20)
 		}
 		return p.add(o.path, copied)
 	default: // test

@@ -3,16 +3,13 @@
 package docpath
 
 import (
+	"bytes"
 	"fmt"
-
-	"github.com/tidwall/gjson"
+	"slices"
+	"strconv"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
-
-// longestQuery bounds what is handed to gjson: its queries can be nested, and each level
-// takes stack.
-const longestQuery = 4096
 
 // find goes down the steps as far as there is something: to n, with so many steps taken.
 func find(root *splice.Node, steps []step) (n *splice.Node, taken int) {
@@ -45,22 +42,29 @@ func child(n *splice.Node, s step) *splice.Node {
 	return nil
 }
 
-// Get returns the text of the value at a path, or of gjson's answer to a query. On an array, -1 is
-// the last element.
+// pinned writes out -1 where it leads to a last element that is there: for an edit of what is
+// there, since to set it means a new one.
+func pinned(root *splice.Node, steps []step) []step {
+	steps = slices.Clone(steps)
+	n := root
+	for i := range steps {
+		if at, ok := steps[i].index(); ok && at == -1 && n.Kind == splice.Array && len(n.Elems) > 0 {
+			steps[i].key = strconv.Itoa(len(n.Elems) - 1)
+		}
+		if n = child(n, steps[i]); n == nil {
+			break
+		}
+	}
+	return steps
+}
+
+// Get returns the text of the value at a path, or the answer to a query. On an array, -1 is the last
+// element. Up to the first part of a path that is a query it means what it means to an edit; gjson
+// answers the rest.
 func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, err error) {
 	steps, query, err := parse(path)
-	if err != nil {
+	if err != nil || len(doc) == 0 {
 		return nil, false, err
-	}
-	if query {
-		if len(path) > longestQuery {
-			return nil, false, &Error{path[:40] + "…", fmt.Sprintf("a query may have %d bytes", longestQuery)}
-		}
-		if err := splice.Check(doc, lim); err != nil {
-			return nil, false, err // gjson trusts what it gets
-		}
-		result := gjson.GetBytes(doc, path)
-		return []byte(result.Raw), result.Exists() && result.Raw != "", nil
 	}
 	root, err := splice.Parse(doc, lim)
 	if err != nil {
@@ -70,7 +74,10 @@ func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, er
 	if taken < len(steps) {
 		return nil, false, nil
 	}
-	return doc[n.Start:n.End], true, nil
+	if raw = doc[n.Start:n.End]; query != "" {
+		return ask(raw, path, query, lim)
+	}
+	return raw, true, nil
 }
 
 // Set puts a value at a path. Of a value that is there, what is equal in the new one stays as
@@ -85,17 +92,38 @@ func Set(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error)
 	if err := splice.Check(raw, lim); err != nil {
 		return nil, fmt.Errorf("the value is not JSON: %w", err)
 	}
-	return set(doc, path, steps, raw, lim)
+	return set(doc, path, steps, bytes.TrimSpace(raw), lim)
 }
 
 func set(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) ([]byte, error) {
+	edited, text, err := put(doc, path, steps, raw, lim)
+	if err != nil {
+		return nil, err
+	}
+	return checked(path, edited, text, lim)
+}
+
+// checked checks a document into which a container was put: it and the value may each be as
+// deep as is allowed, and too deep together.
+func checked(path string, edited, text []byte, lim splice.Limits) ([]byte, error) {
+	if text[0] != '[' && text[0] != '{' {
+		return edited, nil
+	}
+	if err := splice.Check(edited, lim); err != nil {
+		return nil, fmt.Errorf("path %q: what the edit makes cannot be read again: %w", path, err)
+	}
+	return edited, nil
+}
+
+// put returns the edited document and the text that it put there.
+func put(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) (edited, text []byte, err error) {
 	if len(doc) == 0 {
-		text, err := wrap(path, steps, raw)
-		return append(text, '\n'), err
+		text, err = wrap(path, steps, raw)
+		return append(text, '\n'), text, err
 	}
 	root, err := splice.Parse(doc, lim)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	n, taken := root, 0
 	for taken < len(steps) {
@@ -112,36 +140,33 @@ func set(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) (
 	}
 	edit := splice.NewEditor(doc, root)
 	if taken == len(steps) {
-		return edit.Replace(n, raw, lim)
+		edited, err = edit.Replace(n, raw, lim)
+		return edited, raw, err
 	}
 	switch n.Kind {
 	case splice.Object:
-		text, err := wrap(path, steps[taken+1:], raw)
-		if err != nil {
-			return nil, err
+		if text, err = wrap(path, steps[taken+1:], raw); err == nil {
+			edited, err = edit.AppendMember(n, steps[taken].key, text, lim)
 		}
-		return edit.AppendMember(n, steps[taken].key, text, lim)
 	case splice.Array:
 		i, ok := steps[taken].index()
 		if !ok {
-			return nil, &Error{path, fmt.Sprintf("%s is an array, which takes an index, not %q", upTo(steps, taken), steps[taken].key)}
+			return nil, nil, &Error{path, fmt.Sprintf("%s is an array, which takes an index, not %q", upTo(steps, taken), steps[taken].key)}
 		}
 		if i > len(n.Elems) {
-			return nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one", upTo(steps, taken), len(n.Elems))}
+			return nil, nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one", upTo(steps, taken), len(n.Elems))}
 		}
-		text, err := wrap(path, steps[taken+1:], raw)
-		if err != nil {
-			return nil, err
+		if text, err = wrap(path, steps[taken+1:], raw); err == nil {
+			edited, err = edit.InsertElem(n, len(n.Elems), text, lim)
 		}
-		return edit.InsertElem(n, len(n.Elems), text, lim)
 	case splice.Null:
-		text, err := wrap(path, steps[taken:], raw)
-		if err != nil {
-			return nil, err
+		if text, err = wrap(path, steps[taken:], raw); err == nil {
+			edited, err = edit.Replace(n, text, lim)
 		}
-		return edit.Replace(n, text, lim)
+	default:
+		err = fmt.Errorf("path %q: %s is %v, which has no members; set that to an object first", path, upTo(steps, taken), n.Kind)
 	}
-	return nil, fmt.Errorf("path %q: %s is %v, which has no members; set that to an object first", path, upTo(steps, taken), n.Kind)
+	return edited, text, err
 }
 
 // wrap is the value inside of what the steps lead through when nothing is there.
@@ -169,6 +194,7 @@ func wrap(path string, steps []step, raw []byte) ([]byte, error) {
 }
 
 // Append puts a value at the end of the array at a path, which is made if nothing, or null, is there.
+// On the way, and for Add too, -1 is the last element if there is one.
 func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -177,6 +203,7 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	if err := splice.Check(raw, lim); err != nil {
 		return nil, fmt.Errorf("the value is not JSON: %w", err)
 	}
+	raw = bytes.TrimSpace(raw)
 	list := append(append([]byte{'['}, raw...), ']')
 	if len(doc) == 0 {
 		return set(doc, path, steps, list, lim)
@@ -185,6 +212,7 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+	steps = pinned(root, steps)
 	n, taken := find(root, steps)
 	switch {
 	case taken < len(steps) || n.Kind == splice.Null:
@@ -192,7 +220,11 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	case n.Kind != splice.Array:
 		return nil, fmt.Errorf("path %q: %v is there, and no array to append to", path, n.Kind)
 	}
-	return splice.NewEditor(doc, root).InsertElem(n, len(n.Elems), raw, lim)
+	edited, err := splice.NewEditor(doc, root).InsertElem(n, len(n.Elems), raw, lim)
+	if err != nil {
+		return nil, err
+	}
+	return checked(path, edited, raw, lim)
 }
 
 // Delete removes the value at a path; found says whether there was one. On an array, -1 is the
@@ -206,6 +238,9 @@ func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bo
 		return nil, false, &Error{path, "the whole document cannot be removed by path; delete it"}
 	}
 	edited = doc
+	if len(doc) == 0 {
+		return doc, false, nil
+	}
 	for {
 		root, err := splice.Parse(edited, lim)
 		if err != nil {

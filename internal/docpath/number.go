@@ -28,6 +28,7 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 		if err != nil {
 			return nil, "", err
 		}
+		steps = pinned(root, steps)
 		n, taken := find(root, steps)
 		if taken == len(steps) && n.Kind != splice.Null {
 			if n.Kind != splice.Number {

@@ -44,19 +44,21 @@ func (s step) index() (int, bool) {
 	return n, true
 }
 
-// parse splits a path. A query is a path that can only be read, which is for gjson.
-func parse(path string) (steps []step, query bool, err error) {
+// parse splits a path into its steps. From the first component on that is a query, which can only
+// be read, the rest is for gjson.
+func parse(path string) (steps []step, query string, err error) {
 	if path == "" {
-		return nil, false, &Error{path, `it is empty; use ":" for the empty key, or "@this" for the whole document`}
+		return nil, "", &Error{path, `it is empty; use ":" for the empty key, or "@this" for the whole document`}
 	}
 	if !utf8.ValidString(path) {
-		return nil, false, &Error{path, "it is not valid UTF-8, which keys always are"}
+		return nil, "", &Error{path, "it is not valid UTF-8, which keys always are"}
 	}
 	if path == whole {
-		return nil, false, nil
+		return nil, "", nil
 	}
 	var key strings.Builder
 	current := step{}
+	begin := 0 // of the component
 	start := true
 	for i := 0; i < len(path); i++ {
 		c := path[i]
@@ -65,11 +67,11 @@ func parse(path string) (steps []step, query bool, err error) {
 			current.key = key.String()
 			steps = append(steps, current)
 			key.Reset()
-			current, start = step{}, true
+			current, start, begin = step{}, true, i+1
 			continue
 		case c == '\\':
 			if i++; i == len(path) {
-				return nil, false, &Error{path, "it ends with a backslash; escape that by another"}
+				return nil, "", &Error{path, "it ends with a backslash; escape that by another"}
 			}
 			if start {
 				current.literal = true
@@ -78,20 +80,20 @@ func parse(path string) (steps []step, query bool, err error) {
 		case start && c == ':':
 			current.literal = true
 		case strings.IndexByte("*?|", c) >= 0 || start && strings.IndexByte("#@!{[", c) >= 0:
-			return nil, true, nil
+			return steps, path[begin:], nil
 		default:
 			key.WriteByte(c)
 		}
 		start = false
 	}
 	current.key = key.String()
-	return append(steps, current), false, nil
+	return append(steps, current), "", nil
 }
 
 // parseEdit is parse for an edit, which takes no query.
 func parseEdit(path string) ([]step, error) {
 	steps, query, err := parse(path)
-	if query {
+	if query != "" {
 		err = &Error{path, `it is a query, by one of * ? | or, at the beginning of a part, # @ ! { [; ` +
 			`an edit needs the very place: write a backslash before a character that is part of a key`}
 	}
