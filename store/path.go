@@ -14,9 +14,12 @@ import (
 // value there, the error is ErrNotExist.
 //
 // A path is the keys on the way joined by dots, as in "theme.color", with indexes for
-// arrays, as in "users.0.name"; it has the syntax of https://github.com/tidwall/gjson.
-// A backslash takes the next character as it is, and Path escapes whole keys. Get also
-// answers gjson's queries, as in "users.#(age>40).name"; edits do not take them.
+// arrays, as in "users.0.name", -1 being the last; it has the syntax of https://github.com/tidwall/gjson.
+// A backslash takes the next character as it is, a colon before a part makes it a key even if
+// it looks like an index, and Path escapes whole keys. "@this" is the whole document. Get also answers
+// gjson's queries, as in "users.#(age>40).name", with the modifiers @keys, @values, @reverse, @flatten, @join,
+// @ugly and @valid; edits do not take them. A query compares numbers as float64, and its time is not bounded by
+// the context: do not run strangers' queries on large documents.
 func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	data, version, err := d.read(ctx)
 	if err != nil {
@@ -43,8 +46,8 @@ func (d *Doc) Set(ctx context.Context, path string, value []byte) (Version, erro
 }
 
 // Add adds delta to the number at a path and returns the sum as JSON; what is not there counts as 0.
-// Delta is a JSON number; Add("hits", "1") counts. Integers add exactly at any size, and so do
-// decimals. It is an Update.
+// Delta is a JSON number; Add(ctx, "hits", "1") counts. Integers and decimals add exactly, also far beyond
+// 64 bits: up to 10,000 digits, and exponents up to 308. It is an Update.
 func (d *Doc) Add(ctx context.Context, path, delta string) (sum string, version Version, err error) {
 	version, err = d.update(ctx, "add", func(old []byte) (data []byte, err error) {
 		data, sum, err = docpath.Add(old, path, delta, d.opts.limits())

@@ -86,7 +86,7 @@ func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 }
 
 // JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
-// that fails is ErrTest. What it does not change stays as it is, to the byte. It is an Update.
+// that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it does not change stays as it is, to the byte. It is an Update.
 func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
 	return d.update(ctx, "patch", func(old []byte) ([]byte, error) {
 		if old == nil {
