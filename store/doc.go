@@ -12,7 +12,7 @@
 //
 //	doc, err := store.OpenFile("counter.json", nil)
 //	...
-//	_, _, err = doc.Add(ctx, "hits", "1")
+//	_, _, err = doc.Add(ctx, "hits", 1)
 //
 // Edits by path ([Doc.Set], [Doc.Add], [Doc.Append], [Doc.Unset]), patches ([Doc.MergePatch],
 // [Doc.JSONPatch]) and the typed [Update] change what they say and leave every other byte as it is: the

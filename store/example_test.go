@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -124,11 +125,11 @@ func ExampleDoc_Add() {
 	doc := open("")
 	defer remove(doc)
 	for range 3 {
-		if _, _, err := doc.Add(context.Background(), "pages.home", "1"); err != nil {
+		if _, _, err := doc.Add(context.Background(), "pages.home", 1); err != nil {
 			log.Fatal(err)
 		}
 	}
-	sum, _, err := doc.Add(context.Background(), "pages.home", "99999999999999999999")
+	sum, _, err := doc.Add(context.Background(), "pages.home", json.Number("99999999999999999999"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -140,10 +141,10 @@ func ExampleDoc_Set() {
 	ctx := context.Background()
 	doc := open("{\n  \"theme\": {\"color\": \"light\"},\n  \"ratio\": 1.10\n}")
 	defer remove(doc)
-	if _, err := doc.Set(ctx, "theme.color", []byte(`"dark"`)); err != nil {
+	if _, err := doc.Set(ctx, "theme.color", "dark"); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := doc.Set(ctx, store.Path("a.b"), []byte(`true`)); err != nil {
+	if _, err := doc.Set(ctx, store.Path("a.b"), true); err != nil {
 		log.Fatal(err)
 	}
 	show(doc)
@@ -175,7 +176,7 @@ func ExampleDoc_Append() {
 	ctx := context.Background()
 	doc := open(`{"log": ["a"]}`)
 	defer remove(doc)
-	if _, err := doc.Append(ctx, "log", []byte(`"b"`)); err != nil {
+	if _, err := doc.Append(ctx, "log", "b"); err != nil {
 		log.Fatal(err)
 	}
 	show(doc)
@@ -239,7 +240,7 @@ func ExampleOpen() {
 	}
 	defer db.Close()
 	for _, key := range []string{"users/bob", "users/alice", "settings"} {
-		if _, err := db.Doc(key).Set(ctx, "visits", []byte("1")); err != nil {
+		if _, err := db.Doc(key).Set(ctx, "visits", 1); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -257,7 +258,7 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	sum, version, err := db.Doc("counter").Add(context.Background(), "hits", "1")
+	sum, version, err := db.Doc("counter").Add(context.Background(), "hits", 1)
 	fmt.Println(sum, version, err)
 	// Output: 1 r:1 <nil>
 }

@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -35,32 +36,47 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	return value, version, nil
 }
 
-// Set puts a JSON value at a path and leaves the rest of the document as it is, to the byte. It
-// makes the document and the objects on the way if they are not there. The index -1, or the
-// length of an array, appends to it. It is an Update.
-func (d *Doc) Set(ctx context.Context, path string, value []byte) (Version, error) {
-	return d.update(ctx, "set", func(old []byte) ([]byte, error) {
-		data, err := docpath.Set(old, path, value, d.opts.limits())
-		return data, pathError(err)
+// Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the document as it is, to the
+// byte. A json.RawMessage is taken as it is. Set makes the document and the objects on the way if they are not there. The
+// index -1, or the length of an array, appends to it. It is an Update.
+func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) {
+	return d.edit(ctx, "set", value, func(old, raw []byte) ([]byte, error) {
+		return docpath.Set(old, path, raw, d.opts.limits())
 	})
 }
 
-// Add adds delta to the number at a path and returns the sum as JSON; what is not there counts as 0.
-// Delta is a JSON number; Add(ctx, "hits", "1") counts. Integers and decimals add exactly, also far beyond
-// 64 bits: up to 10,000 digits, and exponents up to 308. It is an Update.
-func (d *Doc) Add(ctx context.Context, path, delta string) (sum string, version Version, err error) {
-	version, err = d.update(ctx, "add", func(old []byte) (data []byte, err error) {
-		data, sum, err = docpath.Add(old, path, delta, d.opts.limits())
-		return data, pathError(err)
+// Add adds a number to the one at a path and returns the sum; what is not there counts as 0. Delta is a Go
+// number, a *big.Int or a json.Number. Integers and decimals add exactly, also far beyond 64 bits: up to
+// 10,000 digits, and exponents up to 308. It is an Update.
+func (d *Doc) Add(ctx context.Context, path string, delta any) (sum json.Number, version Version, err error) {
+	version, err = d.edit(ctx, "add", delta, func(old, raw []byte) (data []byte, err error) {
+		var text string
+		data, text, err = docpath.Add(old, path, string(raw), d.opts.limits())
+		sum = json.Number(text)
+		return data, err
 	})
 	return sum, version, err
 }
 
-// Append puts a JSON value at the end of the array at a path, which it makes if there is
+// Append puts a value, as Set takes it, at the end of the array at a path, which it makes if there is
 // none. It is an Update.
-func (d *Doc) Append(ctx context.Context, path string, value []byte) (Version, error) {
-	return d.update(ctx, "append", func(old []byte) ([]byte, error) {
-		data, err := docpath.Append(old, path, value, d.opts.limits())
+func (d *Doc) Append(ctx context.Context, path string, value any) (Version, error) {
+	return d.edit(ctx, "append", value, func(old, raw []byte) ([]byte, error) {
+		return docpath.Append(old, path, raw, d.opts.limits())
+	})
+}
+
+// edit is an update by path with a value.
+func (d *Doc) edit(ctx context.Context, op string, value any, do func(old, raw []byte) ([]byte, error)) (Version, error) {
+	raw, ok := value.(json.RawMessage)
+	if !ok {
+		var err error
+		if raw, err = encode(value); err != nil {
+			return Absent, d.error(op, fmt.Errorf("%w: %w", ErrInvalid, err))
+		}
+	}
+	return d.update(ctx, op, func(old []byte) ([]byte, error) {
+		data, err := do(old, raw)
 		return data, pathError(err)
 	})
 }

@@ -57,7 +57,7 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 			return nil, err
 		}
 		if old == nil {
-			return append(bytes.TrimSpace(after), '\n'), nil
+			return append(after, '\n'), nil
 		}
 		return splice.MergeChange(old, before, after, doc.opts.limits())
 	})
@@ -72,7 +72,7 @@ func encode(value any) ([]byte, error) {
 	if err := encoder.Encode(value); err != nil {
 		return nil, fmt.Errorf("the value cannot be encoded: %w", err)
 	}
-	return buf.Bytes(), nil
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of the

@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -224,7 +227,7 @@ func TestNested(t *testing.T) {
 		for name, nested := range map[string]func(old []byte) error{
 			"Update": func([]byte) error { _, err := doc.Update(ctx, increment); return err },
 			"Delete": func([]byte) error { return doc.Delete(ctx) },
-			"Set":    func([]byte) error { _, err := doc.Set(ctx, "a", []byte("1")); return err },
+			"Set":    func([]byte) error { _, err := doc.Set(ctx, "a", 1); return err },
 			"Create": func([]byte) error { _, err := doc.Create(ctx, []byte("1")); return err },
 			"CompareAndDelete": func([]byte) error {
 				_, version, err := doc.Read(ctx)
@@ -375,7 +378,7 @@ func TestInvalidDocument(t *testing.T) {
 		doc := document(t, before, opts)
 		for name, err := range map[string]error{
 			"Update":     second(doc.Update(ctx, func([]byte) ([]byte, error) { t.Error("the function ran"); return nil, nil })),
-			"Set":        second(doc.Set(ctx, "a", []byte("2"))),
+			"Set":        second(doc.Set(ctx, "a", 2)),
 			"MergePatch": second(doc.MergePatch(ctx, []byte("{}"))),
 		} {
 			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "line 1, column 9") {
@@ -394,6 +397,49 @@ func TestInvalidDocument(t *testing.T) {
 			t.Errorf("Delete: %v", err)
 		}
 	})
+}
+
+// TestValues: what a value may be, and what it may not.
+func TestValues(t *testing.T) {
+	ctx := context.Background()
+	doc := document(t, `{}`, Options{})
+	for path, value := range map[string]any{
+		"a": "<é>", "b": 1.5, "c": nil, "d": map[string]int{"x": 1}, "e": json.RawMessage(` [1.10 ] `), "f": json.Number("12345678901234567890"),
+	} {
+		if _, err := doc.Set(ctx, path, value); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for path, want := range map[string]string{"a": `"<é>"`, "b": "1.5", "c": "null", "d.x": "1", "e": "[1.10]", "f": "12345678901234567890"} {
+		if got, _, err := doc.Get(ctx, path); err != nil || string(got) != want {
+			t.Errorf("%s is %s (%v), want %s", path, got, err, want)
+		}
+	}
+	var sum json.Number
+	for _, delta := range []any{1, int8(-3), uint64(1 << 63), 0.5, json.Number("0.25"), big.NewInt(-6)} {
+		var err error
+		if sum, _, err = doc.Add(ctx, "n", delta); err != nil {
+			t.Errorf("%v: %v", delta, err)
+		}
+	}
+	if sum != "9223372036854775800.75" {
+		t.Errorf("the sum is %s", sum)
+	}
+	before := content(t, doc)
+	for _, value := range []any{math.NaN(), math.Inf(1), func() {}, json.RawMessage("{"), json.RawMessage("")} {
+		if _, err := doc.Set(ctx, "a", value); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Set %v: %v", value, err)
+		}
+		if _, err := doc.Append(ctx, "list", value); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Append %v: %v", value, err)
+		}
+		if _, _, err := doc.Add(ctx, "n", value); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Add %v: %v", value, err)
+		}
+	}
+	if got := content(t, doc); got != before {
+		t.Errorf("the document became %s", got)
+	}
 }
 
 func second[T any](_ T, err error) error { return err }

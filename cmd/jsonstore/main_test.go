@@ -26,12 +26,23 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Condition: func(name string) (bool, error) {
+			if name != "mount" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			dir := t.TempDir()
+			if err := mountSmall(dir); err != nil {
+				return false, nil
+			}
+			return true, unmount(dir)
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits":  exits,
 			"files":  files,
 			"make":   makeFile,
 			"fifo":   fifo,
 			"nobody": nobody,
+			"small":  small,
 		},
 	})
 }
@@ -83,6 +94,13 @@ func makeFile(ts *testscript.TestScript, _ bool, args []string) {
 
 func fifo(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(exec.Command("mkfifo", ts.MkAbs(args[0])).Run())
+}
+
+// small mounts a small file system on a directory until the script ends.
+func small(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(mountSmall(dir))
+	ts.Defer(func() { ts.Check(unmount(dir)) })
 }
 
 // nobody is exits for a user who is not root: nobody 8 jsonstore get secret.json.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -18,6 +19,9 @@ import (
 
 // Main runs the command with the arguments after its name, and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// A reader of our output that goes away is an error of writing, not the process's sudden death: the
+	// document may be changed by then, and somebody has to say so.
+	signal.Ignore(syscall.SIGPIPE)
 	// The first signal ends what is under way in good order; the second one, the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -30,7 +34,8 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	flags          commonFlags
-	code           int // the exit code so far
+	code           int  // the exit code so far
+	unheard        bool // a result could not be written: more of them make no sense
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -41,6 +46,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
+		// A mistake in a flag ends their parsing, perhaps before --json.
+		a.flags.json = a.flags.json || slices.Contains(args, "--json")
 		a.fail("", err)
 	}
 	return a.code
@@ -82,15 +89,52 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 		if len(args) == 0 {
 			return nil
 		}
-		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-			return usage("unknown verb %q; did you mean %s?", args[0], strings.Join(near, " or "))
+		return unknownVerb(root, args[0])
+	}
+	root.SetHelpCommand(a.helpCommand(root))
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Short = "Print a script by which a shell completes verbs and flags"
+			cmd.Long = cmd.Short + ":\nbash, zsh, fish or powershell. Each says by --help how it is loaded."
+			cmd.Example = "  source <(jsonstore completion bash)"
+			cmd.Args = cobra.ArbitraryArgs
+			cmd.RunE = func(*cobra.Command, []string) error {
+				return usage("say for which shell: jsonstore completion bash, zsh, fish or powershell")
+			}
 		}
-		return usage("unknown verb %q; see jsonstore help", args[0])
 	}
 	root.SetHelpFunc(a.help)
 	root.SetUsageFunc(func(cmd *cobra.Command) error { a.help(cmd, nil); return nil })
 	root.SetVersionTemplate("jsonstore " + version() + "\n")
 	return root
+}
+
+func unknownVerb(root *cobra.Command, verb string) error {
+	if near := root.SuggestionsFor(verb); len(near) > 0 {
+		return usage("unknown verb %q; did you mean %s?", verb, strings.Join(near, " or "))
+	}
+	return usage("unknown verb %q; see jsonstore help", verb)
+}
+
+// helpCommand is cobra's own but that it refuses a verb that there is not.
+func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:                   "help [VERB]",
+		Short:                 "Tell what a verb does, with examples and flags",
+		Example:               "  jsonstore help update",
+		DisableFlagsInUseLine: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return usage("%v", err)
+			}
+			if len(rest) > 0 {
+				return unknownVerb(root, rest[0])
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // usageArgs gives the complaint about a wrong number of arguments its exit code.
@@ -139,7 +183,9 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(&b, "\nFlags everywhere:\n%s", common)
 	}
 	fmt.Fprint(&b, exitCodesHelp)
-	_, _ = io.WriteString(a.stdout, b.String())
+	if _, err := io.WriteString(a.stdout, b.String()); err != nil {
+		a.fail("", &outputError{err: err})
+	}
 }
 
 // shield stands before an argument that begins with a minus and is none of ours: a negative number. No

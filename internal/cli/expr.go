@@ -8,18 +8,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"math/big"
 	"os"
-	"slices"
-	"strconv"
+	"runtime/metrics"
 	"strings"
+	"time"
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
+	"github.com/jsonstore/jsonstore/store"
 )
 
 // compileError is an expression that does not compile, runtimeError one that fails when it is run.
@@ -61,7 +59,7 @@ func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error)
 	case flags.Changed("expr") && flags.Changed("from-file"):
 		return nil, usage("give --expr or --from-file, not both")
 	case flags.Changed("from-file"):
-		data, err := os.ReadFile(f.file)
+		data, err := os.ReadFile(unshield(f.file))
 		if err != nil {
 			return nil, fmt.Errorf("read the expression: %w", err)
 		}
@@ -119,30 +117,37 @@ func decode(data []byte, lim splice.Limits) (any, error) {
 
 // apply computes the new content from the old, nil if there is none, and writes it into
 // the old so that only what differs changes.
-func (p *program) apply(ctx context.Context, old []byte, lim splice.Limits) ([]byte, error) {
+func (p *program) apply(ctx context.Context, old []byte, flags *commonFlags) ([]byte, error) {
 	var input any
 	if old != nil {
 		var err error
-		if input, err = decode(old, lim); err != nil {
-			return nil, err
+		if input, err = decode(old, flags.limits()); err != nil {
+			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 		}
 	}
-	result, err := p.one(ctx, input)
+	// Decoded, a document takes some ten times its size, and the expression may hold it twice.
+	result, err := p.one(ctx, input, enoughMemory+64*uint64(len(old)))
 	if err != nil {
 		return nil, err
 	}
-	text, err := appendValue(nil, result)
+	text, err := encodeResult(result, flags.sizeLimit())
 	if err != nil {
-		return nil, &runtimeError{err}
+		return nil, err
 	}
 	if old == nil {
 		return append(text, '\n'), nil
 	}
-	return splice.Merge(old, text, lim)
+	text, err = splice.Merge(old, text, flags.limits())
+	if err != nil {
+		return nil, &runtimeError{err}
+	}
+	return text, nil
 }
 
-// one runs the program, which must have exactly one result.
-func (p *program) one(ctx context.Context, input any) (any, error) {
+// one runs the program, which must have exactly one result, in so many bytes of memory.
+func (p *program) one(ctx context.Context, input any, memory uint64) (any, error) {
+	ctx, stop := withMemory(ctx, memory)
+	defer stop()
 	results := p.code.RunWithContext(ctx, input, p.values...)
 	result, ok := results.Next()
 	if !ok {
@@ -167,57 +172,37 @@ func failure(ctx context.Context, result any) error {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		var tooMuch *runtimeError // of withMemory
+		if errors.As(context.Cause(ctx), &tooMuch) {
+			return tooMuch
+		}
+		return ctx.Err()
 	}
 	return &runtimeError{err}
 }
 
-// appendValue writes a value as JSON, and refuses what JSON cannot say.
-func appendValue(out []byte, value any) ([]byte, error) {
-	switch v := value.(type) {
-	case nil:
-		return append(out, "null"...), nil
-	case bool:
-		return strconv.AppendBool(out, v), nil
-	case int:
-		return strconv.AppendInt(out, int64(v), 10), nil
-	case *big.Int:
-		return v.Append(out, 10), nil
-	case json.Number:
-		return append(out, v...), nil
-	case float64:
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return nil, fmt.Errorf("the result has %v in it, which is no JSON number", v)
-		}
-		text, err := json.Marshal(v)
-		return append(out, text...), err
-	case string:
-		return append(out, quote(v)...), nil
-	case []any:
-		out = append(out, '[')
-		for i, elem := range v {
-			if i > 0 {
-				out = append(out, ',')
+// enoughMemory is more than an expression on small documents ever needs.
+const enoughMemory = 1 << 30
+
+// withMemory returns a context that ends when the process holds more memory than that: def f: [f]; f would
+// take all that the machine has. What one builtin takes by itself is seen only after it.
+func withMemory(ctx context.Context, most uint64) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		ticker := time.NewTicker(20 * time.Millisecond)
+		defer ticker.Stop()
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // what the last collection left
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
 			}
-			var err error
-			if out, err = appendValue(out, elem); err != nil {
-				return nil, err
+			if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > most {
+				cancel(&runtimeError{fmt.Errorf("it holds more than %d MiB of memory", most>>20)})
+				return
 			}
 		}
-		return append(out, ']'), nil
-	case map[string]any:
-		out = append(out, '{')
-		for i, key := range slices.Sorted(maps.Keys(v)) {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			out = append(append(out, quote(key)...), ':')
-			var err error
-			if out, err = appendValue(out, v[key]); err != nil {
-				return nil, err
-			}
-		}
-		return append(out, '}'), nil
-	}
-	return nil, fmt.Errorf("the result has a %T in it, which is no JSON value", value)
+	}()
+	return ctx, func() { cancel(nil) }
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,7 +33,7 @@ func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.mode, "mode", "hash", "what versions stand for: hash, mtime or auto; a `KIND`")
 	flags.BoolVar(&f.locking, "locking", false, "hold the lock for the whole update, instead of only for the swap")
 	flags.StringVar(&f.sync, "sync", "durable", "what to wait for: durable, ordered or volatile; a `LEVEL`")
-	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this `TIME`, as in 500ms or 10s")
+	flags.DurationVar(&f.timeout, "timeout", 0, "give up on a file after this `TIME`, as in 500ms or 10s")
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
 	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for the lock")
@@ -91,9 +92,18 @@ func (a *app) context(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithCancel(ctx)
 }
 
+// sizeLimit is the size of the largest document in bytes, or of what is read in its stead.
+func (f *commonFlags) sizeLimit() int64 {
+	if f.maxSize > 0 {
+		return f.maxSize
+	}
+	return 64 << 20 // the default of store.Options
+}
+
 // with opens the document in a file and does something with it. What goes wrong is told and makes the
 // exit code.
 func (a *app) with(ctx context.Context, file string, do func(ctx context.Context, doc *store.Doc) error) error {
+	file = unshield(file)
 	opts, err := a.flags.options()
 	if err != nil {
 		return err
@@ -103,6 +113,10 @@ func (a *app) with(ctx context.Context, file string, do func(ctx context.Context
 	doc, err := store.OpenFile(file, opts)
 	if err == nil {
 		err = do(ctx, doc)
+		var output *outputError
+		if errors.As(err, &output) {
+			output.published = doc.Stats().Writes > 0
+		}
 		doc.Close()
 	}
 	if err != nil {
@@ -120,17 +134,20 @@ func (a *app) each(ctx context.Context, files []string, each bool, do func(ctx c
 		if err := a.with(ctx, file, do); err != nil {
 			return err
 		}
+		if ctx.Err() != nil || a.unheard {
+			break // who stopped us, or stopped listening, does not want the others changed
+		}
 	}
 	return nil
 }
 
 // value is the JSON value of an argument; - reads it from standard input.
-func (a *app) value(arg string, asString bool) ([]byte, error) {
+func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, error) {
 	arg = unshield(arg)
 	data := []byte(arg)
 	if arg == "-" {
 		var err error
-		if data, err = io.ReadAll(a.stdin); err != nil {
+		if data, err = a.input(ctx); err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
 		if asString {
@@ -141,4 +158,28 @@ func (a *app) value(arg string, asString bool) ([]byte, error) {
 		return quote(string(data)), nil
 	}
 	return data, nil
+}
+
+// input reads standard input to its end. Nothing can interrupt the read itself, so that it is left
+// behind when the context ends first.
+func (a *app) input(ctx context.Context) ([]byte, error) {
+	type content struct {
+		data []byte
+		err  error
+	}
+	limit := a.flags.sizeLimit()
+	read := make(chan content, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(a.stdin, limit+1))
+		read <- content{data, err}
+	}()
+	select {
+	case got := <-read:
+		if got.err == nil && int64(len(got.data)) > limit {
+			return nil, fmt.Errorf("%w: more than %d bytes; allow more by --max-size", store.ErrTooLarge, limit)
+		}
+		return got.data, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

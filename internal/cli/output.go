@@ -3,7 +3,8 @@
 //   - Standard output has data and nothing else: what was asked for.
 //   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do"; -q keeps them back.
 //   - With --json each result is an object on a line of standard output, each error one of standard error.
-//   - What cannot be written to standard output is an error, though the document may be changed already.
+//   - What cannot be written to standard output is an error, which says so if the document is changed already.
+//     Who reads no further, as head does, gets exit code 8 and no message where nothing was changed.
 
 package cli
 
@@ -15,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
@@ -41,6 +43,7 @@ Exit codes:
   2 usage               or patch failed               130 interrupted
   3 the expression    6 conflict
     does not compile
+With --each it is that of the first file that fails.
 `
 
 // errNo is the answer no: not a mistake, and nothing to say about.
@@ -87,7 +90,9 @@ func (a *app) fail(file string, err error) {
 	if a.code == exitDone {
 		a.code = code
 	}
-	if code == exitNo {
+	var output *outputError
+	a.unheard = a.unheard || errors.As(err, &output)
+	if code == exitNo || a.unheard && output != nil && !output.published && errors.Is(err, syscall.EPIPE) {
 		return
 	}
 	// The store's own wrapping names the document once more.
@@ -116,7 +121,7 @@ func (a *app) fail(file string, err error) {
 	if a.flags.quiet {
 		return
 	}
-	message := explain(err)
+	message := explain(file, err)
 	if file != "" {
 		message = file + ": " + message
 	}
@@ -124,14 +129,20 @@ func (a *app) fail(file string, err error) {
 }
 
 // explain is an error in the words of a user.
-func explain(err error) string {
+func explain(file string, err error) string {
 	switch {
+	case err == context.DeadlineExceeded:
+		return "timed out; allow more by --timeout"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timed out; " + err.Error() + "; allow more by --timeout"
 	case errors.Is(err, context.Canceled):
-		return "interrupted; " + err.Error()
+		return strings.TrimSuffix("interrupted; "+err.Error(), "; "+context.Canceled.Error())
 	case err == store.ErrNotExist:
 		return "there is no such file; create it first"
+	}
+	if text, ok := strings.CutSuffix(err.Error(), ": "+store.ErrNotExist.Error()); ok {
+		// It is the value that is not there, not the file.
+		return text + "; see what there is by jsonstore get " + file
 	}
 	return err.Error()
 }
@@ -142,12 +153,27 @@ func encodeLine(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// outputError is that a result could not be written.
-func outputError(err error) error {
+// outputError is that a result could not be written, perhaps that of a change which was published.
+type outputError struct {
+	err       error
+	published bool
+}
+
+func (e *outputError) Error() string {
+	text := "write the result: " + e.err.Error()
+	if e.published {
+		text += "; the document was changed all the same: do not repeat the change"
+	}
+	return text
+}
+func (e *outputError) Unwrap() error { return e.err }
+
+// wrote is the error of having written a result.
+func wrote(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("write the result: %w; the document may have been changed all the same", err)
+	return &outputError{err: err}
 }
 
 // print writes data, and a line's end after it if it has none.
@@ -156,7 +182,7 @@ func (a *app) print(data []byte) error {
 		data = append(data[:len(data):len(data)], '\n')
 	}
 	_, err := a.stdout.Write(data)
-	return outputError(err)
+	return wrote(err)
 }
 
 // result is what --json prints of a document.
@@ -171,7 +197,7 @@ type result struct {
 // show prints a result: as JSON if that was asked for, else the given text, if there is any.
 func (a *app) show(r result, text []byte) error {
 	if a.flags.json {
-		return outputError(encodeLine(a.stdout, r))
+		return wrote(encodeLine(a.stdout, r))
 	}
 	if text == nil {
 		return nil

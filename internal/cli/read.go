@@ -50,7 +50,7 @@ func (a *app) getCommand() *cobra.Command {
 			}
 			text := value
 			if raw && len(value) > 0 && value[0] == '"' {
-				text = []byte(splice.Unquote(value))
+				text = []byte(splice.Unquote(value) + "\n") // one of its own stays beside it
 			}
 			if withVersion {
 				text = append([]byte(version.String()+"\n"), text...)
@@ -78,8 +78,8 @@ func (a *app) versionCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&each, "each", false, "take several files, a line for each")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
-			_, version, err := doc.Read(ctx)
-			if err != nil && !(errors.Is(err, fs.ErrNotExist) && version.IsAbsent()) && !errors.Is(err, store.ErrInvalid) {
+			_, version, err := readOrAbsent(ctx, doc)
+			if err != nil && !errors.Is(err, store.ErrInvalid) {
 				return err
 			}
 			return a.done(doc, version, a.status(doc, each, version.String()))
@@ -112,7 +112,7 @@ func (a *app) statCommand() *cobra.Command {
 				return err
 			}
 			if a.flags.json {
-				return outputError(encodeLine(a.stdout, struct {
+				return wrote(encodeLine(a.stdout, struct {
 					File     string        `json:"file"`
 					Path     string        `json:"path"`
 					Hash     store.Version `json:"hash"`
@@ -160,12 +160,15 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 			if err = errors.Join(err, sweepErr); err != nil {
 				var where *store.Error // the joined error has no document's name of its own
 				if errors.As(err, &where) {
+					if len(swept) > 0 {
+						where = &store.Error{Op: where.Op, Name: where.Name, Err: fmt.Errorf("%w; swept %s", where.Err, litter(swept))}
+					}
 					return where
 				}
 				return err
 			}
 			if a.flags.json {
-				return outputError(encodeLine(a.stdout, struct {
+				return wrote(encodeLine(a.stdout, struct {
 					File    string        `json:"file"`
 					Valid   bool          `json:"valid"`
 					Version store.Version `json:"version"`
@@ -174,10 +177,14 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 			}
 			text := "valid"
 			if len(swept) > 0 {
-				text = fmt.Sprintf("valid; swept %d temporary files of dead writers", len(swept))
+				text = "valid; swept " + litter(swept)
 			}
 			return a.print(a.status(doc, each, text))
 		})
 	}
 	return cmd
+}
+
+func litter(swept []string) string {
+	return fmt.Sprintf("%d temporary files of dead writers", len(swept))
 }

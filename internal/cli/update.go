@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/aymanbagabas/go-udiff"
@@ -68,7 +69,7 @@ must have one result.`,
 func (a *app) update(ctx context.Context, doc *store.Doc, expr *program, f *updateFlags) error {
 	var before, after []byte
 	change := func(old []byte) ([]byte, error) {
-		new, err := expr.apply(ctx, old, a.flags.limits())
+		new, err := expr.apply(ctx, old, &a.flags)
 		before, after = old, new
 		return new, err
 	}
@@ -120,10 +121,23 @@ func (a *app) update(ctx context.Context, doc *store.Doc, expr *program, f *upda
 
 // dryRun applies the change to what the document is, and returns the version that it had.
 func (a *app) dryRun(ctx context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) (store.Version, error) {
-	data, version, err := doc.Read(ctx)
-	if err != nil && !(errors.Is(err, fs.ErrNotExist) && version.IsAbsent()) {
+	data, version, err := readOrAbsent(ctx, doc)
+	if err != nil {
 		return version, err
 	}
-	_, err = change(data)
+	after, err := change(data)
+	if limit := a.flags.sizeLimit(); err == nil && int64(len(after)) > limit {
+		err = fmt.Errorf("%w: the new content has %d bytes, the limit is %d", store.ErrTooLarge, len(after), limit)
+	}
 	return version, err
+}
+
+// readOrAbsent is Doc.Read for whom no document is nothing wrong: it has the version Absent. Other
+// errors come with that version too, and are errors.
+func readOrAbsent(ctx context.Context, doc *store.Doc) ([]byte, store.Version, error) {
+	data, version, err := doc.Read(ctx)
+	if errors.Is(err, fs.ErrNotExist) && version.IsAbsent() {
+		err = nil
+	}
+	return data, version, err
 }

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/spf13/cobra"
 
@@ -24,11 +25,11 @@ func (a *app) setCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asString, "string", false, "VALUE is text, and becomes a JSON string")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
-			value, err := a.value(args[2], asString)
+			value, err := a.value(ctx, args[2], asString)
 			if err != nil {
 				return err
 			}
-			version, err := doc.Set(ctx, unshield(args[1]), value)
+			version, err := doc.Set(ctx, unshield(args[1]), json.RawMessage(value))
 			if err != nil {
 				return err
 			}
@@ -51,7 +52,7 @@ func (a *app) incrCommand() *cobra.Command {
 				by = unshield(args[2])
 			}
 			return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
-				sum, version, err := doc.Add(ctx, unshield(args[1]), by)
+				sum, version, err := doc.Add(ctx, unshield(args[1]), json.RawMessage(by))
 				if err != nil {
 					return err
 				}
@@ -72,11 +73,11 @@ func (a *app) appendCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asString, "string", false, "VALUE is text, and becomes a JSON string")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
-			value, err := a.value(args[2], asString)
+			value, err := a.value(ctx, args[2], asString)
 			if err != nil {
 				return err
 			}
-			version, err := doc.Append(ctx, unshield(args[1]), value)
+			version, err := doc.Append(ctx, unshield(args[1]), json.RawMessage(value))
 			if err != nil {
 				return err
 			}
@@ -136,7 +137,7 @@ func (a *app) createCommand() *cobra.Command {
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
-				data, err := a.newContent(args[1:])
+				data, err := a.newContent(ctx, args[1:])
 				if err != nil {
 					return err
 				}
@@ -151,11 +152,11 @@ func (a *app) createCommand() *cobra.Command {
 }
 
 // newContent is a whole document: the argument if there is one, ended by a line's end, else standard input as it is.
-func (a *app) newContent(args []string) ([]byte, error) {
+func (a *app) newContent(ctx context.Context, args []string) ([]byte, error) {
 	if len(args) == 0 || args[0] == "-" {
-		return a.value("-", false)
+		return a.value(ctx, "-", false)
 	}
-	data, err := a.value(args[0], false)
+	data, err := a.value(ctx, args[0], false)
 	return append(data, '\n'), err
 }
 
@@ -192,8 +193,8 @@ The version - means that there is no document yet.`,
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
 			var data []byte
 			if expr != nil {
-				current, version, err := doc.Read(ctx)
-				if err != nil && !version.IsAbsent() {
+				current, version, err := readOrAbsent(ctx, doc)
+				if err != nil {
 					return err
 				}
 				if version != old {
@@ -204,10 +205,10 @@ The version - means that there is no document yet.`,
 					}
 					return &store.ConflictError{Key: doc.Name(), Want: old, Have: version}
 				}
-				if data, err = expr.apply(ctx, current, a.flags.limits()); err != nil {
+				if data, err = expr.apply(ctx, current, &a.flags); err != nil {
 					return err
 				}
-			} else if data, err = a.newContent(args[1:]); err != nil {
+			} else if data, err = a.newContent(ctx, args[1:]); err != nil {
 				return err
 			}
 			version, err := doc.CompareAndSwap(ctx, old, data)
@@ -242,7 +243,7 @@ func (a *app) patchCommand() *cobra.Command {
 			if len(args) == 2 {
 				arg = args[1]
 			}
-			patch, err := a.value(arg, false)
+			patch, err := a.value(ctx, arg, false)
 			if err != nil {
 				return err
 			}

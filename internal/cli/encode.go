@@ -1,0 +1,134 @@
+// What an expression results in, written as JSON.
+
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// maxDepth is the deepest nesting of a document. The encoder calls itself once a level, and a stack that
+// overflows ends the process.
+const maxDepth = 10_000
+
+// encoder writes a value as JSON, and refuses what JSON cannot say and what no document can hold.
+type encoder struct {
+	out   []byte
+	depth int
+	limit int64 // in bytes
+}
+
+// encodeResult writes the result of an expression for a document of so many bytes at the most.
+func encodeResult(value any, limit int64) ([]byte, error) {
+	// The text may be a little longer than the document, which keeps the spelling of numbers: 1e9 of
+	// it may be 1000000000 here. The store has the last word; this is to stop early.
+	e := encoder{limit: 4*limit + 1024}
+	if err := e.value(value); err != nil {
+		return nil, err
+	}
+	return e.out, nil
+}
+
+func (e *encoder) value(value any) error {
+	switch v := value.(type) {
+	case nil:
+		e.out = append(e.out, "null"...)
+	case bool:
+		e.out = strconv.AppendBool(e.out, v)
+	case int:
+		e.out = strconv.AppendInt(e.out, int64(v), 10)
+	case *big.Int:
+		e.out = v.Append(e.out, 10)
+	case json.Number:
+		e.out = append(e.out, v...)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return &runtimeError{fmt.Errorf("the result has %v in it, which is no JSON number", v)}
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return &runtimeError{err}
+		}
+		e.out = append(e.out, text...)
+	case string:
+		return e.text(v)
+	case []any:
+		return e.array(v)
+	case map[string]any:
+		return e.object(v)
+	default:
+		return &runtimeError{fmt.Errorf("the result has a %T in it, which is no JSON value", value)}
+	}
+	return e.fits(0)
+}
+
+// fits complains if there is no room for so many bytes more.
+func (e *encoder) fits(more int) error {
+	if int64(len(e.out))+int64(more) > e.limit {
+		return fmt.Errorf("%w: what the expression makes; allow more by --max-size", store.ErrTooLarge)
+	}
+	return nil
+}
+
+func (e *encoder) text(text string) error {
+	if err := e.fits(len(text)); err != nil {
+		return err
+	}
+	e.out = append(e.out, quote(text)...)
+	return nil
+}
+
+func (e *encoder) open(bracket byte) error {
+	if e.depth++; e.depth > maxDepth {
+		return &runtimeError{fmt.Errorf("the result is nested deeper than %d levels", maxDepth)}
+	}
+	e.out = append(e.out, bracket)
+	return nil
+}
+
+func (e *encoder) close(bracket byte) error {
+	e.depth--
+	e.out = append(e.out, bracket)
+	return e.fits(0)
+}
+
+func (e *encoder) array(elems []any) error {
+	if err := e.open('['); err != nil {
+		return err
+	}
+	for i, elem := range elems {
+		if i > 0 {
+			e.out = append(e.out, ',')
+		}
+		if err := e.value(elem); err != nil {
+			return err
+		}
+	}
+	return e.close(']')
+}
+
+func (e *encoder) object(members map[string]any) error {
+	if err := e.open('{'); err != nil {
+		return err
+	}
+	for i, key := range slices.Sorted(maps.Keys(members)) {
+		if i > 0 {
+			e.out = append(e.out, ',')
+		}
+		if err := e.text(key); err != nil {
+			return err
+		}
+		e.out = append(e.out, ':')
+		if err := e.value(members[key]); err != nil {
+			return err
+		}
+	}
+	return e.close('}')
+}

@@ -1,0 +1,67 @@
+// Which error makes which exit code, and that waiting for input ends.
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+func TestExitCode(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{errNo, exitNo},
+		{usage("no"), exitUsage},
+		{store.ErrVersion, exitUsage},
+		{store.ErrPath, exitUsage},
+		{store.ErrKey, exitUsage},
+		{&compileError{errors.New("no")}, exitCompile},
+		{store.ErrNotExist, exitAbsent},
+		{store.ErrInvalid, exitInvalid},
+		{store.ErrTooLarge, exitInvalid},
+		{&runtimeError{errors.New("no")}, exitInvalid},
+		{store.ErrConflict, exitConflict},
+		{&store.ConflictError{Key: "a.json"}, exitConflict},
+		{store.ErrLocked, exitTimeout},
+		{context.DeadlineExceeded, exitTimeout},
+		{store.ErrNotDurable, exitIO},
+		{store.ErrUnsupported, exitIO},
+		{fs.ErrPermission, exitIO},
+		{errors.New("unheard of"), exitIO},
+		{&outputError{err: io.ErrClosedPipe}, exitIO},
+		{context.Canceled, exitInterrupted},
+		// What the user ended, or the clock, is that, whatever went on meanwhile.
+		{fmt.Errorf("%w after 3 tries: %w", store.ErrConflict, context.DeadlineExceeded), exitTimeout},
+		{fmt.Errorf("%w after 3 tries: %w", store.ErrConflict, context.Canceled), exitInterrupted},
+		// It was published: not to be taken for a conflict, which one repeats.
+		{fmt.Errorf("%w: %w", store.ErrNotDurable, store.ErrConflict), exitIO},
+	} {
+		wrapped := &store.Error{Op: "update", Name: "a.json", Err: test.err}
+		for _, err := range []error{test.err, wrapped} {
+			if got := exitCode(err); got != test.want {
+				t.Errorf("%v: exit code %d, want %d", err, got, test.want)
+			}
+		}
+	}
+}
+
+// Standard input that nobody writes to or closes, a terminal for one, does not outlast the context.
+func TestInputEnds(t *testing.T) {
+	stdin, silent := io.Pipe()
+	defer silent.Close()
+	a := &app{stdin: stdin}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := a.value(ctx, "-", false); exitCode(err) != exitTimeout {
+		t.Errorf("got %v, want that it timed out", err)
+	}
+}
