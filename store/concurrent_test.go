@@ -217,6 +217,36 @@ func TestLockWait(t *testing.T) {
 	}
 }
 
+// TestLockWaitAmongGoroutines: it is the same with an update of the same handle.
+func TestLockWaitAmongGoroutines(t *testing.T) {
+	for _, wait := range []time.Duration{-1, 5 * time.Millisecond} {
+		doc := document(t, "0", Options{LockWait: wait, Durability: Volatile})
+		inside, leave, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			_, err := doc.Update(context.Background(), func(old []byte) ([]byte, error) {
+				close(inside)
+				<-leave
+				return increment(old)
+			})
+			ended <- err
+		}()
+		<-inside
+		if _, err := doc.Update(context.Background(), increment); !errors.Is(err, ErrLocked) {
+			t.Errorf("wait %v: %v", wait, err)
+		}
+		close(leave)
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if _, err := doc.Update(context.Background(), increment); err != nil {
+			t.Errorf("wait %v, afterwards: %v", wait, err)
+		}
+		if got := content(t, doc); got != "2" {
+			t.Errorf("wait %v: the document is %s", wait, got)
+		}
+	}
+}
+
 // TestLockFileIsRemoved: somebody who holds the lock tidies its file away, again and again, as
 // "flock .doc.json.lock rm .doc.json.lock" does; the updates still exclude each other.
 func TestLockFileIsRemoved(t *testing.T) {

@@ -46,8 +46,8 @@ type Options struct {
 	// replacement have been proved. The default is to refuse them.
 	AllowNetwork bool
 
-	// LockWait limits how long one wait for a document's lock may last; then the error is
-	// ErrLocked. Default 0: as long as the context. Negative: not at all.
+	// LockWait limits how long one wait for a document's lock, or for an update of another goroutine
+	// on the same handle, may last; then the error is ErrLocked. Default 0: as long as the context. Negative: not at all.
 	LockWait time.Duration
 
 	// Retry says how Update goes on after a conflict.

@@ -97,7 +97,7 @@ func (d *Doc) retry(ctx context.Context, decide func(old []byte, version Version
 	if err := ctx.Err(); err != nil {
 		return Absent, context.Cause(ctx)
 	}
-	pass, err := d.db.turns.take(ctx, d.key)
+	pass, err := d.db.turns.take(ctx, d.key, d.opts.LockWait)
 	if err != nil {
 		return Absent, err
 	}

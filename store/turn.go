@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/petermattis/goid"
 )
@@ -31,10 +32,15 @@ type turn struct {
 var errNested = errors.New("called from the function of an update of the same document, which would wait for itself; " +
 	"return the new content from that function, or do this after the update")
 
-// take waits for the turn and returns the function that passes it on. It refuses to
-// wait for the caller's own goroutine.
-func (t *turnstile) take(ctx context.Context, key string) (pass func(), err error) {
+// take waits for the turn, as long as lockTable.acquire waits for a lock, and returns the function that
+// passes it on. It refuses to wait for the caller's own goroutine.
+func (t *turnstile) take(ctx context.Context, key string, wait time.Duration) (pass func(), err error) {
 	self := currentGoroutine()
+	if wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, wait, errLockWait(wait))
+		defer cancel()
+	}
 	t.mu.Lock()
 	entry := t.byKey[key]
 	if entry == nil {
@@ -47,6 +53,10 @@ func (t *turnstile) take(ctx context.Context, key string) (pass func(), err erro
 	if entry.holder == self {
 		t.mu.Unlock()
 		return nil, errNested
+	}
+	if wait < 0 && entry.waiting > 0 {
+		t.mu.Unlock()
+		return nil, errLockBusy
 	}
 	entry.waiting++
 	t.mu.Unlock()
