@@ -65,3 +65,15 @@ func TestInputEnds(t *testing.T) {
 		t.Errorf("got %v, want that it timed out", err)
 	}
 }
+
+// So does a signal end it.
+func TestInputInterrupted(t *testing.T) {
+	stdin, silent := io.Pipe()
+	defer silent.Close()
+	a := &app{stdin: stdin}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := a.value(ctx, "-", false); exitCode(err) != exitInterrupted {
+		t.Errorf("got %v, want that it was interrupted", err)
+	}
+}
