@@ -13,15 +13,27 @@ import (
 )
 
 func (a *app) setCommand() *cobra.Command {
-	var asString bool
-	cmd := &cobra.Command{
+	return a.valueCommand((*store.Doc).Set, &cobra.Command{
 		Use:   "set FILE PATH VALUE",
 		Short: "Put a JSON value at a path; - reads it from standard input",
 		Example: `  jsonstore set settings.json theme '{"color": "dark"}'
   jsonstore set settings.json name --string 'Ada Lovelace'
   jsonstore set settings.json 'hosts.example\.com' true`,
-		Args: cobra.ExactArgs(3),
-	}
+	})
+}
+
+func (a *app) appendCommand() *cobra.Command {
+	return a.valueCommand((*store.Doc).Append, &cobra.Command{
+		Use:     "append FILE PATH VALUE",
+		Short:   "Put a JSON value at the end of the array at a path; - reads it from standard input",
+		Example: `  jsonstore append jobs.json queue '{"id": 7}'`,
+	})
+}
+
+// valueCommand completes a verb that edits a path with a value.
+func (a *app) valueCommand(edit func(*store.Doc, context.Context, string, any) (store.Version, error), cmd *cobra.Command) *cobra.Command {
+	var asString bool
+	cmd.Args = cobra.ExactArgs(3)
 	cmd.Flags().BoolVar(&asString, "string", false, "VALUE is text, and becomes a JSON string")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
@@ -29,7 +41,7 @@ func (a *app) setCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			version, err := doc.Set(ctx, unshield(args[1]), json.RawMessage(value))
+			version, err := edit(doc, ctx, unshield(args[1]), json.RawMessage(value))
 			if err != nil {
 				return err
 			}
@@ -60,31 +72,6 @@ func (a *app) incrCommand() *cobra.Command {
 			})
 		},
 	}
-}
-
-func (a *app) appendCommand() *cobra.Command {
-	var asString bool
-	cmd := &cobra.Command{
-		Use:     "append FILE PATH VALUE",
-		Short:   "Put a JSON value at the end of the array at a path; - reads it from standard input",
-		Example: `  jsonstore append jobs.json queue '{"id": 7}'`,
-		Args:    cobra.ExactArgs(3),
-	}
-	cmd.Flags().BoolVar(&asString, "string", false, "VALUE is text, and becomes a JSON string")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
-			value, err := a.value(ctx, args[2], asString)
-			if err != nil {
-				return err
-			}
-			version, err := doc.Append(ctx, unshield(args[1]), json.RawMessage(value))
-			if err != nil {
-				return err
-			}
-			return a.done(doc, version, nil)
-		})
-	}
-	return cmd
 }
 
 func (a *app) deleteCommand() *cobra.Command {
