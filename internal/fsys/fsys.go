@@ -22,6 +22,8 @@ type FS interface {
 	Readlink(name string) (string, error)
 	// Rename moves a file within one directory, atomically.
 	Rename(from, to string, how RenameHow) error
+	// Link gives a file a second name; fs.ErrExist if anything has that name.
+	Link(name, second string) error
 	// Remove removes the name of a file.
 	Remove(name string) error
 	// Mkdir makes one directory.
@@ -61,6 +63,9 @@ const (
 	Replace RenameHow = iota
 	// NoReplace is fs.ErrExist if anything is there.
 	NoReplace
+	// Exchange gives what is there the old name, in the same instant. It is fs.ErrNotExist if
+	// nothing is there, and errors.ErrUnsupported where the system cannot do it.
+	Exchange
 )
 
 // File is an open file, for one goroutine at a time but for Close.

@@ -97,28 +97,37 @@ func (s system) Readlink(name string) (string, error) {
 }
 
 func (s system) Rename(from, to string, how RenameHow) error {
-	if how == NoReplace {
+	switch {
+	case how == NoReplace:
 		return s.renameNoReplace(from, to)
-	}
-	if s.root == nil {
+	case how == Exchange:
+		return s.exchange(from, to)
+	case s.root == nil:
 		return os.Rename(from, to)
 	}
 	return s.root.Rename(from, to)
 }
 
+func (s system) Link(name, second string) error {
+	if s.root == nil {
+		return os.Link(name, second)
+	}
+	return s.root.Link(name, second)
+}
+
 // renameByLink is rename without replacing where the system has no call for it. A crash
 // between the two steps leaves both names on one file: the second name is litter.
 func (s system) renameByLink(from, to string) error {
-	link, remove := os.Link, os.Remove
-	if s.root != nil {
-		link, remove = s.root.Link, s.root.Remove
-	}
-	if err := link(from, to); err != nil {
+	if err := s.Link(from, to); err != nil {
 		return err
 	}
 	// The rename has happened: an error here may not say that it has not.
-	_ = remove(from)
+	_ = s.Remove(from)
 	return nil
+}
+
+func errNoExchange(from, to string) error {
+	return &os.LinkError{Op: "exchange", Old: from, New: to, Err: errors.ErrUnsupported}
 }
 
 func (s system) Remove(name string) error {

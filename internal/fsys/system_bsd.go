@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (s system) renameNoReplace(from, to string) error { return s.renameByLink(from, to) }
-
 func (f file) Generation() (uint64, bool) { return 0, false }
 
 // Network goes by the mount's flag for file systems that are stored locally.

@@ -3,7 +3,6 @@ package fsys
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 	"unsafe"
 
@@ -13,29 +12,13 @@ import (
 
 func ctime(st *syscall.Stat_t) int64 { return st.Ctim.Nano() }
 
-func (s system) renameNoReplace(from, to string) error {
-	fromDir, fromName, toDir, toName := unix.AT_FDCWD, from, unix.AT_FDCWD, to
-	if s.root != nil {
-		dir, err := s.openDir(filepath.Dir(from))
-		if err != nil {
-			return err
-		}
-		defer dir.Close()
-		fromDir, toDir = int(dir.Fd()), int(dir.Fd())
-		fromName, toName = filepath.Base(from), filepath.Base(to)
-	}
-	for {
-		switch err := unix.Renameat2(fromDir, fromName, toDir, toName, unix.RENAME_NOREPLACE); err {
-		case nil:
-			return nil
-		case unix.EINTR:
-		case unix.EINVAL, unix.ENOSYS:
-			// This file system or kernel has no such rename.
-			return s.renameByLink(from, to)
-		default:
-			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
-		}
-	}
+const (
+	flagNoReplace = unix.RENAME_NOREPLACE
+	flagExchange  = unix.RENAME_EXCHANGE
+)
+
+func renameat(fromDir int, from string, toDir int, to string, flags uint) error {
+	return unix.Renameat2(fromDir, from, toDir, to, flags)
 }
 
 // Generation folds the file handle that the kernel gives out for NFS: it names the

@@ -200,9 +200,34 @@ func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
 		return p.saw(p.fail("rename", from, fs.ErrNotExist))
 	case how == fsys.NoReplace && p.world.names[to] != nil:
 		return p.saw(p.fail("rename", to, fs.ErrExist))
+	case how == fsys.Exchange && p.world.names[to] == nil:
+		return p.saw(p.fail("rename", to, fs.ErrNotExist))
+	}
+	// The new name first: an inode without a name and not open is forgotten.
+	var displaced *inode
+	if how == fsys.Exchange {
+		displaced = p.world.names[to]
+		displaced.links++
+		defer func() { displaced.links-- }()
 	}
 	p.world.point(p, to, n)
-	p.world.point(p, from, nil)
+	p.world.point(p, from, displaced)
+	return p.saw(nil)
+}
+
+// Link implements fsys.FS.
+func (p *Process) Link(name, second string) error {
+	if err := p.turn("link", second, nil); err != nil {
+		return err
+	}
+	n := p.world.names[name]
+	switch {
+	case n == nil:
+		return p.saw(p.fail("link", name, fs.ErrNotExist))
+	case p.world.names[second] != nil:
+		return p.saw(p.fail("link", second, fs.ErrExist))
+	}
+	p.world.point(p, second, n)
 	return p.saw(nil)
 }
 
