@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -71,18 +72,30 @@ func (a *attempt) begin(ctx context.Context, lock bool) (err error) {
 }
 
 func (a *attempt) lock(ctx context.Context) (err error) {
-	// The lock file is for the same users as the document.
-	perm := a.d.opts.Perm
 	if a.current != nil && a.current.file != nil {
-		perm = a.current.info.Mode.Perm()
-	} else if info, err := a.d.files.Lstat(a.path); err == nil {
+		perm := a.current.info.Mode.Perm()
+		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
+		return err
+	}
+	a.unlock, err = a.d.lock(ctx, a.path, a.d.opts.LockWait)
+	return err
+}
+
+// lock takes the lock of the document at path. The lock file is for the same users as the document.
+func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) (unlock func(), err error) {
+	perm := d.opts.Perm
+	if info, err := d.files.Lstat(path); err == nil {
 		if err := checkRegular(info); err != nil {
-			return err
+			return nil, err
 		}
 		perm = info.Mode.Perm()
 	}
-	a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
-	return err
+	return d.shared.locks.acquire(ctx, path, perm, wait)
+}
+
+// tryLock is lock that does not wait: ErrLocked if somebody has it.
+func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
+	return d.lock(context.Background(), path, -1)
 }
 
 func (a *attempt) Data() []byte            { return a.current.data }
@@ -112,7 +125,7 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 	if err := a.makeParents(); err != nil {
 		return driver.Absent, err
 	}
-	a.d.sweep(a.path)
+	a.d.sweep(a.path, a.unlock != nil)
 	s, err := a.d.stage(a.path, data, a.current)
 	if err != nil {
 		return driver.Absent, err
@@ -151,31 +164,45 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 	} else {
 		version = hashVersion(data)
 	}
-	how := fsys.Replace
-	if a.current.version.IsAbsent() {
-		how = fsys.NoReplace
+	if err := a.publish(ctx, s); err != nil {
+		return driver.Absent, err
 	}
-	err = a.d.files.Rename(s.path, a.path, how)
+	a.published, a.created = true, a.current.version.IsAbsent()
+	return version, nil
+}
+
+// publish makes the staged file the document.
+func (a *attempt) publish(ctx context.Context, s *staged) error {
+	how := fsys.Replace
+	switch {
+	case a.current.version.IsAbsent():
+		how = fsys.NoReplace
+	case a.d.opts.GuardForeign:
+		return a.exchange(ctx, s)
+	}
+	err := a.d.files.Rename(s.path, a.path, how)
 	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {
 		// A program that does not take our lock has created it just now.
 		now, loadErr := a.d.load(ctx, a.path, a.mode)
 		if loadErr != nil {
-			return driver.Absent, loadErr
+			return loadErr
 		}
 		defer now.close()
-		return driver.Absent, a.conflict(now.version)
+		return a.conflict(now.version)
 	}
 	if err != nil {
-		return driver.Absent, fmt.Errorf("publish the new version: %w", err)
+		return fmt.Errorf("publish the new version: %w", err)
 	}
-	a.published, a.created = true, how == fsys.NoReplace
-	return version, nil
+	return nil
 }
 
 // verify looks whether the document still is at the version that was read, and
 // returns how its file is now.
-func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
-	now, err := a.d.files.Lstat(a.path)
+func (a *attempt) verify(ctx context.Context) (fsys.Info, error) { return a.verifyAt(ctx, a.path) }
+
+// verifyAt is verify for the file at path instead of the document.
+func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) {
+	now, err := a.d.files.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if a.current.version.IsAbsent() {
 			return now, nil
@@ -192,7 +219,7 @@ func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
 			return now, nil
 		}
 	}
-	s, err := a.d.load(ctx, a.path, a.mode)
+	s, err := a.d.load(ctx, path, a.mode)
 	if err != nil {
 		return now, err
 	}
@@ -228,7 +255,7 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if a.current.version.IsAbsent() {
 		return a.conflict(driver.Absent)
 	}
-	a.d.sweep(a.path)
+	a.d.sweep(a.path, a.unlock != nil)
 	if a.unlock == nil {
 		if err := a.lock(ctx); err != nil {
 			return err
@@ -237,7 +264,11 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}
-	if err := a.d.files.Remove(a.path); err != nil {
+	remove := func() error { return a.d.files.Remove(a.path) }
+	if a.d.opts.GuardForeign {
+		remove = func() error { return a.deleteGuarded(ctx) }
+	}
+	if err := remove(); err != nil {
 		return err
 	}
 	a.published = true

@@ -62,7 +62,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		if info.Locked, err = d.shared.locks.held(path); err != nil {
 			return err
 		}
-		info.Orphans, err = d.findOrphans(filepath.Dir(path), filepath.Base(path), false)
+		info.Orphans, err = orphanage{d: d}.find(filepath.Dir(path), filepath.Base(path))
 		return err
 	})
 	return info, err

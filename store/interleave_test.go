@@ -155,7 +155,7 @@ func (s scenario) noLitter(w *simfs.World) error {
 		return fmt.Errorf("litter: %s", strings.Join(names, " "))
 	}
 	for _, name := range names {
-		if base, ok := stagedFor(filepath.Base(name)); !ok || base != filepath.Base(simulated) {
+		if base, _, ok := stagedFor(filepath.Base(name)); !ok || base != filepath.Base(simulated) {
 			return fmt.Errorf("litter that no sweep takes: %s", name)
 		}
 	}

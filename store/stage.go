@@ -19,22 +19,25 @@ const (
 	stagedDigits = 16
 	// longestName is what a name may have, so that its temporary file still fits in the 255
 	// bytes that file systems allow.
-	longestName = 255 - len(".") - len(".") - stagedDigits - len(stagedSuffix)
+	longestName = 255 - len(".") - len(".") - guardedDigits - len(stagedSuffix)
 )
 
 func stagedPath(path string, random uint64) string {
 	return filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%0*x%s", filepath.Base(path), stagedDigits, random, stagedSuffix))
 }
 
-// stagedFor returns the name of the document that a temporary file is for.
-func stagedFor(name string) (base string, ok bool) {
+// stagedFor returns the name of the document that a temporary file is for, and the
+// digits by which it differs from others.
+func stagedFor(name string) (base, digits string, ok bool) {
 	rest, dotted := strings.CutPrefix(name, ".")
 	rest, suffixed := strings.CutSuffix(rest, stagedSuffix)
-	dot := len(rest) - stagedDigits - 1
-	if !dotted || !suffixed || dot <= 0 || rest[dot] != '.' || strings.Trim(rest[dot+1:], "0123456789abcdef") != "" {
-		return "", false
+	dot := strings.LastIndexByte(rest, '.')
+	if !dotted || !suffixed || dot <= 0 {
+		return "", "", false
 	}
-	return rest[:dot], true
+	base, digits = rest[:dot], rest[dot+1:]
+	ok = (len(digits) == stagedDigits || len(digits) == guardedDigits) && strings.Trim(digits, "0123456789abcdef") == ""
+	return base, digits, ok
 }
 
 // staged is a temporary file beside its document. Its lock says that its owner is alive.
@@ -44,6 +47,7 @@ type staged struct {
 	path  string
 	info  fsys.Info // as it was stamped
 	fine  bool      // its time is exact and later than that of the version it replaces
+	keep  bool      // what has its name is not ours to remove
 }
 
 // createStaged makes an empty temporary file beside path.
@@ -78,7 +82,9 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 
 // discard removes the file, while its lock keeps a sweep from doing so.
 func (s *staged) discard() {
-	_ = s.files.Remove(s.path)
+	if !s.keep {
+		_ = s.files.Remove(s.path)
+	}
 	s.file.Close()
 }
 
@@ -137,7 +143,7 @@ func (s *staged) resemble(current fsys.Info, exists bool) (err error) {
 // sweep removes the temporary files of dead processes beside the document at path: once
 // for a handle on one document; once for each directory with all its documents. A file that
 // cannot be removed is left for the next sweep: it harms nobody.
-func (d *fileDriver) sweep(path string) {
+func (d *fileDriver) sweep(path string, locked bool) {
 	once, base := filepath.Dir(path), ""
 	if d.single != "" {
 		once, base = path, filepath.Base(path)
@@ -145,22 +151,33 @@ func (d *fileDriver) sweep(path string) {
 	if _, done := d.shared.swept.LoadOrStore(once, true); done {
 		return
 	}
-	_, _ = d.findOrphans(filepath.Dir(path), base, true)
+	o := orphanage{d: d, remove: true}
+	if locked {
+		o.locked = path
+	}
+	_, _ = o.find(filepath.Dir(path), base)
 }
 
-// findOrphans returns the names of the orphaned temporary files in a directory, those for
-// the document base, or for all if base is empty, and removes them if it is told to.
-func (d *fileDriver) findOrphans(dir, base string, remove bool) (orphans []string, err error) {
-	entries, err := d.files.ReadDir(dir)
+// orphanage finds temporary files whose owner is dead.
+type orphanage struct {
+	d      *fileDriver
+	remove bool
+	locked string // the path of the document whose lock the caller holds, else empty
+}
+
+// find returns the names of the orphaned temporary files in a directory, those for
+// the document base, or for all if base is empty, and removes them if that is wanted.
+func (o orphanage) find(dir, base string) (orphans []string, err error) {
+	entries, err := o.d.files.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range entries {
-		document, ok := stagedFor(entry.Name)
+		document, digits, ok := stagedFor(entry.Name)
 		if !ok || !entry.Type.IsRegular() || base != "" && document != base {
 			continue
 		}
-		orphaned, orphanErr := d.orphaned(filepath.Join(dir, entry.Name), remove)
+		orphaned, orphanErr := o.take(filepath.Join(dir, entry.Name), filepath.Join(dir, document), digits)
 		if orphaned {
 			orphans = append(orphans, entry.Name)
 		}
@@ -169,10 +186,10 @@ func (d *fileDriver) findOrphans(dir, base string, remove bool) (orphans []strin
 	return orphans, err
 }
 
-// orphaned reports whether a temporary file has lost its owner, who would have it
-// locked, and removes it then if it is told to.
-func (d *fileDriver) orphaned(path string, remove bool) (bool, error) {
-	file, err := d.files.Open(path, fsys.OpenExisting, 0)
+// take reports whether a temporary file of the document has lost its owner, who would have it
+// locked, and removes it then if that is wanted.
+func (o orphanage) take(path, document, digits string) (bool, error) {
+	file, err := o.d.files.Open(path, fsys.OpenExisting, 0)
 	if err != nil {
 		return false, ignoreNotExist(err)
 	}
@@ -181,19 +198,33 @@ func (d *fileDriver) orphaned(path string, remove bool) (bool, error) {
 	if err != nil || !locked {
 		return false, err
 	}
+	if len(digits) == guardedDigits && document != o.locked {
+		// It may be what a guard has displaced, which is not locked: but its document is.
+		unlock, err := o.d.tryLock(document)
+		if err != nil {
+			if errors.Is(err, ErrLocked) {
+				err = nil
+			}
+			return false, err
+		}
+		defer unlock()
+	}
 	// Its owner may have published it before we had the lock: then the name is gone.
 	opened, err := file.Stat()
 	if err != nil {
 		return false, err
 	}
-	named, err := d.files.Lstat(path)
+	named, err := o.d.files.Lstat(path)
 	if err != nil || !named.SameFile(opened) {
 		return false, ignoreNotExist(err)
 	}
-	if !remove {
+	switch {
+	case !o.remove:
 		return true, nil
+	case len(digits) == guardedDigits:
+		return o.d.settleGuarded(path, document, digits)
 	}
-	if err := d.files.Remove(path); err != nil {
+	if err := o.d.files.Remove(path); err != nil {
 		return false, ignoreNotExist(err)
 	}
 	return true, nil
@@ -213,7 +244,7 @@ func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed []str
 		if err == nil && info.Mode&fs.ModeSymlink != 0 {
 			return fsys.ErrSymlink
 		}
-		removed, err = d.findOrphans(filepath.Dir(path), filepath.Base(path), true)
+		removed, err = orphanage{d: d, remove: true}.find(filepath.Dir(path), filepath.Base(path))
 		return err
 	})
 	return removed, err

@@ -27,6 +27,7 @@ type commonFlags struct {
 	maxSize      int64
 	duplicates   bool
 	allowNetwork bool
+	guard        bool
 }
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
@@ -41,6 +42,7 @@ func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no messages")
 	flags.Int64Var(&f.maxSize, "max-size", 0, "refuse documents of more than `N` bytes (default 64 MiB)")
 	flags.BoolVar(&f.duplicates, "allow-duplicate-keys", false, "accept objects in which a key stands twice; the last one counts")
+	flags.BoolVar(&f.guard, "guard", false, "keep what a program that takes no lock renames into place meanwhile")
 	flags.BoolVar(&f.allowNetwork, "allow-network", false, "accept network file systems, at your own risk")
 }
 
@@ -50,6 +52,7 @@ func (f *commonFlags) options() (*store.Options, error) {
 		MaxSize:            f.maxSize,
 		AllowDuplicateKeys: f.duplicates,
 		AllowNetwork:       f.allowNetwork,
+		GuardForeign:       f.guard,
 		LockWait:           f.wait,
 		Retry:              store.Retry{MaxTries: f.tries},
 		Logger:             slog.New(slog.DiscardHandler),

@@ -35,6 +35,9 @@ type FS interface {
 	// Network names the network file system that a directory is on, and is empty
 	// for a local one.
 	Network(name string) (string, error)
+	// Type names the file system that a directory is on, as ext4 or apfs; it is empty where
+	// the system does not say, and a number where it has no name for it.
+	Type(name string) (string, error)
 	// Now is the real-time clock in nanoseconds since 1970, as fine as there is.
 	Now() int64
 	// Random returns 64 random bits.

@@ -12,17 +12,29 @@ func (f file) Generation() (uint64, bool) { return 0, false }
 
 // Network goes by the mount's flag for file systems that are stored locally.
 func (s system) Network(name string) (string, error) {
-	dir, err := s.openDir(name)
+	st, err := s.statfs(name)
+	if err != nil || uint64(st.Flags)&unix.MNT_LOCAL != 0 {
+		return "", err
+	}
+	return "network", nil
+}
+
+func (s system) Type(name string) (string, error) {
+	st, err := s.statfs(name)
 	if err != nil {
 		return "", err
 	}
+	return unix.ByteSliceToString(st.Fstypename[:]), nil
+}
+
+func (s system) statfs(name string) (st unix.Statfs_t, err error) {
+	dir, err := s.openDir(name)
+	if err != nil {
+		return st, err
+	}
 	defer dir.Close()
-	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {
-		return "", &os.PathError{Op: "statfs", Path: name, Err: err}
+		return st, &os.PathError{Op: "statfs", Path: name, Err: err}
 	}
-	if uint64(st.Flags)&unix.MNT_LOCAL == 0 {
-		return "network", nil
-	}
-	return "", nil
+	return st, nil
 }

@@ -2,7 +2,9 @@ package fsys
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"unsafe"
 
@@ -51,9 +53,47 @@ func (f file) SetMtime(ns int64) error {
 	return nil
 }
 
-// Network knows the file systems whose locks, names or times another machine can
+// networkTypes are the file systems whose locks, names or times another machine can
 // change behind our back.
+var networkTypes = []string{"nfs", "smb", "afs", "ceph", "9p"}
+
 func (s system) Network(name string) (string, error) {
+	kind, err := s.Type(name)
+	if err != nil || !slices.Contains(networkTypes, kind) {
+		return "", err
+	}
+	return kind, nil
+}
+
+// types names file systems by the number that statfs tells. Ext2 and ext3 have that of ext4.
+var types = map[uint32]string{
+	unix.AFS_FS_MAGIC:          "afs",
+	unix.BCACHEFS_SUPER_MAGIC:  "bcachefs",
+	unix.BTRFS_SUPER_MAGIC:     "btrfs",
+	unix.CEPH_SUPER_MAGIC:      "ceph",
+	unix.CIFS_SUPER_MAGIC:      "smb",
+	unix.ECRYPTFS_SUPER_MAGIC:  "ecryptfs",
+	unix.EXFAT_SUPER_MAGIC:     "exfat",
+	unix.EXT4_SUPER_MAGIC:      "ext4",
+	unix.F2FS_SUPER_MAGIC:      "f2fs",
+	unix.FUSE_SUPER_MAGIC:      "fuse",
+	unix.MSDOS_SUPER_MAGIC:     "vfat",
+	unix.NFS_SUPER_MAGIC:       "nfs",
+	unix.NILFS_SUPER_MAGIC:     "nilfs",
+	unix.OVERLAYFS_SUPER_MAGIC: "overlay",
+	unix.RAMFS_MAGIC:           "ramfs",
+	unix.REISERFS_SUPER_MAGIC:  "reiserfs",
+	unix.SMB2_SUPER_MAGIC:      "smb",
+	unix.SMB_SUPER_MAGIC:       "smb",
+	unix.TMPFS_MAGIC:           "tmpfs",
+	unix.V9FS_MAGIC:            "9p",
+	unix.XFS_SUPER_MAGIC:       "xfs",
+	0x2fc12fc1:                 "zfs",
+	0x3153464a:                 "jfs",
+	0x7366746e:                 "ntfs3",
+}
+
+func (s system) Type(name string) (string, error) {
 	dir, err := s.openDir(name)
 	if err != nil {
 		return "", err
@@ -69,17 +109,8 @@ func (s system) Network(name string) (string, error) {
 	if err != nil {
 		return "", &os.PathError{Op: "statfs", Path: name, Err: err}
 	}
-	switch uint32(st.Type) {
-	case unix.NFS_SUPER_MAGIC:
-		return "nfs", nil
-	case unix.CIFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC:
-		return "smb", nil
-	case unix.AFS_FS_MAGIC:
-		return "afs", nil
-	case unix.CEPH_SUPER_MAGIC:
-		return "ceph", nil
-	case unix.V9FS_MAGIC:
-		return "9p", nil
+	if kind, known := types[uint32(st.Type)]; known {
+		return kind, nil
 	}
-	return "", nil
+	return fmt.Sprintf("%#x", uint32(st.Type)), nil
 }

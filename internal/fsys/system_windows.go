@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/windows"
@@ -97,3 +98,26 @@ func (f file) Unlock() error {
 }
 
 func (s system) Network(string) (string, error) { return "", nil }
+
+func (s system) Type(name string) (string, error) {
+	if s.root != nil {
+		name = filepath.Join(s.root.Name(), name)
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	path, err := windows.UTF16PtrFromString(abs)
+	if err != nil {
+		return "", err
+	}
+	volume, kind := make([]uint16, len(abs)+windows.MAX_PATH), make([]uint16, windows.MAX_PATH)
+	err = windows.GetVolumePathName(path, &volume[0], uint32(len(volume)))
+	if err == nil {
+		err = windows.GetVolumeInformation(&volume[0], nil, 0, nil, nil, nil, &kind[0], uint32(len(kind)))
+	}
+	if err != nil {
+		return "", &fs.PathError{Op: "ask for the volume of", Path: name, Err: err}
+	}
+	return strings.ToLower(windows.UTF16ToString(kind)), nil
+}
