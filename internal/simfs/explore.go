@@ -1,6 +1,6 @@
 // Exploring: every order in which the operations of a few processes can happen.
 //
-// A process is a coroutine that stops before each operation on names or locks. A run follows a list of
+// A run follows a list of
 // choices, which process goes on or dies, and then goes on by itself; at each new state
 // the choices that it does not take are put on a list to be tried later. A state that was seen before, by the
 // hash of the file system and of all that each process has seen, is not gone on from: since the code is
@@ -12,134 +12,149 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"iter"
 	"slices"
 	"strings"
-
-	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Process is a process of a World; it is the file system that its code uses.
-type Process struct {
-	Name string
+// Trace is an order of operations: for each, a letter for the process that does it, a for the
+// first one, or a capital letter for a process that dies.
+type Trace string
 
-	world   *World
-	index   int
-	state   state
-	pending int    // operations done
-	next    string // the operation that it is about to do
-	wants   *inode // whose lock that operation waits for, else nil
-	seen    uint64 // a hash of the results of its operations
-	seed    maphash.Seed
-	random  uint64
-	open    []*file
-	yield   func(struct{}) bool
-	resume  func() (struct{}, bool)
-	stop    func()
-	err     error
+func (w *World) letter(p *Process, dies bool) byte {
+	if dies {
+		return byte('A' + p.index)
+	}
+	return byte('a' + p.index)
 }
 
-type state int
+// choice returns the process that a letter stands for.
+func (w *World) choice(letter byte) (p *Process, dies bool, err error) {
+	index, dies := int(letter)-'a', false
+	if letter < 'a' {
+		index, dies = int(letter)-'A', true
+	}
+	if index < 0 || index >= len(w.processes) || w.processes[index].state != running {
+		return nil, false, fmt.Errorf("the trace has %q, which is no process that runs", letter)
+	}
+	return w.processes[index], dies, nil
+}
 
-const (
-	running state = iota
-	done
-	dead
-)
+// Setup makes a world, the same each time, and returns what to check when all processes have ended.
+type Setup func(w *World) (check func() error)
 
-var _ fsys.FS = (*Process)(nil)
+// Violation is an error with the order of operations that leads to it.
+type Violation struct {
+	Err   error
+	Trace Trace
+	Steps []string // the same in words
+}
 
-// Go adds a process. Its code must be deterministic and must not start goroutines.
-func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
-	p := &Process{Name: name, world: w, index: len(w.processes)}
-	p.resume, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		p.yield = yield
-		defer func() {
-			if r := recover(); r != nil && r != any(errDead) {
-				p.err = fmt.Errorf("%s: panic: %v", name, r)
-			}
-		}()
-		err := run(p)
+func (v *Violation) Error() string {
+	return fmt.Sprintf("%v\ntrace %s: after %d operations:\n  %s", v.Err, v.Trace, len(v.Steps), strings.Join(v.Steps, "\n  "))
+}
+
+func (v *Violation) Unwrap() error { return v.Err }
+
+// execution is one run of a world.
+type execution struct {
+	world *World
+	check func() error
+	trace []byte
+	steps []string
+	died  int
+}
+
+func start(setup Setup) *execution {
+	w := New()
+	x := &execution{world: w, check: setup(w)}
+	for _, p := range w.processes {
+		p.advance() // to before its first operation
+	}
+	return x
+}
+
+// end kills what still runs.
+func (x *execution) end() {
+	for _, p := range x.world.processes {
 		if p.state == running {
-			p.err = err
+			p.kill()
 		}
-	})
-	w.processes = append(w.processes, p)
-	return p
+	}
 }
 
-// Err is how a process that was not killed ended.
-func (p *Process) Err() error { return p.err }
-
-// Done reports whether a process came to its end.
-func (p *Process) Done() bool { return p.state == done }
-
-func (p *Process) alive() error {
-	if p.state == dead {
-		return errDead
+// do does what a letter says.
+func (x *execution) do(letter byte) error {
+	p, dies, err := x.world.choice(letter)
+	if err != nil {
+		return x.violated(err)
+	}
+	x.trace = append(x.trace, letter)
+	if dies {
+		x.steps = append(x.steps, p.Name+" is killed before "+p.next)
+		x.died++
+		p.kill()
+	} else {
+		x.steps = append(x.steps, p.Name+": "+p.next)
+		p.advance()
+	}
+	if x.world.violation != nil {
+		return x.violated(x.world.violation)
 	}
 	return nil
 }
 
-// turn waits until the process may do its next operation; with a lock to wait for, until that is free.
-func (p *Process) turn(op, name string, lock *inode) error {
-	if p.state == dead {
-		return errDead
-	}
-	p.next, p.wants = op+" "+name, lock
-	if p.world.TempAtOnce && strings.HasSuffix(name, ".tmp") {
+func (x *execution) violated(err error) error {
+	if err == nil {
 		return nil
 	}
-	if !p.yield(struct{}{}) {
-		panic(errDead)
+	return &Violation{err, Trace(x.trace), x.steps}
+}
+
+// choices returns what can happen next.
+func (x *execution) choices(mayDie bool) (letters []byte) {
+	for _, p := range x.world.processes {
+		if p.state == running && (p.wants == nil || p.wants.locked == nil) {
+			letters = append(letters, x.world.letter(p, false))
+		}
 	}
-	p.pending++
-	return nil
-}
-
-// saw notes the result of an operation, on which what the process does next can depend.
-func (p *Process) saw(err any, results ...any) error {
-	p.seen = maphash.String(p.seed, fmt.Sprint(p.seen, p.next, err, results))
-	failed, _ := err.(error)
-	return failed
-}
-
-// advance does the process's next operation and goes on to the one after it.
-func (p *Process) advance() {
-	if _, more := p.resume(); !more {
-		p.state, p.next, p.wants = done, "", nil
+	if mayDie {
+		for _, p := range x.world.processes {
+			if p.state == running {
+				letters = append(letters, x.world.letter(p, true))
+			}
+		}
 	}
+	return letters
 }
 
-// kill is SIGKILL: what is open is closed, and nothing more is done.
-func (p *Process) kill() {
-	for _, f := range slices.Clone(p.open) {
-		f.close()
+// ended checks a world in which nothing more can happen.
+func (x *execution) ended() error {
+	for _, p := range x.world.processes {
+		if p.state == running {
+			return x.violated(errors.New("a deadlock: " + p.Name + " waits to " + p.next))
+		}
+		if p.err != nil {
+			return x.violated(p.err)
+		}
 	}
-	p.state = dead
-	p.stop()
-}
-
-// choice is what happens next: a process goes on, or dies.
-type choice struct {
-	process int
-	kill    bool
+	return x.violated(x.check())
 }
 
 // Explorer tries out all orders.
 type Explorer struct {
 	Deaths int // how many processes may die
-	// Setup makes the world, the same each time, and returns what to check when all have ended.
-	Setup func(w *World) (check func() error)
+	Setup  Setup
+	// OnState, if not nil, is called in each state, the first one too.
+	OnState func(w *World) error
 
 	States, Runs int // what it took
 }
 
-// Run returns the first violation that it finds, with the order that leads there.
+// Run returns the first violation that it finds, a *Violation.
 func (e *Explorer) Run() error {
 	seed := maphash.MakeSeed()
-	seen := map[uint64]bool{}
-	todo := [][]choice{nil}
+	seen := map[uint64]struct{}{}
+	todo := []Trace{""}
 	for len(todo) > 0 {
 		prefix := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -152,88 +167,60 @@ func (e *Explorer) Run() error {
 	return nil
 }
 
-func (e *Explorer) run(prefix []choice, seen map[uint64]bool, seed maphash.Seed) (more [][]choice, err error) {
+func (e *Explorer) run(prefix Trace, seen map[uint64]struct{}, seed maphash.Seed) (more []Trace, err error) {
 	e.Runs++
-	w := New()
-	check := e.Setup(w)
-	defer func() {
-		for _, p := range w.processes {
-			if p.state == running {
-				p.kill()
-			}
+	x := start(e.Setup)
+	defer x.end()
+	for i := range prefix {
+		if err := x.do(prefix[i]); err != nil {
+			return nil, err
 		}
-	}()
-	for _, p := range w.processes {
-		p.seed = seed
-		p.advance() // to before its first operation
 	}
-	path := slices.Clone(prefix)
-	var trace []string
-	deaths := 0
-	violated := func(err error) error {
-		return fmt.Errorf("%w\nafter %d operations:\n  %s", err, len(trace), strings.Join(trace, "\n  "))
-	}
-	for step := 0; ; step++ {
-		if w.violation != nil {
-			return nil, violated(w.violation)
+	for {
+		h := x.world.hash(seed) + uint64(x.died)
+		if e.OnState != nil {
+			h ^= x.world.diskHash(seed)
 		}
-		if step >= len(prefix) {
-			h := w.hash(seed) + uint64(deaths)
-			if seen[h] {
-				return more, nil
-			}
-			seen[h] = true
-			e.States++
-			choices := w.choices(deaths < e.Deaths)
-			if len(choices) == 0 {
-				if err := w.ended(check); err != nil {
-					return nil, violated(err)
-				}
-				return more, nil
-			}
-			for _, other := range choices[1:] {
-				more = append(more, append(slices.Clone(path), other))
-			}
-			path = append(path, choices[0])
+		if _, known := seen[h]; known {
+			return more, nil
 		}
-		c := path[step]
-		p := w.processes[c.process]
-		if c.kill {
-			trace = append(trace, p.Name+" is killed before "+p.next)
-			deaths++
-			p.kill()
-			continue
+		seen[h] = struct{}{}
+		e.States++
+		if e.OnState != nil {
+			if err := e.OnState(x.world); err != nil {
+				return nil, x.violated(err)
+			}
 		}
-		trace = append(trace, p.Name+": "+p.next)
-		p.advance()
+		choices := x.choices(x.died < e.Deaths)
+		// That only processes can die, and none go on, is a deadlock.
+		if len(choices) == 0 || choices[0] < 'a' {
+			return more, x.ended()
+		}
+		for _, other := range slices.Backward(choices[1:]) {
+			more = append(more, Trace(append(slices.Clone(x.trace), other)))
+		}
+		if err := x.do(choices[0]); err != nil {
+			return nil, err
+		}
 	}
 }
 
-func (w *World) choices(mayDie bool) (all []choice) {
-	for i, p := range w.processes {
-		if p.state == running && (p.wants == nil || p.wants.locked == nil) {
-			all = append(all, choice{process: i})
+// Replay follows a trace, and then takes the first process that can go on, until nothing can.
+func Replay(setup Setup, trace Trace) error {
+	x := start(setup)
+	defer x.end()
+	for i := range trace {
+		if err := x.do(trace[i]); err != nil {
+			return err
 		}
 	}
-	if mayDie {
-		for i, p := range w.processes {
-			if p.state == running {
-				all = append(all, choice{process: i, kill: true})
-			}
+	for {
+		choices := x.choices(false)
+		if len(choices) == 0 {
+			return x.ended()
+		}
+		if err := x.do(choices[0]); err != nil {
+			return err
 		}
 	}
-	return all
-}
-
-// ended checks a world in which nothing more can happen.
-func (w *World) ended(check func() error) error {
-	for _, p := range w.processes {
-		if p.state == running {
-			return errors.New("a deadlock: " + p.Name + " waits to " + p.next)
-		}
-		if p.err != nil {
-			return p.err
-		}
-	}
-	return check()
 }

@@ -1,0 +1,226 @@
+// Power cuts: what of the file system is on the device, and what may be found there afterwards.
+//
+// Two models of what file systems do, and both must be survived:
+//
+//   - Ordered, as a journal has it: changes of names reach the device in their order, and any flush, of a file or of
+//     a directory, takes all changes before it along.
+//   - Weak, as little as POSIX promises: any of the changes since the last flush of the directory is there or not,
+//     whatever the others are, but each as a whole. Removals can be lost like creations: a name comes back.
+//
+// In both the content of a file that was not flushed is anything that file systems were seen to leave.
+
+package simfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// Model is what a power cut may do.
+type Model int
+
+const (
+	Ordered Model = iota
+	Weak
+	models = iota
+)
+
+func (m Model) String() string { return []string{"ordered", "weak"}[m] }
+
+// disk is what is on the device in one model.
+type disk struct {
+	names   map[string]*inode
+	pending [][]assignment // changes of names that may be lost
+}
+
+func (d *disk) flush() {
+	for _, change := range d.pending {
+		apply(d.names, change)
+	}
+	d.pending = nil
+}
+
+func apply(names map[string]*inode, change []assignment) {
+	for _, c := range change {
+		if c.to == nil {
+			delete(names, c.name)
+		} else {
+			names[c.name] = c.to
+		}
+	}
+}
+
+// syncFile makes the content of a file durable, and in an ordered journal all changes of names so far.
+func (w *World) syncFile(n *inode) {
+	n.synced = true
+	w.disks[Ordered].flush()
+}
+
+// syncNames makes all changes of names durable: there is one directory.
+func (w *World) syncNames() {
+	for i := range w.disks {
+		w.disks[i].flush()
+	}
+}
+
+// diskHash tells apart worlds of which a power cut would leave different things.
+func (w *World) diskHash(seed maphash.Seed) uint64 {
+	var buf []byte
+	inode := func(name string, n *inode) {
+		buf = append(append(buf, name...), 0)
+		if n != nil {
+			buf = binary.AppendUvarint(buf, uint64(len(n.data)))
+			buf = append(buf, n.data...)
+			if n.synced {
+				buf = append(buf, 1)
+			}
+		}
+	}
+	for i := range w.disks {
+		for _, name := range slices.Sorted(maps.Keys(w.disks[i].names)) {
+			inode(name, w.disks[i].names[name])
+		}
+		for _, change := range w.disks[i].pending {
+			buf = append(buf, '|')
+			for _, c := range change {
+				inode(c.name, c.to)
+			}
+		}
+	}
+	return maphash.Bytes(seed, buf)
+}
+
+// maxPending bounds the changes of which any may be lost: each one doubles the number of states.
+const maxPending = 14
+
+// AfterPowerCut calls found with each file system that may be found after a power cut now, without
+// processes, until it returns an error.
+func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
+	d := &w.disks[model]
+	if len(d.pending) > maxPending {
+		return fmt.Errorf("%d changes are not on the device, too many to lose any of; make the scenario shorter", len(d.pending))
+	}
+	tried := map[uint64]bool{}
+	remains := func(survives func(i int) bool) error {
+		names := maps.Clone(d.names)
+		for i, change := range d.pending {
+			if survives(i) {
+				apply(names, change)
+			}
+		}
+		return w.contents(names, func(after *World) error {
+			h := after.hash(processSeed)
+			if tried[h] {
+				return nil
+			}
+			tried[h] = true
+			return found(after)
+		})
+	}
+	if model == Ordered {
+		for length := range len(d.pending) + 1 {
+			if err := remains(func(i int) bool { return i < length }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for subset := range 1 << len(d.pending) {
+		if err := remains(func(i int) bool { return subset&(1<<i) != 0 }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// contents calls found with a world for each combination of what the files with these names may contain.
+func (w *World) contents(names map[string]*inode, found func(*World) error) error {
+	var files []*inode
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !slices.Contains(files, names[name]) {
+			files = append(files, names[name])
+		}
+	}
+	possible := make([][][]byte, len(files))
+	for i, n := range files {
+		possible[i] = n.leftovers()
+	}
+	chosen := make([]int, len(files))
+	for {
+		after := New()
+		after.Clock, after.Step, after.Quiet = w.Clock, w.Step, w.Quiet
+		for i, n := range files {
+			// Inode numbers are those of before, which no two files on one device can share.
+			number := n.number
+			for slices.ContainsFunc(after.live, func(m *inode) bool { return m.number == number }) {
+				number++
+			}
+			copied := &inode{number: number, mode: n.mode, mtime: n.mtime, data: possible[i][chosen[i]], synced: true}
+			after.live = append(after.live, copied)
+			for name, is := range names {
+				if is == n {
+					copied.links++
+					after.names[name] = copied
+					for j := range after.disks {
+						after.disks[j].names[name] = copied
+					}
+				}
+			}
+		}
+		if err := found(after); err != nil {
+			return err
+		}
+		i := 0
+		for ; i < len(chosen); i++ {
+			if chosen[i]++; chosen[i] < len(possible[i]) {
+				break
+			}
+			chosen[i] = 0
+		}
+		if i == len(chosen) {
+			return nil
+		}
+	}
+}
+
+// leftovers are the contents that a file may have after a power cut.
+func (n *inode) leftovers() [][]byte {
+	if n.synced || len(n.data) == 0 {
+		return [][]byte{n.data}
+	}
+	return [][]byte{n.data, nil, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
+}
+
+// Sequentially runs the code of a process in this world from beginning to end, with nobody beside it, and calls
+// before, if not nil, before each of its operations.
+func (w *World) Sequentially(name string, run func(files fsys.FS) error, before func() error) error {
+	p := w.Go(name, run)
+	defer func() {
+		if p.state == running {
+			p.kill()
+		}
+		w.processes = slices.DeleteFunc(w.processes, func(q *Process) bool { return q == p })
+	}()
+	p.advance()
+	for p.state == running {
+		if p.wants != nil && p.wants.locked != nil {
+			return fmt.Errorf("%s waits for ever to %s", name, p.next)
+		}
+		if before != nil {
+			if err := before(); err != nil {
+				return fmt.Errorf("%s, before %s: %w", name, p.next, err)
+			}
+		}
+		p.advance()
+		if w.violation != nil {
+			return w.violation
+		}
+	}
+	return p.err
+}

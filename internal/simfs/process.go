@@ -1,0 +1,403 @@
+// A process: the store's code in a coroutine that stops before each operation that others could notice.
+
+package simfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"slices"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// Process is a process of a World; it is the file system that its code uses.
+type Process struct {
+	Name string
+
+	world   *World
+	index   int
+	state   state
+	pending int    // operations done
+	next    string // the operation that it is about to do
+	wants   *inode // whose lock that operation waits for, else nil
+	atOnce  bool   // the next operation happens together with the last one
+	seen    uint64 // a hash of the results of its operations
+	seed    maphash.Seed
+	random  uint64
+	open    []*file
+	yield   func(struct{}) bool
+	resume  func() (struct{}, bool)
+	stop    func()
+	err     error
+}
+
+type state int
+
+const (
+	running state = iota
+	done
+	dead
+)
+
+var _ fsys.FS = (*Process)(nil)
+
+// Go adds a process. Its code must be deterministic and must not start goroutines.
+func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
+	p := &Process{Name: name, world: w, index: len(w.processes), seed: processSeed}
+	p.resume, p.stop = iter.Pull(func(yield func(struct{}) bool) {
+		p.yield = yield
+		defer func() {
+			if r := recover(); r != nil && r != any(errDead) {
+				p.err = fmt.Errorf("%s: panic: %v", name, r)
+			}
+		}()
+		err := run(p)
+		if p.state == running {
+			p.err = err
+		}
+	})
+	w.processes = append(w.processes, p)
+	return p
+}
+
+// processSeed is the same for all, so that states of different runs can be compared.
+var processSeed = maphash.MakeSeed()
+
+// Err is how a process that was not killed ended.
+func (p *Process) Err() error { return p.err }
+
+// Done reports whether a process came to its end.
+func (p *Process) Done() bool { return p.state == done }
+
+var errDead = errors.New("the process is dead")
+
+func (p *Process) alive() error {
+	if p.state == dead {
+		return errDead
+	}
+	return nil
+}
+
+// turn waits until the process may do its next operation; with a lock to wait for, until that is free.
+func (p *Process) turn(op, name string, lock *inode) error {
+	if p.state == dead {
+		return errDead
+	}
+	p.next, p.wants = op+" "+filepath.Base(name), lock
+	// To wait for a lock is never quiet: it has to be seen who waits.
+	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
+		return nil
+	}
+	if lock == nil && p.atOnce {
+		p.atOnce = false
+		return nil
+	}
+	p.atOnce = false
+	if !p.yield(struct{}{}) {
+		panic(errDead)
+	}
+	p.pending++
+	return nil
+}
+
+// saw notes the result of an operation, on which what the process does next can depend.
+func (p *Process) saw(err error, results ...uint64) error {
+	var buf [128]byte
+	b := binary.LittleEndian.AppendUint64(buf[:0], p.seen)
+	b = append(b, p.next...)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		b = append(b, 1)
+	case errors.Is(err, fs.ErrExist):
+		b = append(b, 2)
+	default:
+		b = append(b, err.Error()...)
+	}
+	for _, r := range results {
+		b = binary.LittleEndian.AppendUint64(b, r)
+	}
+	p.seen = maphash.Bytes(p.seed, b)
+	return err
+}
+
+// advance does the process's next operation and goes on to the one after it.
+func (p *Process) advance() {
+	if _, more := p.resume(); !more {
+		p.state, p.next, p.wants = done, "", nil
+	}
+}
+
+// kill is SIGKILL: what is open is closed, and nothing more is done.
+func (p *Process) kill() {
+	for _, f := range slices.Clone(p.open) {
+		f.close()
+	}
+	p.state = dead
+	p.stop()
+}
+
+func (p *Process) fail(op, name string, err error) error {
+	return p.saw(&fs.PathError{Op: op, Path: name, Err: err})
+}
+
+func (p *Process) sawInode(n *inode) {
+	_ = p.saw(nil, n.number, uint64(n.mtime), maphash.Bytes(p.seed, n.data))
+}
+
+// Open implements fsys.FS.
+func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
+	if err := p.turn([]string{"open", "create", "open lock"}[how], name, nil); err != nil {
+		return nil, err
+	}
+	n := p.world.names[name]
+	switch {
+	case n == nil && how == fsys.OpenExisting:
+		return nil, p.fail("open", name, fs.ErrNotExist)
+	case n != nil && how == fsys.OpenNew:
+		return nil, p.fail("open", name, fs.ErrExist)
+	case n == nil:
+		n = p.world.allocate(perm)
+		p.world.point(p, assignment{name, n})
+	}
+	n.opens++
+	f := &file{process: p, inode: n, name: name}
+	p.open = append(p.open, f)
+	// Published inodes do not change, so that what is in one is seen when it is opened.
+	p.sawInode(n)
+	return f, nil
+}
+
+func (p *Process) info(n *inode) fsys.Info {
+	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: 1, Dev: 1, Ino: n.number, Links: uint64(n.links)}
+}
+
+// Lstat implements fsys.FS.
+func (p *Process) Lstat(name string) (fsys.Info, error) {
+	if err := p.turn("lstat", name, nil); err != nil {
+		return fsys.Info{}, err
+	}
+	n := p.world.names[name]
+	if n == nil {
+		return fsys.Info{}, p.fail("lstat", name, fs.ErrNotExist)
+	}
+	_ = p.saw(nil, n.number, uint64(n.mtime), uint64(len(n.data)))
+	return p.info(n), nil
+}
+
+// Readlink implements fsys.FS: there are no links.
+func (p *Process) Readlink(name string) (string, error) {
+	return "", p.fail("readlink", name, errors.ErrUnsupported)
+}
+
+// Rename implements fsys.FS.
+func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
+	if err := p.turn([]string{"rename", "rename new", "exchange"}[how], to, nil); err != nil {
+		return err
+	}
+	n, displaced := p.world.names[from], p.world.names[to]
+	switch {
+	case n == nil:
+		return p.fail("rename", from, fs.ErrNotExist)
+	case how == fsys.NoReplace && displaced != nil:
+		return p.fail("rename", to, fs.ErrExist)
+	case how == fsys.Exchange && displaced == nil:
+		return p.fail("rename", to, fs.ErrNotExist)
+	case how != fsys.Exchange:
+		displaced = nil
+	}
+	p.world.point(p, assignment{to, n}, assignment{from, displaced})
+	return p.saw(nil)
+}
+
+// Link implements fsys.FS.
+func (p *Process) Link(name, second string) error {
+	if err := p.turn("link", second, nil); err != nil {
+		return err
+	}
+	n := p.world.names[name]
+	switch {
+	case n == nil:
+		return p.fail("link", name, fs.ErrNotExist)
+	case p.world.names[second] != nil:
+		return p.fail("link", second, fs.ErrExist)
+	}
+	p.world.point(p, assignment{second, n})
+	return p.saw(nil)
+}
+
+// Remove implements fsys.FS.
+func (p *Process) Remove(name string) error {
+	if err := p.turn("remove", name, nil); err != nil {
+		return err
+	}
+	if p.world.names[name] == nil {
+		return p.fail("remove", name, fs.ErrNotExist)
+	}
+	p.world.point(p, assignment{name, nil})
+	return p.saw(nil)
+}
+
+// Mkdir implements fsys.FS: there is one directory, with whatever is in a name.
+func (p *Process) Mkdir(string, fs.FileMode) error { return nil }
+
+// ReadDir implements fsys.FS.
+func (p *Process) ReadDir(name string) ([]fsys.Entry, error) {
+	if err := p.turn("readdir", name, nil); err != nil {
+		return nil, err
+	}
+	var entries []fsys.Entry
+	var sum maphash.Hash
+	sum.SetSeed(p.seed)
+	for _, found := range p.world.Names() {
+		if filepath.Dir(found) == filepath.Clean(name) {
+			entries = append(entries, fsys.Entry{Name: filepath.Base(found)})
+			_, _ = sum.WriteString(found)
+		}
+	}
+	return entries, p.saw(nil, sum.Sum64())
+}
+
+// SyncDir implements fsys.FS.
+func (p *Process) SyncDir(name string) error {
+	if err := p.turn("syncdir", name, nil); err != nil {
+		return err
+	}
+	p.world.syncNames()
+	return p.saw(nil)
+}
+
+// Network implements fsys.FS.
+func (p *Process) Network(string) (string, error) { return "", nil }
+
+// Now implements fsys.FS.
+func (p *Process) Now() int64 { return p.world.Clock }
+
+// Random implements fsys.FS: never the same twice, and the same in each run.
+func (p *Process) Random() uint64 {
+	p.random++
+	return uint64(p.index+1)<<32 | p.random
+}
+
+// Close implements fsys.FS.
+func (p *Process) Close() error { return nil }
+
+// file is an open file of a process.
+type file struct {
+	process *Process
+	inode   *inode
+	name    string
+	offset  int
+	closed  bool
+}
+
+func (f *file) Read(buf []byte) (int, error) {
+	if err := f.process.alive(); err != nil {
+		return 0, err
+	}
+	if f.offset >= len(f.inode.data) {
+		return 0, io.EOF
+	}
+	n := copy(buf, f.inode.data[f.offset:])
+	f.offset += n
+	return n, nil
+}
+
+func (f *file) Write(data []byte) (int, error) {
+	if err := f.process.alive(); err != nil {
+		return 0, err
+	}
+	f.inode.data = append(bytes.Clone(f.inode.data), data...)
+	f.inode.synced = false
+	f.inode.mtime = f.process.world.round(f.process.world.Clock)
+	return len(data), nil
+}
+
+func (f *file) Stat() (fsys.Info, error) { return f.process.info(f.inode), f.process.alive() }
+
+// Generation is not to be had: versions by time have to do without.
+func (f *file) Generation() (uint64, bool) { return 0, false }
+
+func (f *file) Chmod(mode fs.FileMode) error {
+	f.inode.mode = mode
+	return f.process.alive()
+}
+
+func (f *file) Chown(uint32, uint32) error { return f.process.alive() }
+
+func (f *file) SetMtime(ns int64) error {
+	if err := f.process.alive(); err != nil {
+		return err
+	}
+	f.inode.mtime = f.process.world.round(ns)
+	return nil
+}
+
+func (f *file) Sync() error {
+	if err := f.process.turn("sync", f.name, nil); err != nil {
+		return err
+	}
+	f.process.world.syncFile(f.inode)
+	return f.process.saw(nil)
+}
+
+// Lock, and TryLock that succeeds, happen together with the operation after: whatever others
+// do in between they could as well have done before, or could not have done at all. Likewise, Unlock happens
+// together with the operation before.
+func (f *file) Lock() error {
+	if err := f.process.turn("lock", f.name, f.inode); err != nil {
+		return err
+	}
+	f.inode.locked = f
+	f.process.atOnce = true
+	return f.process.saw(nil)
+}
+
+func (f *file) TryLock() (bool, error) {
+	if err := f.process.turn("trylock", f.name, nil); err != nil {
+		return false, err
+	}
+	if f.inode.locked != nil {
+		return false, f.process.saw(nil, 0)
+	}
+	f.inode.locked = f
+	f.process.atOnce = true
+	return true, f.process.saw(nil, 1)
+}
+
+func (f *file) Unlock() error {
+	if err := f.process.alive(); err != nil {
+		return err
+	}
+	f.release()
+	return nil
+}
+
+func (f *file) release() {
+	if f.inode.locked == f {
+		f.inode.locked = nil
+	}
+}
+
+// Close is an operation that others notice only where it gives a lock back, as Unlock does.
+func (f *file) Close() error {
+	if !f.closed && f.process.alive() == nil {
+		f.close()
+	}
+	return nil
+}
+
+func (f *file) close() {
+	f.closed = true
+	f.release()
+	f.inode.opens--
+	f.process.world.forget(f.inode)
+	f.process.open = slices.DeleteFunc(f.process.open, func(g *file) bool { return g == f })
+}

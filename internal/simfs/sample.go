@@ -1,0 +1,75 @@
+// Sampling: for more processes than all orders can be tried of. Probabilistic concurrency testing
+// (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic Guarantees
+// of Finding Bugs, ASPLOS 2010): each process has a random priority, the highest one that can goes on, and at
+// a few random moments the one that would go on falls below all others. An error that takes d-1 such moments
+// is found in at least one of n * k^(d-1) runs of n processes and k operations, where
+// choosing at random at each operation may not find it in millions.
+
+package simfs
+
+import (
+	"math/rand/v2"
+)
+
+// Sampler tries out some orders.
+type Sampler struct {
+	Runs    int
+	Seed    uint64 // of the first run; each next one has a seed higher by one
+	Changes int    // moments at which priorities change
+	Deaths  int    // how many processes die at the most
+	Setup   Setup
+
+	Longest int // operations of the longest run
+}
+
+// Run returns the first violation that it finds, a *Violation, and the seed of that run.
+func (s *Sampler) Run() (uint64, error) {
+	s.Longest = max(s.Longest, 10)
+	for i := range s.Runs {
+		seed := s.Seed + uint64(i)
+		if err := s.run(rand.New(rand.NewPCG(seed, 0))); err != nil {
+			return seed, err
+		}
+	}
+	return 0, nil
+}
+
+func (s *Sampler) run(random *rand.Rand) error {
+	x := start(s.Setup)
+	defer x.end()
+	processes := len(x.world.processes)
+	priority := random.Perm(processes)
+	changes, deaths := map[int]bool{}, map[int]bool{}
+	for range s.Changes {
+		changes[random.IntN(s.Longest)] = true
+	}
+	for range s.Deaths {
+		deaths[random.IntN(2*s.Longest)] = true
+	}
+	for step, lowest := 0, -1; ; step, lowest = step+1, lowest-1 {
+		choices := x.choices(false)
+		if len(choices) == 0 {
+			s.Longest = max(s.Longest, step)
+			return x.ended()
+		}
+		first := func() byte {
+			best := choices[0]
+			for _, letter := range choices {
+				if priority[letter-'a'] > priority[best-'a'] {
+					best = letter
+				}
+			}
+			return best
+		}
+		if changes[step] {
+			priority[first()-'a'] = lowest
+		}
+		letter := first()
+		if deaths[step] {
+			letter -= 'a' - 'A'
+		}
+		if err := x.do(letter); err != nil {
+			return err
+		}
+	}
+}
