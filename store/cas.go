@@ -164,7 +164,7 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 	} else {
 		version = hashVersion(data)
 	}
-	if err := a.publish(ctx, s); err != nil {
+	if err := a.publish(ctx, s, data); err != nil {
 		return driver.Absent, err
 	}
 	a.published, a.created = true, a.current.version.IsAbsent()
@@ -172,13 +172,13 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 }
 
 // publish makes the staged file the document.
-func (a *attempt) publish(ctx context.Context, s *staged) error {
+func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 	how := fsys.Replace
 	switch {
 	case a.current.version.IsAbsent():
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
-		return a.exchange(ctx, s)
+		return a.exchange(ctx, s, data)
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
 	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {

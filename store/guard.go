@@ -17,37 +17,57 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// A guarded name has two numbers: which content the displaced file is expected to have, and which file
-// took its place, or that the document was deleted.
-const (
-	guardedDigits = 32
-	deletedDigits = "0000" // that the second number of a deletion begins with; the rest is random
-)
-
-func contentDigits(data []byte) string { return fmt.Sprintf("%016x", xxh3.Hash(data)) }
-
-// fileDigits tells a published file from all others: no two versions of a document have the same
-// inode number and time. They never begin with deletedDigits.
-func fileDigits(info fsys.Info) string {
-	sum := xxh3.HashString(fmt.Sprint(info.Ino, info.Mtime, info.Size))
-	return fmt.Sprintf("%016x", sum|1<<48)
+// guardedName is the digits in the name of what a guard has displaced, three numbers of 12 digits.
+type guardedName struct {
+	displaced string // which content the file is expected to have
+	published string // which content took its place; noContent for a deletion
+	stamp     string // the time of the file that took its place, or what makes the name of a deletion unique
 }
 
-func guardedPath(path, digits string) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+digits+stagedSuffix)
+const (
+	guardedPart   = 12
+	guardedDigits = 3 * guardedPart
+	noContent     = "000000000000"
+)
+
+func (n guardedName) String() string { return n.displaced + n.published + n.stamp }
+
+func parseGuarded(digits string) guardedName {
+	return guardedName{digits[:guardedPart], digits[guardedPart : 2*guardedPart], digits[2*guardedPart:]}
+}
+
+func guardedNumber(n uint64) string { return fmt.Sprintf("%0*x", guardedPart, n>>16) }
+
+// contentDigits is never noContent but by an accident of 1 in 2^48.
+func contentDigits(data []byte) string { return guardedNumber(xxh3.Hash(data)) }
+
+// stampDigits tells the published file from later ones with the same content: each of ours is later by the
+// clock than the one before it.
+func stampDigits(info fsys.Info) string {
+	return guardedNumber(xxh3.HashString(strconv.FormatInt(info.Mtime, 10)))
+}
+
+func guardedPath(path string, name guardedName) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+name.String()+stagedSuffix)
 }
 
 // exchange publishes the staged file by exchange, and takes that back if it displaced any
 // other version than the one that was read. Its error is then that of verify.
-func (a *attempt) exchange(ctx context.Context, s *staged) error {
+func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 	files := a.d.files
-	guarded := guardedPath(a.path, contentDigits(a.current.data)+fileDigits(s.info))
+	name := guardedName{contentDigits(a.current.data), contentDigits(data), stampDigits(s.info)}
+	if !s.fine {
+		name.stamp = guardedNumber(files.Random()) // coarse times do not tell files apart: nothing will be put back
+	}
+	guarded := guardedPath(a.path, name)
 	if err := files.Rename(s.path, guarded, fsys.Replace); err != nil {
 		return err
 	}
@@ -118,8 +138,7 @@ func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 // deleteGuarded takes the document out of its name, to look at it before it is removed.
 func (a *attempt) deleteGuarded(ctx context.Context) error {
 	files := a.d.files
-	random := fmt.Sprintf("%016x", files.Random())[len(deletedDigits):]
-	guarded := guardedPath(a.path, contentDigits(a.current.data)+deletedDigits+random)
+	guarded := guardedPath(a.path, guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())})
 	if err := files.Rename(a.path, guarded, fsys.Replace); err != nil {
 		return err
 	}
@@ -141,35 +160,36 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 
 // settleGuarded deals with the guarded file of a dead process, under the lock of the
 // document. It reports whether the file was removed or put back.
-func (d *fileDriver) settleGuarded(orphan, path, digits string) (bool, error) {
-	expected, published := digits[:guardedDigits/2], digits[guardedDigits/2:]
-	file, err := d.files.Open(orphan, fsys.OpenExisting, 0)
-	if err != nil {
-		return false, ignoreNotExist(err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
+func (d *fileDriver) settleGuarded(ctx context.Context, orphan, path string, name guardedName) (bool, error) {
+	found, err := d.load(ctx, orphan, VersionHash)
 	if err != nil {
 		return false, err
 	}
-	if fileDigits(info) == published {
-		return true, d.files.Remove(orphan) // never published, or taken back
+	defer found.close()
+	switch contentDigits(found.data) {
+	case name.displaced, // what was to be displaced
+		name.published: // what was never published, or taken back
+		return true, d.files.Remove(orphan)
 	}
-	data, err := d.readAll(file, info.Size)
-	if err == nil && contentDigits(data) == expected {
-		return true, d.files.Remove(orphan) // what was to be displaced
+	if splice.Check(found.data, d.opts.limits()) != nil {
+		// What a power cut left of a version that was not flushed is not worth a whole one.
+		return false, nil
 	}
 	// Somebody else's version.
-	now, err := d.files.Lstat(path)
+	now, err := d.load(ctx, path, VersionHash)
+	if err != nil {
+		return false, err
+	}
+	defer now.close()
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && published[:len(deletedDigits)] == deletedDigits:
+	case now.file == nil && name.published == noContent:
 		err := d.files.Rename(orphan, path, fsys.NoReplace)
 		return err == nil, err
-	case err == nil && fileDigits(now) == published:
-		if err := d.putBack(orphan, path, now); err != nil {
+	case now.file != nil && contentDigits(now.data) == name.published && stampDigits(now.info) == name.stamp:
+		if err := d.putBack(orphan, path, now.info); err != nil {
 			return false, err
 		}
 		return true, d.files.Remove(orphan)
 	}
-	return false, ignoreNotExist(err) // others have gone on; whether it is still wanted is not ours to say
+	return false, nil // others have gone on; whether it is still wanted is not ours to say
 }

@@ -23,6 +23,8 @@ import (
 
 const simulated = "/dir/doc.json"
 
+var simulatedLock = lockPath(simulated)
+
 // openSimulated is OpenFile in a simulated process.
 func openSimulated(files fsys.FS, opts Options) (*Doc, error) {
 	db, err := openFiles(files, simulated, filepath.Dir(simulated), &opts)
@@ -66,7 +68,7 @@ func (s scenario) quiet(op, name string) bool {
 	switch {
 	case strings.HasPrefix(op, "sync"):
 		return true
-	case name == lockPath(simulated):
+	case name == simulatedLock:
 		return !s.remover
 	case op == "readdir" || strings.HasSuffix(name, stagedSuffix):
 		return !s.sweeps
@@ -78,7 +80,7 @@ func (s scenario) prepare(w *simfs.World) {
 	w.Step = max(1, int64(s.step))
 	w.Quiet = s.quiet
 	if !s.remover {
-		w.Put(lockPath(simulated), "")
+		w.Put(simulatedLock, "")
 	}
 	if s.start != "" {
 		w.Put(simulated, s.start)
@@ -189,7 +191,7 @@ func readTwice(doc *Doc, versions *[]string) error {
 
 // removeLockFile removes it as one who knows that it holds the lock only if the name still is this file.
 func removeLockFile(files fsys.FS) error {
-	file, err := files.Open(lockPath(simulated), fsys.OpenLock, 0o600)
+	file, err := files.Open(simulatedLock, fsys.OpenLock, 0o600)
 	if err == nil {
 		err = file.Lock()
 	}
@@ -198,10 +200,10 @@ func removeLockFile(files fsys.FS) error {
 	}
 	defer file.Close()
 	locked, _ := file.Stat()
-	if named, err := files.Lstat(lockPath(simulated)); err != nil || !named.SameFile(locked) {
+	if named, err := files.Lstat(simulatedLock); err != nil || !named.SameFile(locked) {
 		return nil
 	}
-	return files.Remove(lockPath(simulated))
+	return files.Remove(simulatedLock)
 }
 
 // noLitter: the next writer sweeps what the dead have left; without dead there is nothing.
@@ -223,7 +225,7 @@ func (s scenario) noLitter(w *simfs.World) error {
 
 // litter lists what is neither the document nor its lock file.
 func litter(w *simfs.World) []string {
-	return slices.DeleteFunc(w.Names(), func(name string) bool { return name == simulated || name == lockPath(simulated) })
+	return slices.DeleteFunc(w.Names(), func(name string) bool { return name == simulated || name == simulatedLock })
 }
 
 var simulatedModes = map[string]Options{

@@ -222,7 +222,7 @@ func (o orphanage) take(path, document, digits string) (bool, error) {
 	case !o.remove:
 		return true, nil
 	case len(digits) == guardedDigits:
-		return o.d.settleGuarded(path, document, digits)
+		return o.d.settleGuarded(context.Background(), path, document, parseGuarded(digits))
 	}
 	if err := o.d.files.Remove(path); err != nil {
 		return false, ignoreNotExist(err)

@@ -194,7 +194,7 @@ func (n *inode) leftovers() [][]byte {
 	if n.synced || len(n.data) == 0 {
 		return [][]byte{n.data}
 	}
-	return [][]byte{n.data, nil, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
+	return [][]byte{n.data, {}, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
 }
 
 // Sequentially runs the code of a process in this world from beginning to end, with nobody beside it, and calls

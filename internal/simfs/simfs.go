@@ -66,7 +66,7 @@ func (w *World) allocate(mode fs.FileMode) *inode {
 		number++
 	}
 	w.generation++
-	n := &inode{number: number, generation: w.generation, mode: mode, mtime: w.round(w.Clock)}
+	n := &inode{number: number, generation: w.generation, mode: mode, mtime: w.round(w.Clock), data: []byte{}}
 	w.live = append(w.live, n)
 	return n
 }
@@ -84,7 +84,7 @@ func (n *inode) content() []byte {
 	if n == nil {
 		return nil
 	}
-	return n.data
+	return n.data[:len(n.data):len(n.data)] // not nil
 }
 
 // assignment is what a name stands for from now on, nil for nothing.
