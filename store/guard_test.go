@@ -1,0 +1,158 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/simfs"
+)
+
+// guarded is a scenario with programs that take no lock beside guarded writers.
+type guarded struct {
+	scenario
+	foreign int // such programs; each appends its name to what it has read, and renames over the document
+}
+
+// foreignWriter does what an editor does.
+func foreignWriter(name string) func(files fsys.FS) error {
+	return func(files fsys.FS) error {
+		old, err := files.Open(simulated, fsys.OpenExisting, 0)
+		var data []byte
+		if err == nil {
+			data = make([]byte, 100)
+			n, readErr := old.Read(data)
+			data = data[:n]
+			old.Close()
+			err = readErr
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		data, err = appendName(name)(data)
+		if err != nil {
+			return err
+		}
+		file, err := files.Open(foreignTemp+name, fsys.OpenNew, 0o600)
+		if err == nil {
+			_, err = file.Write(data)
+			file.Close()
+		}
+		if err == nil {
+			err = files.Rename(foreignTemp+name, simulated, fsys.Replace)
+		}
+		return err
+	}
+}
+
+func (g guarded) setup(w *simfs.World) (check func() error) {
+	g.prepare(w)
+	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || g.quiet(op, name) }
+	// since is what was published after the last foreign rename, which had all that it had to have.
+	var last []byte
+	var since []string
+	w.OnPublish = func(by *simfs.Process, _ string, _, new []byte) error {
+		if strings.HasPrefix(by.Name, "foreign") {
+			last, since = new, nil
+		} else {
+			since = append(since, by.Name)
+		}
+		return nil
+	}
+	ctx := context.Background()
+	acknowledged := map[string]bool{}
+	for i, opts := range g.writers {
+		name := string(rune('a' + i))
+		g.opened(w, name, opts, func(doc *Doc) error {
+			_, err := doc.Update(ctx, appendName(name))
+			acknowledged[name] = err == nil
+			return err
+		})
+	}
+	if g.deleter != nil {
+		g.opened(w, "deleter", *g.deleter, func(doc *Doc) error {
+			if err := doc.Delete(ctx); !errors.Is(err, ErrNotExist) {
+				return err
+			}
+			return nil
+		})
+	}
+	for i := range g.foreign {
+		w.Go(fmt.Sprint("foreign", i), foreignWriter(fmt.Sprint("foreign", i)))
+	}
+	return func() error {
+		// A later writer sweeps what the dead have left.
+		opts := g.writers[0]
+		err := w.Sequentially("next", func(files fsys.FS) error {
+			doc, err := openSimulated(files, opts)
+			if err == nil {
+				defer doc.Close()
+				_, err = doc.Update(ctx, appendName("next"))
+			}
+			return err
+		}, nil)
+		if err != nil {
+			return err
+		}
+		if last == nil {
+			return nil
+		}
+		content := w.Content(simulated)
+		for _, name := range litter(w) {
+			if strings.HasPrefix(name, foreignTemp) {
+				continue // of a foreign program that died
+			}
+			// What a dead guard had displaced is kept where others have gone on without it, or may have.
+			if _, digits, _ := stagedFor(filepath.Base(name)); g.deaths == 0 || len(digits) != guardedDigits {
+				return fmt.Errorf("left beside the document: %s, %s", name, w.Content(name))
+			}
+			content = append(slices.Clone(content), w.Content(name)...)
+		}
+		var missing []string
+		var wrote []string
+		if err := json.Unmarshal(last, &wrote); err != nil {
+			return err
+		}
+		for _, name := range append(wrote, since...) {
+			ours := !strings.HasPrefix(name, "foreign") && name != "start"
+			if (!ours || acknowledged[name]) && !bytes.Contains(content, []byte(`"`+name+`"`)) {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) > 0 && !slices.Contains(since, "deleter") {
+			return fmt.Errorf("lost: %q; the last foreign version was %s, the document is %s", missing, last, content)
+		}
+		return nil
+	}
+}
+
+// TestWithoutGuard: the same without the guard does lose them, or TestInterleavings would show nothing of it.
+func TestWithoutGuard(t *testing.T) {
+	g := guarded{scenario{writers: []Options{{Durability: Volatile}}, start: `["start"]`}, 1}
+	e := simfs.Explorer{Setup: g.setup}
+	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
+		t.Errorf("found %v, want a lost foreign version", err)
+	}
+}
+
+// TestGuardNames: the name of what a guard has displaced tells what it is, and fits beside the longest document.
+func TestGuardNames(t *testing.T) {
+	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("2")), stampDigits(fsys.Info{Mtime: 3})}
+	path := filepath.Join("dir", strings.Repeat("x", longestName))
+	guarded := filepath.Base(guardedPath(path, name))
+	base, digits, ok := stagedFor(guarded)
+	if !ok || base != filepath.Base(path) || parseGuarded(digits) != name {
+		t.Errorf("%s is taken for %q %q %v", guarded, base, digits, ok)
+	}
+	if len(guarded) > 255 {
+		t.Errorf("%s has %d bytes", guarded, len(guarded))
+	}
+}
