@@ -181,6 +181,9 @@ func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 		return a.exchange(ctx, s, data)
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
+	if err == nil || a.isPublished(s) {
+		return nil
+	}
 	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {
 		// A program that does not take our lock has created it just now.
 		now, loadErr := a.d.load(ctx, a.path, a.mode)
@@ -190,10 +193,14 @@ func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 		defer now.close()
 		return a.conflict(now.version)
 	}
-	if err != nil {
-		return fmt.Errorf("publish the new version: %w", err)
-	}
-	return nil
+	return fmt.Errorf("publish the new version: %w", err)
+}
+
+// isPublished is for a rename that is told to have failed: it may have happened all the same, over a network for example. The
+// staged file is open, so that no other file can have its number.
+func (a *attempt) isPublished(s *staged) bool {
+	now, err := a.d.files.Lstat(a.path)
+	return err == nil && now.SameFile(s.info)
 }
 
 // verify looks whether the document still is at the version that was read, and
@@ -264,7 +271,15 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}
-	remove := func() error { return a.d.files.Remove(a.path) }
+	remove := func() error {
+		err := a.d.files.Remove(a.path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if _, statErr := a.d.files.Lstat(a.path); errors.Is(statErr, fs.ErrNotExist) {
+				return nil // it has happened all the same
+			}
+		}
+		return err
+	}
 	if a.d.opts.GuardForeign {
 		remove = func() error { return a.deleteGuarded(ctx) }
 	}

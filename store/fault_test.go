@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,225 +13,189 @@ import (
 	"testing"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// faulty is the real file system, where each operation first asks hook what is to go wrong.
-type faulty struct {
-	fsys.FS
-	hook func(op, name string) error
-	open int // files that are open
-}
-
-func (f *faulty) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
-	if err := f.hook([]string{"open", "create", "open lock"}[how], name); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.Open(name, how, perm)
-	if err != nil {
-		return nil, err
-	}
-	f.open++
-	return &faultyFile{file, f, name}, nil
-}
-
-func (f *faulty) Lstat(name string) (fsys.Info, error) {
-	if err := f.hook("lstat", name); err != nil {
-		return fsys.Info{}, err
-	}
-	return f.FS.Lstat(name)
-}
-
-func (f *faulty) Rename(from, to string, how fsys.RenameHow) error {
-	if err := f.hook("rename", to); err != nil {
-		return err
-	}
-	return f.FS.Rename(from, to, how)
-}
-
-func (f *faulty) Remove(name string) error {
-	if err := f.hook("remove", name); err != nil {
-		return err
-	}
-	return f.FS.Remove(name)
-}
-
-func (f *faulty) ReadDir(name string) ([]fsys.Entry, error) {
-	if err := f.hook("readdir", name); err != nil {
-		return nil, err
-	}
-	return f.FS.ReadDir(name)
-}
-
-func (f *faulty) SyncDir(name string) error {
-	if err := f.hook("syncdir", name); err != nil {
-		return err
-	}
-	return f.FS.SyncDir(name)
-}
-
-type faultyFile struct {
-	fsys.File
-	in   *faulty
-	name string
-}
-
-func (f *faultyFile) Read(p []byte) (int, error) {
-	if err := f.in.hook("read", f.name); err != nil {
-		return 0, err
-	}
-	return f.File.Read(p)
-}
-
-func (f *faultyFile) Write(p []byte) (int, error) {
-	if err := f.in.hook("write", f.name); err != nil {
-		n, _ := f.File.Write(p[:len(p)/2]) // as a device does that is full half-way
-		return n, err
-	}
-	return f.File.Write(p)
-}
-
-func (f *faultyFile) Stat() (fsys.Info, error) {
-	if err := f.in.hook("stat", f.name); err != nil {
-		return fsys.Info{}, err
-	}
-	return f.File.Stat()
-}
-
-func (f *faultyFile) SetMtime(ns int64) error {
-	if err := f.in.hook("set mtime", f.name); err != nil {
-		return err
-	}
-	return f.File.SetMtime(ns)
-}
-
-func (f *faultyFile) Sync() error {
-	if err := f.in.hook("sync", f.name); err != nil {
-		return err
-	}
-	return f.File.Sync()
-}
-
-func (f *faultyFile) TryLock() (bool, error) {
-	if err := f.in.hook("lock", f.name); err != nil {
-		return false, err
-	}
-	return f.File.TryLock()
-}
-
-func (f *faultyFile) Close() error {
-	f.in.open--
-	return f.File.Close()
-}
-
-// openFaulty is OpenFile on a faulty file system. The hook is set after it was opened.
-func openFaulty(t *testing.T, path string, opts Options) (*Doc, *faulty) {
+// openFaulty is OpenFile on the real file system, where each call first asks inject what is to go wrong.
+func openFaulty(t *testing.T, path string, opts Options, inject func(op, name string) error) *Doc {
 	t.Helper()
-	files := &faulty{FS: fsys.New(), hook: func(string, string) error { return nil }}
+	opened := false
+	files := &simfs.Faulty{FS: fsys.New(), Inject: func(op, name string) simfs.Fault {
+		if !opened {
+			return simfs.Fault{}
+		}
+		return simfs.Fault{Err: inject(op, name)}
+	}}
 	db, err := openFiles(files, path, filepath.Dir(path), &opts)
 	if err != nil {
 		t.Fatal(err)
 	}
+	opened = true
 	doc := &Doc{db: db, drv: db.drv, opts: db.opts, key: path, name: path, owns: true}
 	t.Cleanup(func() { doc.Close() })
-	return doc, files
+	return doc
 }
 
-// TestFaults: whichever call of the file system goes wrong in an update, it leaves the old
-// content and says what went wrong, or the new one; the next one goes well, and there is no
-// litter but what could not be removed, which the next handle sweeps.
+// faultCase is one call that goes wrong, in one way, in one thing that is done to a document.
+type faultCase struct {
+	opts  Options
+	old   string // content before, empty for none
+	want  string // content afterwards if all goes well
+	do    func(doc *Doc) error
+	nth   int // call
+	fault simfs.Fault
+	span  span
+}
+
+// span is how long it goes wrong.
+type span int
+
+const (
+	once       span = iota
+	thatCall        // each time from then on, but other calls go well
+	everything      // from then on nothing goes well
+)
+
+// TestFaults: whichever call of the file system goes wrong, in whichever way, a write leaves the old content and says
+// what went wrong, or the new one. The handle is as good as before when the fault is over, nothing stays
+// open or locked, and there is no litter but what could not be removed, which the next handle sweeps.
 func TestFaults(t *testing.T) {
 	const before, after = "[1]", "[2]"
-	type operation struct {
-		name      string
-		old, want string
-		do        func(doc *Doc) error
+	ctx := context.Background()
+	writes := []faultCase{
+		{old: "", want: after, do: func(doc *Doc) error { _, err := doc.Update(ctx, become(after)); return err }},
+		{old: "", want: after, do: func(doc *Doc) error { _, err := doc.Create(ctx, []byte(after)); return err }},
+		{old: before, want: after, do: func(doc *Doc) error { _, err := doc.Update(ctx, become(after)); return err }},
+		{old: before, want: "", do: func(doc *Doc) error { return doc.Delete(ctx) }},
+		{old: before, want: before, do: func(doc *Doc) error { _, _, err := doc.Read(ctx); return err }},
 	}
-	operations := []operation{
-		{"create", "", after, func(doc *Doc) error { _, err := doc.Update(context.Background(), become(after)); return err }},
-		{"replace", before, after, func(doc *Doc) error { _, err := doc.Update(context.Background(), become(after)); return err }},
-		{"delete", before, "", func(doc *Doc) error { return doc.Delete(context.Background()) }},
+	faults := []simfs.Fault{{Err: io.ErrShortWrite, Short: true}, {Err: syscall.ENOSPC, Short: true}}
+	for _, err := range []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR} {
+		faults = append(faults, simfs.Fault{Err: err}, simfs.Fault{Err: err, After: true})
 	}
-	for _, mode := range []Options{{}, {Locking: true}, {Versions: VersionMtime}, {Durability: Volatile}} {
-		for _, op := range operations {
-			for _, fault := range []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE} {
-				name := fmt.Sprintf("%s %v %v %v %v", op.name, mode.Versions, mode.Locking, mode.Durability, fault)
-				t.Run(name, func(t *testing.T) {
-					for nth := 1; ; nth++ {
-						if !faultAt(t, op.old, op.want, mode, op.do, nth, fault) {
-							if nth < 8 {
-								t.Fatalf("only %d calls were seen", nth-1)
-							}
-							return
+	cases := 0
+	for _, mode := range []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true}, {GuardForeign: true, Locking: true}} {
+		for _, durability := range []Durability{Durable, Ordered, Volatile} {
+			for _, write := range writes {
+				for _, fault := range faults {
+					for _, span := range []span{once, thatCall, everything} {
+						c := write
+						c.opts, c.fault, c.span = mode, fault, span
+						c.opts.Durability = durability
+						for c.nth = 1; c.run(t); c.nth++ {
+							cases++
+						}
+						if c.nth < 4 {
+							t.Fatalf("only %d calls were seen", c.nth-1)
 						}
 					}
-				})
+				}
 			}
 		}
 	}
+	t.Logf("%d faults", cases)
 }
 
-// faultAt makes the nth call go wrong, and reports whether there are that many.
-func faultAt(t *testing.T, old, want string, opts Options, do func(*Doc) error, nth int, fault error) bool {
+// run reports whether there was an nth call.
+func (c faultCase) run(t *testing.T) (reached bool) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "doc.json")
-	if old != "" {
-		if err := os.WriteFile(path, []byte(old), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	w := simfs.New()
+	w.Quiet = func(string, string) bool { return true }
+	if c.old != "" {
+		w.Put(simulated, c.old)
 	}
-	doc, files := openFaulty(t, path, opts)
-	calls, failed := 0, ""
-	files.hook = func(op, name string) error {
+	calls, failed, over := 0, "", false
+	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
 		calls++
-		if calls != nth {
-			return nil
+		if over || calls < c.nth || c.span == once && calls > c.nth || c.span == thatCall && failed != "" && op != failed {
+			return simfs.Fault{}
 		}
-		failed = op + " " + filepath.Base(name)
-		return &fs.PathError{Op: op, Path: name, Err: fault}
+		if calls == c.nth {
+			failed = op
+		}
+		return c.fault
+	}}
+	complain := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%v %v locking=%v guard=%v, %q to %q, call %d, %s, %+v, span %d: %s", c.opts.Versions, c.opts.Durability, c.opts.Locking,
+			c.opts.GuardForeign, c.old, c.want, c.nth, failed, c.fault, c.span, fmt.Sprintf(format, args...))
 	}
-	err := do(doc)
-	files.hook = func(string, string) error { return nil }
-	data, readErr := os.ReadFile(path)
-	got := string(data)
-	switch {
-	case readErr != nil && !errors.Is(readErr, fs.ErrNotExist):
-		t.Fatal(readErr)
-	case strings.HasPrefix(failed, "syncdir") && !errors.Is(err, ErrNotDurable):
-		t.Errorf("%s failed: %v, want ErrNotDurable", failed, err)
-	case err == nil && got != want:
-		t.Errorf("%s failed: no error, and the content is %q, want %q", failed, got, want)
-	case errors.Is(err, ErrNotDurable) && (got != want || !strings.HasPrefix(failed, "syncdir")):
-		t.Errorf("%s failed: %v, and the content is %q, want %q", failed, err, got, want)
-	case err != nil && !errors.Is(err, ErrNotDurable) && got != old:
-		t.Errorf("%s failed: %v, and the content is %q, want %q", failed, err, got, old)
-	case err != nil && !errors.Is(err, fault):
-		t.Errorf("%s failed: the error is %v, want %v", failed, err, fault)
+	err := w.Sequentially("writer", func(files fsys.FS) error {
+		faulty.FS = files
+		calls = math.MinInt // opening is not what is looked at
+		doc, err := openSimulated(faulty, c.opts)
+		if err != nil {
+			return err
+		}
+		calls = 0
+		err = c.do(doc)
+		over = true
+		c.judge(err, string(w.Content(simulated)), failed, complain)
+		if _, err := doc.Update(context.Background(), become("[3]")); err != nil {
+			complain("the next update: %v", err)
+		}
+		doc.Close()
+		if faulty.Opened != 0 {
+			complain("%d files are still open", faulty.Opened)
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		complain("%v", err)
 	}
-	// The handle is as good as before.
-	if _, err := doc.Update(context.Background(), become("[3]")); err != nil {
-		t.Errorf("%s failed; the next update: %v", failed, err)
+	err = w.Sequentially("next", func(files fsys.FS) error {
+		doc, err := openSimulated(files, Options{LockWait: -1})
+		if err != nil {
+			return err
+		}
+		defer doc.Close()
+		_, err = doc.Update(context.Background(), become("[4]"))
+		return err
+	}, nil)
+	if err != nil {
+		complain("the next handle: %v", err)
 	}
-	doc.Close()
-	if files.open != 0 {
-		t.Errorf("%s failed: %d files are still open", failed, files.open)
+	if left := litter(w); len(left) > 0 {
+		complain("left: %q", left)
 	}
-	checkUnlocked(t, doc)
 	return failed != ""
+}
+
+// judge compares what a write said with what it did.
+func (c faultCase) judge(err error, got, failed string, complain func(format string, args ...any)) {
+	// Where nothing goes well any more, a rename that is told to have failed cannot be looked after.
+	unknowable := c.span == everything && c.fault.After || c.span != once && c.opts.GuardForeign
+	switch {
+	case got != c.old && got != c.want:
+		complain("the content is %q", got)
+	case err == nil && got != c.want:
+		complain("no error, and the content is %q", got)
+	case errors.Is(err, ErrNotDurable):
+		if got != c.want || failed != "syncdir" && c.span != everything {
+			complain("%v, and the content is %q", err, got)
+		}
+	case failed == "syncdir":
+		complain("%v, want ErrNotDurable", err)
+	case err != nil && got != c.old && !unknowable:
+		complain("%v, and the content is %q", err, got)
+	}
+	if err != nil && !errors.Is(err, c.fault.Err) {
+		complain("the error is %v", err)
+	}
 }
 
 // TestForeignCreator: a program that takes no lock makes the document between verify and publish;
 // what it wrote is not replaced unseen.
 func TestForeignCreator(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
-	doc, files := openFaulty(t, path, Options{})
 	foreign := false
-	files.hook = func(op, name string) error {
-		if op == "rename" && !foreign {
+	doc := openFaulty(t, path, Options{}, func(op, name string) error {
+		if op == "rename new" && !foreign {
 			foreign = true
 			return os.WriteFile(path, []byte("41"), 0o600)
 		}
 		return nil
-	}
+	})
 	if _, err := doc.Update(context.Background(), increment); err != nil {
 		t.Error(err)
 	}
@@ -246,13 +211,12 @@ func TestForeignCreator(t *testing.T) {
 // waits for the device.
 func TestSureLoserDoesNotFlush(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
-	doc, files := openFaulty(t, path, Options{Retry: Retry{MaxTries: 1}})
-	files.hook = func(op, name string) error {
+	doc := openFaulty(t, path, Options{Retry: Retry{MaxTries: 1}}, func(op, name string) error {
 		if strings.HasPrefix(op, "sync") {
 			t.Errorf("%s %s", op, name)
 		}
 		return nil
-	}
+	})
 	_, err := doc.Update(context.Background(), func([]byte) ([]byte, error) {
 		return []byte("1"), os.WriteFile(path, []byte("2"), 0o600)
 	})
@@ -273,18 +237,19 @@ func TestFlushes(t *testing.T) {
 		{Options{Durability: Volatile}, "rename"},
 	} {
 		path := filepath.Join(t.TempDir(), "doc.json")
-		doc, files := openFaulty(t, path, test.opts)
-		for _, data := range []string{"1", "2"} {
-			var ops []string
-			files.hook = func(op, name string) error {
-				if strings.HasPrefix(op, "sync") || op == "rename" {
-					ops = append(ops, op)
-				}
-				if op == "syncdir" {
-					holdLock(t, doc)() // nobody waits for our flush
-				}
-				return nil
+		var ops []string
+		var doc *Doc
+		doc = openFaulty(t, path, test.opts, func(op, name string) error {
+			if strings.HasPrefix(op, "sync") || strings.HasPrefix(op, "rename") {
+				ops = append(ops, strings.TrimSuffix(op, " new"))
 			}
+			if op == "syncdir" {
+				holdLock(t, doc)() // nobody waits for our flush
+			}
+			return nil
+		})
+		for _, data := range []string{"1", "2"} {
+			ops = nil
 			if _, err := doc.Update(context.Background(), become(data)); err != nil {
 				t.Fatal(err)
 			}

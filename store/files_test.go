@@ -162,14 +162,14 @@ func TestModeIsChangedMeanwhile(t *testing.T) {
 		if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		doc, files := openFaulty(t, path, opts)
-		files.hook = func(op, name string) error {
-			if op == "set mtime" && name != path {
-				files.hook = func(string, string) error { return nil }
+		changed := false
+		doc := openFaulty(t, path, opts, func(op, name string) error {
+			if op == "set mtime" && name != path && !changed {
+				changed = true
 				return os.Chmod(path, 0o640)
 			}
 			return nil
-		}
+		})
 		if _, err := doc.Update(context.Background(), increment); err != nil {
 			t.Error(err)
 		}

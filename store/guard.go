@@ -83,8 +83,7 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 		}
 	}
 	if err != nil {
-		// An error can be told of an exchange that has happened.
-		if now, statErr := files.Lstat(a.path); statErr != nil || !now.SameFile(s.info) {
+		if !a.isPublished(s) {
 			return fmt.Errorf("publish the new version: %w", err)
 		}
 	}
@@ -96,8 +95,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 	}
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
 		s.keep = true
-		return fmt.Errorf("the new version is published and has displaced one of another program, which is kept as %s, "+
-			"since putting it back went wrong: %w", s.path, err)
+		return fmt.Errorf("the new version is published, but what it has displaced is another one than was read (%w) and "+
+			"could not be put back (%w); it is kept as %s", verifyErr, err, s.path)
 	}
 	return verifyErr
 }
@@ -140,7 +139,9 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 	files := a.d.files
 	guarded := guardedPath(a.path, guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())})
 	if err := files.Rename(a.path, guarded, fsys.Replace); err != nil {
-		return err
+		if _, statErr := files.Lstat(guarded); statErr != nil {
+			return err
+		} // else it has happened all the same
 	}
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), guarded)
 	if verifyErr != nil {
@@ -149,8 +150,8 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 			return verifyErr
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("the document is taken away, but was another program's new version, which is kept as %s, "+
-				"since putting it back went wrong: %w", guarded, err)
+			return fmt.Errorf("the document is deleted, but was at another version than was read (%w) and "+
+				"could not be put back (%w); it is kept as %s", verifyErr, err, guarded)
 		}
 		// The program has gone on: what we hold is one that it has replaced.
 	}

@@ -152,9 +152,15 @@ func (p *Process) sawInode(n *inode) {
 	_ = p.saw(nil, n.number, uint64(n.mtime), maphash.Bytes(p.seed, n.data))
 }
 
+// What Quiet and Faulty call the ways to open and to rename.
+var (
+	openNames   = [...]string{fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock"}
+	renameNames = [...]string{fsys.Replace: "rename", fsys.NoReplace: "rename new", fsys.Exchange: "exchange"}
+)
+
 // Open implements fsys.FS.
 func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
-	if err := p.turn([]string{"open", "create", "open lock"}[how], name, nil); err != nil {
+	if err := p.turn(openNames[how], name, nil); err != nil {
 		return nil, err
 	}
 	n := p.world.names[name]
@@ -199,7 +205,7 @@ func (p *Process) Readlink(name string) (string, error) {
 
 // Rename implements fsys.FS.
 func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
-	if err := p.turn([]string{"rename", "rename new", "exchange"}[how], to, nil); err != nil {
+	if err := p.turn(renameNames[how], to, nil); err != nil {
 		return err
 	}
 	n, displaced := p.world.names[from], p.world.names[to]

@@ -1,0 +1,169 @@
+// A file system whose calls go wrong.
+
+package simfs
+
+import (
+	"io"
+	"io/fs"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// Fault is what goes wrong with one call; the zero Fault is that nothing does.
+type Fault struct {
+	Err   error
+	After bool // it is told of a call that had its effect
+	Short bool // a read or write does part of what it was asked for, and then Err
+}
+
+// Faulty is a file system that first asks Inject what is to go wrong.
+type Faulty struct {
+	fsys.FS
+	Inject func(op, name string) Fault
+
+	Opened int // files that are open
+}
+
+// do does a call unless its fault comes before.
+func (f *Faulty) do(op, name string, call func() error) error {
+	fault := f.Inject(op, name)
+	if fault.Err == nil {
+		return call()
+	}
+	if fault.After {
+		_ = call()
+	}
+	return &fs.PathError{Op: op, Path: name, Err: fault.Err}
+}
+
+// Open implements fsys.FS.
+func (f *Faulty) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
+	var file fsys.File
+	op := openNames[how]
+	fault := f.Inject(op, name)
+	if fault.Err != nil {
+		if fault.After {
+			if file, err := f.FS.Open(name, how, perm); err == nil {
+				file.Close() // the caller does not get it
+			}
+		}
+		return nil, &fs.PathError{Op: op, Path: name, Err: fault.Err}
+	}
+	file, err := f.FS.Open(name, how, perm)
+	if err != nil {
+		return nil, err
+	}
+	f.Opened++
+	return &faultyFile{file, f, name}, nil
+}
+
+// Lstat implements fsys.FS.
+func (f *Faulty) Lstat(name string) (info fsys.Info, err error) {
+	err = f.do("lstat", name, func() (err error) { info, err = f.FS.Lstat(name); return err })
+	return info, err
+}
+
+// Rename implements fsys.FS.
+func (f *Faulty) Rename(from, to string, how fsys.RenameHow) error {
+	return f.do(renameNames[how], to, func() error { return f.FS.Rename(from, to, how) })
+}
+
+// Link implements fsys.FS.
+func (f *Faulty) Link(name, second string) error {
+	return f.do("link", second, func() error { return f.FS.Link(name, second) })
+}
+
+// Remove implements fsys.FS.
+func (f *Faulty) Remove(name string) error {
+	return f.do("remove", name, func() error { return f.FS.Remove(name) })
+}
+
+// Mkdir implements fsys.FS.
+func (f *Faulty) Mkdir(name string, perm fs.FileMode) error {
+	return f.do("mkdir", name, func() error { return f.FS.Mkdir(name, perm) })
+}
+
+// ReadDir implements fsys.FS.
+func (f *Faulty) ReadDir(name string) (entries []fsys.Entry, err error) {
+	err = f.do("readdir", name, func() (err error) { entries, err = f.FS.ReadDir(name); return err })
+	return entries, err
+}
+
+// SyncDir implements fsys.FS.
+func (f *Faulty) SyncDir(name string) error {
+	return f.do("syncdir", name, func() error { return f.FS.SyncDir(name) })
+}
+
+type faultyFile struct {
+	fsys.File
+	in   *Faulty
+	name string
+}
+
+// Read that is short is no fault: it is one byte at a time.
+func (f *faultyFile) Read(p []byte) (n int, err error) {
+	fault := f.in.Inject("read", f.name)
+	switch {
+	case fault.Short && len(p) > 0:
+		return f.File.Read(p[:1])
+	case fault.Err != nil:
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: fault.Err}
+	}
+	return f.File.Read(p)
+}
+
+// Write that is short is what a device does that is full half-way.
+func (f *faultyFile) Write(p []byte) (n int, err error) {
+	fault := f.in.Inject("write", f.name)
+	switch {
+	case fault.Err == nil:
+		return f.File.Write(p)
+	case fault.After:
+		n, _ = f.File.Write(p)
+	case fault.Short:
+		n, _ = f.File.Write(p[:len(p)/2])
+	}
+	if fault.Err == io.ErrShortWrite {
+		return n, fault.Err
+	}
+	return n, &fs.PathError{Op: "write", Path: f.name, Err: fault.Err}
+}
+
+func (f *faultyFile) Stat() (info fsys.Info, err error) {
+	err = f.in.do("stat", f.name, func() (err error) { info, err = f.File.Stat(); return err })
+	return info, err
+}
+
+func (f *faultyFile) Chmod(mode fs.FileMode) error {
+	return f.in.do("chmod", f.name, func() error { return f.File.Chmod(mode) })
+}
+
+func (f *faultyFile) Chown(uid, gid uint32) error {
+	return f.in.do("chown", f.name, func() error { return f.File.Chown(uid, gid) })
+}
+
+func (f *faultyFile) SetMtime(ns int64) error {
+	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
+}
+
+func (f *faultyFile) Sync() error { return f.in.do("sync", f.name, f.File.Sync) }
+
+func (f *faultyFile) Lock() error { return f.in.do("lock", f.name, f.File.Lock) }
+
+func (f *faultyFile) TryLock() (locked bool, err error) {
+	err = f.in.do("trylock", f.name, func() (err error) { locked, err = f.File.TryLock(); return err })
+	return locked && err == nil, err
+}
+
+func (f *faultyFile) Unlock() error { return f.in.do("unlock", f.name, f.File.Unlock) }
+
+// Close closes in any case, as the kernel does.
+func (f *faultyFile) Close() error {
+	f.in.Opened--
+	fault := f.in.Inject("close", f.name)
+	err := f.File.Close()
+	if fault.Err != nil {
+		return &fs.PathError{Op: "close", Path: f.name, Err: fault.Err}
+	}
+	return err
+}
