@@ -122,7 +122,7 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 			return err
 		}
 		for _, name := range append(wrote, since...) {
-			ours := !strings.HasPrefix(name, "foreign") && name != "start"
+			ours := !strings.HasPrefix(name, "foreign") && name != "x"
 			if (!ours || acknowledged[name]) && !bytes.Contains(content, []byte(`"`+name+`"`)) {
 				missing = append(missing, name)
 			}
@@ -136,7 +136,7 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 
 // TestWithoutGuard: the same without the guard does lose them, or TestInterleavings would show nothing of it.
 func TestWithoutGuard(t *testing.T) {
-	g := guarded{scenario{writers: []Options{{Durability: Volatile}}, start: `["start"]`}, 1}
+	g := guarded{scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`}, 1}
 	e := simfs.Explorer{Setup: g.setup}
 	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("found %v, want a lost foreign version", err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
 // clocked is the real file system with times in steps and a clock of its own.
@@ -146,5 +147,54 @@ func TestStampsGrow(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.ModTime().UnixNano() > start+int64(time.Second) {
 		t.Errorf("coarse times ran ahead: %v, the clock says %v (%v)", info.ModTime(), time.Unix(0, start), err)
+	}
+}
+
+// TestRestoring: what puts an old version back must make a new file of it. The very file that it was, by a link, brings
+// its old time back, from which on versions get the tokens of others that there were before.
+func TestRestoring(t *testing.T) {
+	ctx := context.Background()
+	for _, test := range []struct {
+		name    string
+		restore func(files fsys.FS, doc *Doc) error
+		lost    bool
+	}{
+		{"by an update", func(_ fsys.FS, doc *Doc) error { _, err := doc.Update(ctx, become("1")); return err }, false},
+		{"by a link", func(files fsys.FS, _ *Doc) error { return files.Rename("/dir/kept", simulated, fsys.Replace) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := simfs.New()
+			w.Put(simulatedLock, "")
+			w.Put(simulated, "1")
+			err := w.Sequentially("writer", func(files fsys.FS) error {
+				doc, err := openSimulated(files, Options{Versions: VersionMtime})
+				if err != nil {
+					return err
+				}
+				defer doc.Close()
+				err = files.Link(simulated, "/dir/kept")
+				if err != nil {
+					return err
+				}
+				seen, err := doc.Update(ctx, become("2"))
+				if err == nil {
+					err = test.restore(files, doc)
+				}
+				if err == nil {
+					_, err = doc.Update(ctx, become("3"))
+				}
+				if err != nil {
+					return err
+				}
+				_, err = doc.CompareAndSwap(ctx, seen, []byte("4"))
+				if lost := err == nil; lost != test.lost {
+					t.Errorf("a swap of what was there two versions before: %v", err)
+				}
+				return nil
+			}, nil)
+			if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -15,13 +15,13 @@ func samples() map[string]simulation {
 	all := map[string]simulation{}
 	for mode, opts := range simulatedModes {
 		for _, writers := range []int{5, 8} {
-			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true, sweeps: true, deaths: 2, start: `["start"]`}
+			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true, sweeps: true, deaths: 2, start: `["x"]`}
 			for range writers {
 				s.writers = append(s.writers, opts)
 			}
 			all[fmt.Sprintf("%d and one of everything, %s", writers, mode)] = simulation{deaths: s.deaths, setup: s.setup}
 
-			s = scenario{sweeps: true, start: `["start"]`}
+			s = scenario{sweeps: true, start: `["x"]`}
 			for other := range simulatedModes {
 				s.writers = append(s.writers, opts, simulatedModes[other])
 			}
@@ -29,7 +29,7 @@ func samples() map[string]simulation {
 		}
 		guard := opts
 		guard.GuardForeign = true
-		g := guarded{scenario{writers: []Options{guard, guard, guard, guard}, sweeps: true, deaths: 1, start: `["start"]`}, 2}
+		g := guarded{scenario{writers: []Options{guard, guard, guard, guard}, sweeps: true, deaths: 1, start: `["x"]`}, 2}
 		all["guard: four and two foreign programs, "+mode] = simulation{deaths: g.deaths, setup: g.setup}
 	}
 	return all
