@@ -80,7 +80,7 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 			if err == nil {
 				acknowledged = max(acknowledged, last[name])
 			}
-			if errors.Is(err, ErrExist) || errors.Is(err, ErrNotExist) {
+			if what == creating && errors.Is(err, ErrExist) || what == deleting && errors.Is(err, ErrNotExist) {
 				return nil
 			}
 			return err

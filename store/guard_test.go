@@ -56,14 +56,20 @@ func foreignWriter(name string) func(files fsys.FS) error {
 func (g guarded) setup(w *simfs.World) (check func() error) {
 	g.prepare(w)
 	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || g.quiet(op, name) }
-	// since is what was published after the last foreign rename, which had all that it had to have.
-	var last []byte
-	var since []string
-	w.OnPublish = func(by *simfs.Process, _ string, _, new []byte) error {
-		if strings.HasPrefix(by.Name, "foreign") {
-			last, since = new, nil
-		} else {
-			since = append(since, by.Name)
+	// required is what the document has to have: what the last foreign program wrote, and who published after it.
+	var required, deleted []string
+	var deleting, taken []byte // what the deleter means to delete, and what it took away
+	w.OnPublish = func(by *simfs.Process, _ string, old, new []byte) error {
+		switch {
+		case strings.HasPrefix(by.Name, "foreign"):
+			required = nil
+			return json.Unmarshal(new, &required)
+		case by.Name != "deleter":
+			required = append(required, by.Name)
+		case new == nil:
+			taken, deleted, required = old, required, nil
+		default: // it has put back what was another version
+			required = deleted
 		}
 		return nil
 	}
@@ -79,10 +85,11 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 	}
 	if g.deleter != nil {
 		g.opened(w, "deleter", *g.deleter, func(doc *Doc) error {
-			if err := doc.Delete(ctx); !errors.Is(err, ErrNotExist) {
-				return err
+			err := deleteWhatIsRead(doc, &deleting)
+			if err == nil && taken != nil && !bytes.Equal(taken, deleting) {
+				err = fmt.Errorf("lost: %s was deleted, but %s was meant", taken, deleting)
 			}
-			return nil
+			return err
 		})
 	}
 	for i := range g.foreign {
@@ -102,9 +109,6 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 		if err != nil {
 			return err
 		}
-		if last == nil {
-			return nil
-		}
 		content := w.Content(simulated)
 		for _, name := range litter(w) {
 			if strings.HasPrefix(name, foreignTemp) {
@@ -116,19 +120,11 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 			}
 			content = append(slices.Clone(content), w.Content(name)...)
 		}
-		var missing []string
-		var wrote []string
-		if err := json.Unmarshal(last, &wrote); err != nil {
-			return err
-		}
-		for _, name := range append(wrote, since...) {
-			ours := !strings.HasPrefix(name, "foreign") && name != "x"
+		for _, name := range required {
+			ours := len(name) == 1 && name != "x"
 			if (!ours || acknowledged[name]) && !bytes.Contains(content, []byte(`"`+name+`"`)) {
-				missing = append(missing, name)
+				return fmt.Errorf("lost: %s; the document is %s", name, content)
 			}
-		}
-		if len(missing) > 0 && !slices.Contains(since, "deleter") {
-			return fmt.Errorf("lost: %q; the last foreign version was %s, the document is %s", missing, last, content)
 		}
 		return nil
 	}

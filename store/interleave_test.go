@@ -107,6 +107,7 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 	s.prepare(w)
 	ctx := context.Background()
 	const restored = `["r"]`
+	var deleting []byte // what the deleter means to delete
 	published := map[string]int{}
 	versions := []string{s.start}
 	w.OnPublish = func(by *simfs.Process, _ string, old, new []byte) error {
@@ -114,7 +115,7 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		published[by.Name]++
 		want, err := []byte(restored), error(nil)
 		switch {
-		case by.Name == "deleter" && new == nil:
+		case by.Name == "deleter" && new == nil && bytes.Equal(old, deleting):
 			return nil
 		case by.Name == "creator" && old != nil:
 			return fmt.Errorf("the creator took the place of %s", old)
@@ -133,9 +134,6 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			if err == nil {
 				acknowledged[name]++
 			}
-			if errors.Is(err, ErrExist) || errors.Is(err, ErrNotExist) {
-				return nil
-			}
 			return err
 		})
 	}
@@ -144,10 +142,17 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		write(name, opts, func(doc *Doc) error { _, err := doc.Update(ctx, appendName(name)); return err })
 	}
 	if s.deleter != nil {
-		write("deleter", *s.deleter, func(doc *Doc) error { return doc.Delete(ctx) })
+		s.opened(w, "deleter", *s.deleter, func(doc *Doc) error { return deleteWhatIsRead(doc, &deleting) })
 	}
 	if s.creator != nil {
-		write("creator", *s.creator, func(doc *Doc) error { _, err := doc.Create(ctx, []byte(`["creator"]`)); return err })
+		s.opened(w, "creator", *s.creator, func(doc *Doc) error {
+			_, err := doc.Create(ctx, []byte(`["creator"]`))
+			if errors.Is(err, ErrExist) {
+				return nil
+			}
+			acknowledged["creator"]++
+			return err
+		})
 	}
 	if s.restorer != nil {
 		write("restorer", *s.restorer, func(doc *Doc) error { _, err := doc.Update(ctx, become(restored)); return err })
@@ -170,6 +175,24 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			}
 		}
 		return s.noLitter(w)
+	}
+}
+
+// deleteWhatIsRead deletes the document as it was read, and reads again if it has changed.
+func deleteWhatIsRead(doc *Doc, read *[]byte) error {
+	ctx := context.Background()
+	for {
+		data, version, err := doc.Read(ctx)
+		if errors.Is(err, ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			*read = data
+			err = doc.CompareAndDelete(ctx, version)
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
 	}
 }
 
