@@ -14,12 +14,16 @@ import (
 	"time"
 )
 
-// mutant is a defect: in a file of package store, from is to.
+// mutant is a defect in package store.
 type mutant struct {
-	name           string
-	file, from, to string
-	killer         string // the test, or tests, of package store
+	name   string
+	killer string // the test, or tests, of package store
+	file   string
+	edits  []edit
 }
+
+// edit puts to in the place of from, which the file has once.
+type edit struct{ from, to string }
 
 const (
 	orders    = "TestInterleavings"
@@ -27,93 +31,137 @@ const (
 )
 
 var mutants = []mutant{
-	{"no verify", "cas.go",
-		"if err := a.verifyFor(ctx, s); err != nil {", "if err := error(nil); err != nil {",
-		orders + "/two,"},
-	{"verify before the lock", "cas.go",
-		"	if a.unlock == nil {\n		if err := a.lock(ctx); err != nil {\n			return driver.Absent, err\n		}\n	}\n" +
-			"	if err := a.verifyFor(ctx, s); err != nil {\n		return driver.Absent, err\n	}\n",
-		"	if err := a.verifyFor(ctx, s); err != nil {\n		return driver.Absent, err\n	}\n" +
-			"	if a.unlock == nil {\n		if err := a.lock(ctx); err != nil {\n			return driver.Absent, err\n		}\n	}\n",
-		orders + "/two,"},
-	{"unlock before the rename", "cas.go",
-		"	if err := a.publish(ctx, s, data); err != nil {", "	a.release()\n	if err := a.publish(ctx, s, data); err != nil {",
-		orders + "/two,"},
-	{"verify of a deletion before the lock", "cas.go",
-		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	remove :=", "	remove :=",
-		orders + "/two,_a_deleter"},
-	{"create by plain rename", "cas.go",
-		"		how = fsys.NoReplace\n", "		how = fsys.Replace\n",
-		"TestForeignCreator|" + orders + "/guard:_two_that_create"},
-	{"lock file removed without verifying again", "lock.go",
-		"	return err == nil && named.SameFile(locked), err\n", "	return err == nil, err\n",
-		orders + "/two_and_a_lock_remover"},
-	{"the lock of a file that is gone", "lock.go",
-		"	if errors.Is(err, fs.ErrNotExist) {\n		return false, nil\n	}\n	return err == nil && named", "	if errors.Is(err, fs.ErrNotExist) {\n		return true, nil\n	}\n	return err == nil && named",
-		orders + "/two_and_a_lock_remover"},
-	{"the version that was read closed early", "cas.go",
-		"	a.current, err = a.d.load(ctx, a.path, a.mode)\n", "	a.current, err = a.d.load(ctx, a.path, a.mode)\n	if err == nil && a.current.file != nil {\n		a.current.file.Close()\n	}\n",
-		orders + "/three,_a_deleter_and_a_death,_mtime_1ns"},
-	{"no stamp", "mtime.go",
-		"	now := files.Now()\n	for _", "	if info, err = file.Stat(); true {\n		return info, true, err\n	}\n	now := files.Now()\n	for _",
-		"TestStampsGrow"},
-	{"a stamp that does not grow", "mtime.go",
-		"[]int64{max(now, after+1), max(now, after+coarse)}", "[]int64{now, now}",
-		"TestStampsGrow"},
-	{"coarse times accepted", "mtime.go",
-		"	case known && !fine:", "	case false:",
-		"TestCoarseTimes"},
-	{"versions by length only", "hash.go",
-		"	return driver.HashVersion(sum.Hi, sum.Lo, int64(len(data)))", "	sum.Hi, sum.Lo = 0, 0\n	return driver.HashVersion(sum.Hi, sum.Lo, int64(len(data)))",
-		"TestConformance|TestInspect|TestCompareAndSwap|" + orders + "/two,_a_deleter"},
-	{"staged file not flushed", "cas.go",
-		"		if err := s.file.Sync(); err != nil {", "		if err := error(nil); err != nil {",
-		powerCuts},
-	{"staged file flushed after the rename", "cas.go",
-		"	a.published, a.created = true, a.current.version.IsAbsent()\n	return version, nil", "	a.published, a.created = true, a.current.version.IsAbsent()\n	return version, s.file.Sync()",
-		powerCuts},
-	{"directory not flushed", "cas.go",
-		"		if err := a.d.files.SyncDir(dir); err != nil {", "		if err := error(nil); err != nil {",
-		powerCuts},
-	{"directory flushed before the rename", "cas.go",
-		"	if err := a.publish(ctx, s, data); err != nil {", "	_ = a.d.files.SyncDir(filepath.Dir(a.path))\n	if err := a.publish(ctx, s, data); err != nil {",
-		powerCuts},
-	{"a failed flush tried again", "cas.go",
-		"		if err := a.d.files.SyncDir(dir); err != nil {", "		if err := a.d.files.SyncDir(dir); err != nil && a.d.files.SyncDir(dir) != nil {",
-		"TestFaults"},
-	{"a failed flush of the staged file tried again", "cas.go",
-		"		if err := s.file.Sync(); err != nil {", "		if err := s.file.Sync(); err != nil && s.file.Sync() != nil {",
-		"TestFaults"},
-	{"a failed rename not looked after", "cas.go",
-		"	if err == nil || a.isPublished(s) {", "	if err == nil {",
-		"TestFaults"},
-	{"litter after an error", "cas.go",
-		"			s.discard()\n", "			s.file.Close()\n",
-		"TestFaults"},
-	{"the lock kept after an error", "cas.go",
-		"func (a *attempt) Close() {\n	a.release()\n", "func (a *attempt) Close() {\n",
-		"TestFaults|TestPanic|TestUpdate"},
-	{"a staged file that is not locked", "stage.go",
-		"		locked, err := file.TryLock()\n		if err == nil && locked {", "		locked, err := true, error(nil)\n		if err == nil && locked {",
-		orders + "/two,_a_sweep"},
-	{"a sweep that does not ask for the lock", "stage.go",
-		"	locked, err := file.TryLock()\n	if err != nil || !locked {\n		return false, err\n	}\n	if len(digits)", "	if len(digits)",
-		orders + "/two,_a_sweep"},
-	{"guard: what was displaced is not looked at", "guard.go",
-		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)\n", "	verifyErr := error(nil)\n",
-		orders + "/guard:_two_and_a_foreign"},
-	{"guard: put back without looking again", "guard.go",
-		"		if found.SameFile(expected) {", "		if true {",
-		orders + "/guard:_one_and_two"},
-	{"guard: what was deleted is not looked at", "guard.go",
-		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), guarded)\n", "	verifyErr := error(nil)\n",
-		orders + "/guard:_one,_a_deleter"},
-	{"guard: what a dead one had displaced is removed", "guard.go",
-		"	// Somebody else's version.\n", "	return true, d.files.Remove(orphan)\n",
-		orders + "/guard:_a_sweep"},
-	{"guard: swept while its owner looks at it", "stage.go",
-		"	if len(digits) == guardedDigits && document != o.locked {", "	if false {",
-		orders + "/guard:_two_sweeps|TestSampledOrders/guard"},
+	{"no verify", orders + "/two,_a_deleter", "cas.go", []edit{{
+		"	if err := a.verifyFor(ctx, s); err != nil {",
+		"	if err := error(nil); err != nil {",
+	}}},
+	{"verify before the lock", orders + "/two,_a_deleter", "cas.go", []edit{{
+		lockThenVerify[0] + lockThenVerify[1],
+		lockThenVerify[1] + lockThenVerify[0],
+	}}},
+	{"unlock before the rename", orders + "/two,_a_deleter", "cas.go", []edit{{
+		"	if err := a.publish(ctx, s, data); err != nil {",
+		"	a.release()\n	if err := a.publish(ctx, s, data); err != nil {",
+	}}},
+	{"no verify of a deletion", orders + "/two,_a_deleter", "cas.go", []edit{{
+		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	remove :=",
+		"	remove :=",
+	}}},
+	{"create by plain rename", "TestForeignCreator|" + orders + "/guard:_two_that_create", "cas.go", []edit{{
+		"		how = fsys.NoReplace\n",
+		"		how = fsys.Replace\n",
+	}}},
+	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
+		"	return err == nil && named.SameFile(locked), err\n",
+		"	return err == nil && (named.SameFile(locked) || true), err\n",
+	}}},
+	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
+		"		return false, nil\n	}\n	return err == nil && named",
+		"		return true, nil\n	}\n	return err == nil && named",
+	}}},
+	{"the version that was read closed early", orders + "/three,_a_deleter_and_a_death,_mtime_1ns", "cas.go", []edit{{
+		"	a.current, err = a.d.load(ctx, a.path, a.mode)\n",
+		"	a.current, err = a.d.load(ctx, a.path, a.mode)\n	if err == nil && a.current.file != nil {\n		a.current.file.Close()\n	}\n",
+	}}},
+	{"no stamp", "TestRestoring", "mtime.go", []edit{{
+		"	now := files.Now()\n	for _",
+		"	if info, err = file.Stat(); true {\n		return info, true, err\n	}\n	now := files.Now()\n	for _",
+	}}},
+	{"a stamp that does not grow", "TestStampsGrow", "mtime.go", []edit{{
+		"[]int64{max(now, after+1), max(now, after+coarse)}",
+		"[]int64{now, now}",
+	}}},
+	{"coarse times accepted", "TestCoarseTimes", "mtime.go", []edit{{
+		"	case known && !fine:",
+		"	case false:",
+	}}},
+	{"versions by length only", "TestCompareAndSwap|TestFiles", "hash.go", []edit{{
+		"	return driver.HashVersion(",
+		"	sum.Hi, sum.Lo = 0, 0\n	return driver.HashVersion(",
+	}}},
+	{"staged file not flushed", powerCuts, "cas.go", []edit{{
+		"		if err := s.file.Sync(); err != nil {",
+		"		if err := error(nil); err != nil {",
+	}}},
+	{"staged file flushed after the rename", powerCuts, "cas.go", []edit{{
+		"		if err := s.file.Sync(); err != nil {",
+		"		defer s.file.Sync()\n		if err := error(nil); err != nil {",
+	}}},
+	{"directory not flushed", powerCuts, "cas.go", []edit{{
+		"		if err := a.d.files.SyncDir(dir); err != nil {",
+		"		if err := error(nil); err != nil {",
+	}}},
+	{"directory flushed before the rename", powerCuts, "cas.go", []edit{{
+		"		if err := a.d.files.SyncDir(dir); err != nil {",
+		"		if err := error(nil); err != nil {",
+	}, {
+		"	if err := a.publish(ctx, s, data); err != nil {",
+		"	_ = a.d.files.SyncDir(filepath.Dir(a.path))\n	if err := a.publish(ctx, s, data); err != nil {",
+	}}},
+	{"a failed flush of the directory tried again", "TestFaults", "cas.go", []edit{{
+		"		if err := a.d.files.SyncDir(dir); err != nil {",
+		"		if err := a.d.files.SyncDir(dir); err != nil && a.d.files.SyncDir(dir) != nil {",
+	}}},
+	{"a failed flush of the staged file tried again", "TestFaults", "cas.go", []edit{{
+		"		if err := s.file.Sync(); err != nil {",
+		"		if err := s.file.Sync(); err != nil && s.file.Sync() != nil {",
+	}}},
+	{"a failed flush of the directory hidden", "TestFaults", "cas.go", []edit{{
+		"			return fmt.Errorf(\"%w: flush the directory: %w\", ErrNotDurable, err)",
+		"			return nil",
+	}}},
+	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
+		"	if err == nil || a.isPublished(s) {",
+		"	if err == nil {",
+	}}},
+	{"litter after an error", "TestFaults", "cas.go", []edit{{
+		"			s.discard()\n",
+		"			s.file.Close()\n",
+	}}},
+	{"the lock kept after an error", "TestFaults", "cas.go", []edit{{
+		"func (a *attempt) Close() {\n	a.release()\n",
+		"func (a *attempt) Close() {\n",
+	}, {
+		"func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {\n	defer a.release()\n",
+		"func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {\n	defer func() {\n		if err == nil {\n			a.release()\n		}\n	}()\n",
+	}}},
+	{"the version that was read left open", "TestFaults", "cas.go", []edit{{
+		"	if a.current != nil {\n		a.current.close()\n	}\n",
+		"",
+	}}},
+	{"a staged file that is not locked", orders + "/two,_a_sweep", "stage.go", []edit{{
+		"		locked, err := file.TryLock()\n		if err == nil && locked {",
+		"		locked, err := true, error(nil)\n		if err == nil && locked {",
+	}}},
+	{"a sweep that does not ask for the lock", orders + "/two,_a_sweep", "stage.go", []edit{{
+		"	locked, err := file.TryLock()\n	if err != nil || !locked {\n		return false, err\n	}\n	if len(digits)",
+		"	if len(digits)",
+	}}},
+	{"guard: what was displaced is not looked at", orders + "/guard:_two_and_a_foreign", "guard.go", []edit{{
+		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)\n",
+		"	verifyErr := error(nil)\n",
+	}}},
+	{"guard: put back without looking again", orders + "/guard:_one_and_two", "guard.go", []edit{{
+		"		if found.SameFile(expected) {",
+		"		if found.SameFile(expected) || true {",
+	}}},
+	{"guard: what was deleted is not looked at", orders + "/guard:_one,_a_deleter", "guard.go", []edit{{
+		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), guarded)\n",
+		"	verifyErr := error(nil)\n",
+	}}},
+	{"guard: what a dead one had displaced is removed", orders + "/guard:_a_sweep", "guard.go", []edit{{
+		"	// Somebody else's version.\n",
+		"	if true {\n		return true, d.files.Remove(orphan)\n	}\n",
+	}}},
+	{"guard: swept while its owner looks at it", orders + "/guard:_two,_a_sweep", "stage.go", []edit{{
+		"	if len(digits) == guardedDigits && document != o.locked {",
+		"	if false {",
+	}}},
+}
+
+var lockThenVerify = [2]string{
+	"	if a.unlock == nil {\n		if err := a.lock(ctx); err != nil {\n			return driver.Absent, err\n		}\n	}\n",
+	"	if err := a.verifyFor(ctx, s); err != nil {\n		return driver.Absent, err\n	}\n",
 }
 
 // TestMutants takes minutes, most of it for compiling: it is for JSONSTORE_MUTANTS=1.
@@ -135,8 +183,11 @@ func (m mutant) mustBeKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := bytes.Count(source, []byte(m.from)); n != 1 {
-		t.Fatalf("%s has %d places like %q, want 1", m.file, n, m.from)
+	for _, e := range m.edits {
+		if n := bytes.Count(source, []byte(e.from)); n != 1 {
+			t.Fatalf("%s has %d places like %q, want 1", m.file, n, e.from)
+		}
+		source = bytes.Replace(source, []byte(e.from), []byte(e.to), 1)
 	}
 	dir := t.TempDir()
 	mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
@@ -145,7 +196,7 @@ func (m mutant) mustBeKilled(t *testing.T) {
 		err = os.WriteFile(overlay, replace, 0o600)
 	}
 	if err == nil {
-		err = os.WriteFile(mutated, bytes.Replace(source, []byte(m.from), []byte(m.to), 1), 0o600)
+		err = os.WriteFile(mutated, source, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ func TestFaults(t *testing.T) {
 					for _, span := range []span{once, thatCall, everything} {
 						c := write
 						c.opts, c.fault, c.span = mode, fault, span
-						c.opts.Durability = durability
+						c.opts.Durability, c.opts.LockWait = durability, -1
 						for c.nth = 1; c.run(t); c.nth++ {
 							cases++
 						}
@@ -131,6 +131,12 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		err = c.do(doc)
 		over = true
 		c.judge(err, string(w.Content(simulated)), failed, complain)
+		if err == nil && c.opts.Durability != Volatile {
+			c.cutPower(w, complain)
+		}
+		if left := litter(w); len(left) > 0 && c.span == once && failed != "remove" && !c.fault.After {
+			complain("left at once: %q", left)
+		}
 		if _, err := doc.Update(context.Background(), become("[3]")); err != nil {
 			complain("the next update: %v", err)
 		}
@@ -159,6 +165,21 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		complain("left: %q", left)
 	}
 	return failed != ""
+}
+
+// cutPower looks at whether what was acknowledged is on the device as it should be.
+func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ...any)) {
+	for _, model := range []simfs.Model{simfs.Ordered, simfs.Weak} {
+		err := w.AfterPowerCut(model, func(found *simfs.World) error {
+			if got := string(found.Content(simulated)); got != c.want && (c.opts.Durability == Durable || got != c.old) {
+				return fmt.Errorf("after a power cut the content is %q", got)
+			}
+			return nil
+		})
+		if err != nil {
+			complain("%v", err)
+		}
+	}
 }
 
 // judge compares what a write said with what it did.

@@ -22,6 +22,8 @@ type Faulty struct {
 	Inject func(op, name string) Fault
 
 	Opened int // files that are open
+
+	unsyncable map[string]bool // directories of which a flush went wrong
 }
 
 // do does a call unless its fault comes before.
@@ -54,7 +56,7 @@ func (f *Faulty) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, e
 		return nil, err
 	}
 	f.Opened++
-	return &faultyFile{file, f, name}, nil
+	return &faultyFile{File: file, in: f, name: name}, nil
 }
 
 // Lstat implements fsys.FS.
@@ -89,15 +91,32 @@ func (f *Faulty) ReadDir(name string) (entries []fsys.Entry, err error) {
 	return entries, err
 }
 
-// SyncDir implements fsys.FS.
+// SyncDir implements fsys.FS. After a flush that went wrong the next one goes well and does nothing: the system has
+// forgotten what it could not write.
 func (f *Faulty) SyncDir(name string) error {
-	return f.do("syncdir", name, func() error { return f.FS.SyncDir(name) })
+	fault := f.Inject("syncdir", name)
+	switch {
+	case fault.Err != nil && fault.After:
+		_ = f.FS.SyncDir(name)
+		fallthrough
+	case fault.Err != nil:
+		if f.unsyncable == nil {
+			f.unsyncable = map[string]bool{}
+		}
+		f.unsyncable[name] = true
+		return &fs.PathError{Op: "syncdir", Path: name, Err: fault.Err}
+	case f.unsyncable[name]:
+		return nil
+	}
+	return f.FS.SyncDir(name)
 }
 
 type faultyFile struct {
 	fsys.File
 	in   *Faulty
 	name string
+
+	unsyncable bool // a flush went wrong
 }
 
 // Read that is short is no fault: it is one byte at a time.
@@ -146,7 +165,21 @@ func (f *faultyFile) SetMtime(ns int64) error {
 	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
 }
 
-func (f *faultyFile) Sync() error { return f.in.do("sync", f.name, f.File.Sync) }
+// Sync is as SyncDir.
+func (f *faultyFile) Sync() error {
+	fault := f.in.Inject("sync", f.name)
+	switch {
+	case fault.Err != nil && fault.After:
+		_ = f.File.Sync()
+		fallthrough
+	case fault.Err != nil:
+		f.unsyncable = true
+		return &fs.PathError{Op: "sync", Path: f.name, Err: fault.Err}
+	case f.unsyncable:
+		return nil
+	}
+	return f.File.Sync()
+}
 
 func (f *faultyFile) Lock() error { return f.in.do("lock", f.name, f.File.Lock) }
 

@@ -13,6 +13,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
@@ -205,7 +206,11 @@ func (p *Process) Readlink(name string) (string, error) {
 
 // Rename implements fsys.FS.
 func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
-	if err := p.turn(renameNames[how], to, nil); err != nil {
+	noticed := to
+	if !strings.HasPrefix(filepath.Base(from), ".") {
+		noticed = from // it is taken away, which is no less noticed than what is put in place
+	}
+	if err := p.turn(renameNames[how], noticed, nil); err != nil {
 		return err
 	}
 	n, displaced := p.world.names[from], p.world.names[to]
