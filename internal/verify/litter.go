@@ -1,0 +1,132 @@
+// What lies about in a directory: temporary files of dead writers, documents that are not valid, and what an
+// earlier probe could not remove.
+
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// Litter is what Look found. It concerns the documents, not the fitness of the directory.
+type Litter struct {
+	Documents int      `json:"documents"` // files *.json that were read
+	Unread    int      `json:"unread"`    // that were not: too large, too many, or not to be read
+	Invalid   []string `json:"invalid"`   // of those that were read
+	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
+	Leftovers []string `json:"leftovers"` // of a doctor or verify that was killed
+}
+
+const (
+	lookTime = 300 * time.Millisecond
+	lookSize = 1 << 20
+)
+
+// Look looks at the files in a directory, not below it, for a short time. It changes nothing.
+func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
+	found := Litter{Invalid: []string{}, Orphans: []string{}, Leftovers: []string{}}
+	entries, err := files.ReadDir(dir)
+	if err != nil {
+		return found, err
+	}
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name < entries[j].Name })
+	end := time.Now().Add(lookTime)
+	for _, entry := range entries {
+		path := filepath.Join(dir, entry.Name)
+		switch {
+		case strings.HasPrefix(entry.Name, ourPrefix+"verify-") || strings.HasPrefix(entry.Name, ourPrefix+"probe-"):
+			found.Leftovers = append(found.Leftovers, entry.Name)
+		case !entry.Type.IsRegular() || time.Now().After(end) || ctx.Err() != nil:
+			if strings.HasSuffix(entry.Name, ".json") {
+				found.Unread++
+			}
+		case strings.HasPrefix(entry.Name, "."):
+			if isStaged(entry.Name) && ownerless(files, path) {
+				found.Orphans = append(found.Orphans, entry.Name)
+			}
+		case strings.HasSuffix(entry.Name, ".json"):
+			if info, err := files.Lstat(path); err != nil || info.Size > lookSize {
+				found.Unread++
+				continue
+			}
+			err := readDocument(ctx, path, opts)
+			if err != nil && !errors.Is(err, store.ErrInvalid) {
+				found.Unread++
+				continue
+			}
+			found.Documents++
+			if err != nil {
+				found.Invalid = append(found.Invalid, entry.Name)
+			}
+		}
+	}
+	return found, nil
+}
+
+func readDocument(ctx context.Context, path string, opts *store.Options) error {
+	doc, err := store.OpenFile(path, opts)
+	if err != nil {
+		return err
+	}
+	defer doc.Close()
+	_, _, err = doc.Read(ctx)
+	return err
+}
+
+// isStaged reports whether a name is that of a temporary file of the store: .NAME.<16 hex digits>.tmp.
+func isStaged(name string) bool {
+	rest, ok := strings.CutSuffix(name, ".tmp")
+	dot := len(rest) - 17
+	return ok && dot > 1 && rest[dot] == '.' && strings.Trim(rest[dot+1:], "0123456789abcdef") == ""
+}
+
+// ownerless reports whether nobody holds the lock that says that the writer of a temporary file is alive.
+func ownerless(files fsys.FS, path string) bool {
+	file, err := files.Open(path, fsys.OpenExisting, 0)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	free, err := file.TryLock()
+	return err == nil && free
+}
+
+// Findings says what is to be known of the litter.
+func (l Litter) Findings() []Finding {
+	var found []Finding
+	text := fmt.Sprintf("%d documents (*.json) looked at, all valid", l.Documents)
+	state := OK
+	if n := len(l.Invalid); n > 0 {
+		state, text = Note, fmt.Sprintf("%d of %d (*.json) are not valid JSON: %s; see jsonstore check FILE", n, l.Documents, some(l.Invalid))
+	}
+	if l.Unread > 0 {
+		text += fmt.Sprintf("; %d not looked at", l.Unread)
+	}
+	if l.Documents+l.Unread > 0 {
+		found = append(found, Finding{"documents", state, text})
+	}
+	if n := len(l.Orphans); n > 0 {
+		found = append(found, Finding{"litter", Note, fmt.Sprintf("%d temporary files of dead writers, which the next write to their documents "+
+			"removes, or jsonstore check FILE: %s", n, some(l.Orphans))})
+	}
+	if len(l.Leftovers) > 0 {
+		found = append(found, Finding{"leftovers", Note, "of a doctor or verify that runs or was killed; remove them if none runs: " + some(l.Leftovers)})
+	}
+	return found
+}
+
+// some names a few of many.
+func some(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + " …"
+	}
+	return strings.Join(names, ", ")
+}

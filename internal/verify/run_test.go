@@ -1,0 +1,199 @@
+// Verifications from beginning to end, with real processes: of the store, and of tools that are broken, which
+// must be found out.
+
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// The test program is its own worker if this variable says with which tools.
+const toolsVariable = "JSONSTORE_TEST_VERIFY_TOOLS"
+
+func TestMain(m *testing.M) {
+	name, ok := os.LookupEnv(toolsVariable)
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := Work(context.Background(), os.Stdin, os.Stdout, tools(name)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// tools are those of the store but for one that does not keep what it promises.
+func tools(broken string) Tools {
+	tools := StoreTools
+	switch broken {
+	case "lock that excludes nobody":
+		tools.Hold = func(_ context.Context, _ *store.Doc, inside func()) error { inside(); return nil }
+	case "update without a look":
+		tools.Update = func(_ context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) error {
+			old, err := os.ReadFile(doc.Name())
+			if err != nil && !os.IsNotExist(err) {
+				return err
+			}
+			changed, err := change(old)
+			if err != nil {
+				return err
+			}
+			staged := fmt.Sprintf("%s.%d", doc.Name(), os.Getpid())
+			return errors.Join(os.WriteFile(staged, changed, 0o600), os.Rename(staged, doc.Name()))
+		}
+	case "update in place":
+		tools.Update = func(ctx context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) error {
+			return StoreTools.Hold(ctx, doc, func() {
+				old, _ := os.ReadFile(doc.Name())
+				if changed, err := change(old); err == nil {
+					_ = os.WriteFile(doc.Name(), changed, 0o600)
+				}
+			})
+		}
+	case "update that dies":
+		tools.Update = func(context.Context, *store.Doc, func([]byte) ([]byte, error)) error {
+			return errors.New("no space left on device")
+		}
+	case "create that replaces":
+		tools.Create = func(_ context.Context, doc *store.Doc, data []byte) error {
+			return os.WriteFile(doc.Name(), data, 0o600)
+		}
+	}
+	return tools
+}
+
+func program(t *testing.T, broken string) Program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The race detector lets every process wait for a second at its end, unless it is told not to.
+	env := append(os.Environ(), toolsVariable+"="+broken, "GORACE=atexit_sleep_ms=0")
+	return Program{Path: self, Args: os.Args[:1], Env: env}
+}
+
+func runTest(t *testing.T, broken string) *Report {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Run(t.Context(), Config{
+		Files: fsys.New(), Dir: dir, Time: 500 * time.Millisecond, Processes: 3, Program: program(t, broken),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	onlyMine(t, dir)
+	return report
+}
+
+// onlyMine wants nothing in a directory but the file that was there.
+func onlyMine(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != "mine.json" {
+		t.Errorf("the directory has %v, want mine.json", entries)
+	}
+}
+
+func TestRunFit(t *testing.T) {
+	report := runTest(t, "")
+	for _, c := range report.Checks {
+		if c.State != OK || c.Text == "" {
+			t.Errorf("%s %s %s is %s: %s", c.Name, c.Mode, c.Sync, c.State, c.Text)
+		}
+		t.Logf("%s %s %s: %s", c.Name, c.Mode, c.Sync, c.Text)
+	}
+	if !report.Fit || len(report.Checks) < 12 {
+		t.Errorf("fit is %v after %d checks; want so, after 12 at least", report.Fit, len(report.Checks))
+	}
+}
+
+func TestRunUnfit(t *testing.T) {
+	for broken, wants := range map[string][]string{
+		"lock that excludes nobody": {"locks exclude: processes ", "a dead holder: the lock that another process held could be taken"},
+		"update without a look":     {"no lost update: updates were lost or made twice", "killed writers: updates were lost"},
+		"update in place":           {"no torn read: a program that reads the file saw what it should not"},
+		"update that dies":          {"no lost update: a process could not go on: no space left on device"},
+		"create that replaces":      {"one creator: race 1: 3 processes were told that they created the document"},
+	} {
+		t.Run(broken, func(t *testing.T) {
+			t.Parallel()
+			report := runTest(t, broken)
+			if report.Fit {
+				t.Error("is called fit")
+			}
+			var bad []string
+			for _, c := range report.Checks {
+				if c.State == Bad {
+					bad = append(bad, c.Name+": "+c.Text)
+				}
+			}
+			for _, want := range wants {
+				if !slices.ContainsFunc(bad, func(text string) bool { return strings.HasPrefix(text, want) }) {
+					t.Errorf("%q is not among what is bad: %q", want, bad)
+				}
+			}
+		})
+	}
+}
+
+// An interrupted verification leaves nothing, neither files nor processes that would keep it waiting.
+func TestRunInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	begun := 0
+	_, err := Run(ctx, Config{
+		Files: fsys.New(), Dir: dir, Time: time.Hour, Processes: 3, Program: program(t, ""),
+		Progress: func(time.Duration, string) {
+			if begun++; begun == 2 { // the first test
+				time.AfterFunc(20*time.Millisecond, cancel)
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	onlyMine(t, dir)
+}
+
+func TestRunUnwritable(t *testing.T) {
+	report, err := Run(t.Context(), Config{Files: readOnly{fsys.New()}, Dir: t.TempDir(), Time: time.Second, Processes: 2, Program: program(t, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Fit || len(report.Checks) > 0 || report.Facts.FileSystem == "" && report.Facts.System == "linux" {
+		t.Errorf("a directory that cannot be written to: %+v", report)
+	}
+}
+
+// A worker that is given nonsense, as one that a user starts by hand, says so.
+func TestWorkUsage(t *testing.T) {
+	for input, want := range map[string]string{
+		"":                      "run jsonstore verify DIR",
+		"nonsense\n":            "the task of a worker",
+		`{"role":"nap"}` + "\n": `no role "nap"`,
+	} {
+		err := Work(t.Context(), strings.NewReader(input), nil, StoreTools)
+		wants(t, err, want)
+	}
+}
