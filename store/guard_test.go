@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -137,6 +138,75 @@ func TestWithoutGuard(t *testing.T) {
 	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("found %v, want a lost foreign version", err)
 	}
+}
+
+// TestGuardOnFiles: what a program renames into place between verify and publish, or between verify and
+// deletion, is found there, put back and built upon.
+func TestGuardOnFiles(t *testing.T) {
+	everyMode(t, func(t *testing.T, opts Options) {
+		opts.GuardForeign = true
+		for _, test := range []struct {
+			name, at, want string
+			do             func(doc *Doc) error
+		}{
+			{"update", "exchange", "42", func(doc *Doc) error { _, err := doc.Update(context.Background(), increment); return err }},
+			{"delete", "rename", "", func(doc *Doc) error { return doc.Delete(context.Background()) }},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "doc.json")
+				if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				foreign := false
+				doc := openFaulty(t, path, opts, func(op, _ string) error {
+					if op != test.at || foreign {
+						return nil
+					}
+					foreign = true
+					if err := os.WriteFile(path+"~", []byte("41"), 0o600); err != nil {
+						return err
+					}
+					return os.Rename(path+"~", path)
+				})
+				err := test.do(doc)
+				if errors.Is(err, ErrUnsupported) {
+					t.Skip(err)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if data, _ := os.ReadFile(path); string(data) != test.want {
+					t.Errorf("the document is %q, want %q", data, test.want)
+				}
+				if conflicts := doc.Stats().Conflicts; conflicts != 1 {
+					t.Errorf("%d conflicts, want 1", conflicts)
+				}
+				checkUnlocked(t, doc)
+			})
+		}
+	})
+}
+
+// TestGuardUnsupported: where names cannot be exchanged nothing is changed, and said why.
+func TestGuardUnsupported(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	doc := openFaulty(t, path, Options{GuardForeign: true}, func(op, _ string) error {
+		if op == "exchange" {
+			return errors.ErrUnsupported
+		}
+		return nil
+	})
+	_, err := doc.Update(context.Background(), increment)
+	if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), "GuardForeign") {
+		t.Errorf("%v, want ErrUnsupported and why", err)
+	}
+	if got := content(t, doc); got != "1" {
+		t.Errorf("the document is %s", got)
+	}
+	checkUnlocked(t, doc)
 }
 
 // TestGuardNames: the name of what a guard has displaced tells what it is, and fits beside the longest document.

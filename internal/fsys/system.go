@@ -126,10 +126,6 @@ func (s system) renameByLink(from, to string) error {
 	return nil
 }
 
-func errNoExchange(from, to string) error {
-	return &os.LinkError{Op: "exchange", Old: from, New: to, Err: errors.ErrUnsupported}
-}
-
 func (s system) Remove(name string) error {
 	if s.root == nil {
 		return os.Remove(name)

@@ -5,5 +5,3 @@ import "syscall"
 func ctime(st *syscall.Stat_t) int64 { return st.Ctimespec.Nano() }
 
 func (s system) renameNoReplace(from, to string) error { return s.renameByLink(from, to) }
-
-func (s system) exchange(from, to string) error { return errNoExchange(from, to) }

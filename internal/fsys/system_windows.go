@@ -56,8 +56,6 @@ func (f file) describe(info fs.FileInfo) (Info, error) {
 
 func (s system) renameNoReplace(from, to string) error { return s.renameByLink(from, to) }
 
-func (s system) exchange(from, to string) error { return errNoExchange(from, to) }
-
 func (f file) Generation() (uint64, bool) { return 0, false }
 
 // Chmod keeps only what Windows has, and Chown nothing: access is by ACL there,

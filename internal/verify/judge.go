@@ -107,8 +107,8 @@ func Judge(f Facts, allowNetwork bool) []Finding {
 	if f.Exchange {
 		add("exchange", OK, "two names can be exchanged in one step")
 	} else {
-		add("exchange", Note, "two names cannot be exchanged in one step: not needed, but what a program that takes no lock "+
-			"writes in the microseconds before a rename cannot be saved")
+		add("exchange", Note, "two names cannot be exchanged in one step: not needed, but --guard is refused here, which keeps what a "+
+			"program that takes no lock renames into place")
 	}
 	if f.HardLinks {
 		add("hard links", OK, "work")
