@@ -16,20 +16,13 @@ func BenchmarkUpdate(b *testing.B) {
 		for _, mode := range []VersionMode{VersionHash, VersionMtime} {
 			for _, locking := range []bool{false, true} {
 				b.Run(fmt.Sprintf("%v/%v/locking=%v", durability, mode, locking), func(b *testing.B) {
-					doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), &Options{Durability: durability, Versions: mode, Locking: locking})
-					if err != nil {
-						b.Fatal(err)
-					}
-					defer doc.Close()
-					b.ReportAllocs()
-					for b.Loop() {
-						if _, err := doc.Update(context.Background(), increment); err != nil {
-							b.Fatal(err)
-						}
-					}
+					benchmarkUpdate(b, &Options{Durability: durability, Versions: mode, Locking: locking})
 				})
 			}
 		}
+		b.Run(fmt.Sprintf("%v/guard", durability), func(b *testing.B) {
+			benchmarkUpdate(b, &Options{Durability: durability, GuardForeign: true})
+		})
 		b.Run(fmt.Sprintf("%v/by hand, without a lock", durability), func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "doc.json")
 			if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
@@ -42,6 +35,20 @@ func BenchmarkUpdate(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func benchmarkUpdate(b *testing.B, opts *Options) {
+	doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), opts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer doc.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := doc.Update(context.Background(), increment); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
