@@ -82,10 +82,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 			return err
 		}
 	}
-	if err != nil {
-		if !a.isPublished(s) {
-			return fmt.Errorf("publish the new version: %w", err)
-		}
+	if err != nil && !a.isPublished(s) {
+		return fmt.Errorf("publish the new version: %w", err)
 	}
 	// From here on a context that ends must not leave things half done.
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)
@@ -95,7 +93,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 	}
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
 		s.keep = true
-		return fmt.Errorf("the new version is published, but what it has displaced is another one than was read (%w) and "+
+		// Not as a conflict: what is published must not be tried again.
+		return fmt.Errorf("the new version is published, but what it has displaced is another one than was read (%v) and "+
 			"could not be put back (%w); it is kept as %s", verifyErr, err, s.path)
 	}
 	return verifyErr
@@ -150,7 +149,7 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 			return verifyErr
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("the document is deleted, but was at another version than was read (%w) and "+
+			return fmt.Errorf("the document is deleted, but was at another version than was read (%v) and "+
 				"could not be put back (%w); it is kept as %s", verifyErr, err, guarded)
 		}
 		// The program has gone on: what we hold is one that it has replaced.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -221,4 +222,48 @@ func TestGuardNames(t *testing.T) {
 	if len(guarded) > 255 {
 		t.Errorf("%s has %d bytes", guarded, len(guarded))
 	}
+}
+
+// TestGuardCannotPutBack: if what was displaced cannot be put back, it is kept, and the update, which is
+// published, is not tried again as if it was a conflict.
+func TestGuardCannotPutBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	exchanges := 0
+	doc := openFaulty(t, path, Options{GuardForeign: true}, func(op, _ string) error {
+		if op == "exchange" {
+			exchanges++
+		}
+		switch {
+		case op != "exchange":
+			return nil
+		case exchanges > 1:
+			return syscall.EIO
+		}
+		if err := os.WriteFile(path+"~", []byte("41"), 0o600); err != nil {
+			return err
+		}
+		return os.Rename(path+"~", path)
+	})
+	_, err := doc.Update(context.Background(), increment)
+	if errors.Is(err, ErrUnsupported) {
+		t.Skip(err)
+	}
+	if !errors.Is(err, syscall.EIO) || errors.Is(err, ErrConflict) {
+		t.Errorf("%v, want EIO and no conflict", err)
+	}
+	if got := content(t, doc); got != "2" {
+		t.Errorf("the document is %s", got)
+	}
+	// The next handle puts it back, since nobody has gone on without it.
+	next := open(t, path, Options{})
+	if _, err := next.Sweep(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if got := content(t, doc); got != "41" {
+		t.Errorf("the document is %s, want what was displaced", got)
+	}
+	checkUnlocked(t, doc)
 }
