@@ -1,0 +1,37 @@
+// What the environment says of a run.
+
+package powercut
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// number is a setting from the environment.
+func number(t *testing.T, variable string, ordinary uint64) uint64 {
+	t.Helper()
+	text, ok := os.LookupEnv(variable)
+	if !ok {
+		return ordinary
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
+	}
+	return n
+}
+
+// modes are those in which processes write beside each other.
+var modes = []store.Options{{}, {Versions: store.VersionMtime}, {Locking: true}, {GuardForeign: true}}
+
+// fileSystems are those of JSONSTORE_CUT_FS, or an ordinary choice.
+func fileSystems(ordinary ...string) []string {
+	if text, ok := os.LookupEnv("JSONSTORE_CUT_FS"); ok {
+		return strings.Split(text, ",")
+	}
+	return ordinary
+}
