@@ -13,7 +13,7 @@
 // was published. A process that dies before publish leaves the old version and a
 // temporary file that the next writer sweeps; after publish, the new version. Two
 // flushes are outside the lock, so that writers overlap in them; when the lock is held
-// for the whole update, the first is inside.
+// for the whole update, the first is inside. flush.go has what is flushed.
 
 package store
 
@@ -35,10 +35,11 @@ type attempt struct {
 	d         *fileDriver
 	key, path string
 	mode      VersionMode
-	current   *state // what was read; open until Close, so that its inode number stays taken
-	unlock    func() // while the lock is held, else nil
-	published bool   // there is something to settle
-	created   bool   // and that is a new name
+	current   *state    // what was read; open until Close, so that its inode number stays taken
+	unlock    func()    // while the lock is held, else nil
+	published bool      // there is something to settle
+	created   bool      // and that is a new name
+	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
 }
 
 // Attempt implements driver.Attempter.
@@ -110,6 +111,7 @@ func (a *attempt) release() {
 
 func (a *attempt) Close() {
 	a.release()
+	a.closePublished()
 	if a.current != nil {
 		a.current.close()
 	}
@@ -131,9 +133,12 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 		return driver.Absent, err
 	}
 	defer func() {
-		if err != nil {
+		switch {
+		case err != nil:
 			s.discard()
-		} else {
+		case a.d.opts.Durability == Durable && a.d.journalOrder(a.path) && s.file.Unlock() == nil:
+			a.renamed = s.file
+		default:
 			s.file.Close()
 		}
 	}()
@@ -147,7 +152,7 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 				return driver.Absent, err
 			}
 		}
-		if err := s.file.Sync(); err != nil {
+		if err := a.flush(s); err != nil {
 			return driver.Absent, fmt.Errorf("flush the new version: %w", err)
 		}
 	}
@@ -251,8 +256,8 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	if err := s.resemble(now, true); err != nil {
 		return err
 	}
-	if a.d.opts.Durability == Volatile {
-		return nil
+	if a.d.opts.Durability == Volatile || a.d.journalOrder(a.path) {
+		return nil // in a journal, this change is before the rename too
 	}
 	return s.file.Sync()
 }
@@ -288,24 +293,6 @@ func (a *attempt) Delete(ctx context.Context) error {
 	}
 	a.published = true
 	return nil
-}
-
-func (a *attempt) Settle() error {
-	if !a.published || a.d.opts.Durability != Durable {
-		return nil
-	}
-	a.published = false
-	for dir := filepath.Dir(a.path); ; dir = filepath.Dir(dir) {
-		if err := a.d.files.SyncDir(dir); err != nil {
-			// Not tried again: the second flush would succeed without having done anything.
-			return fmt.Errorf("%w: flush the directory: %w", ErrNotDurable, err)
-		}
-		// The first document in a directory needs the names on the way there too: another
-		// process may have made the directory and not have flushed it yet.
-		if !a.created || a.d.single != "" || dir == "." {
-			return nil
-		}
-	}
 }
 
 // makeParents makes the directories that a key of more than one part needs.

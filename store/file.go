@@ -30,9 +30,11 @@ type fileDriver struct {
 
 // fileShared is what the copies of a driver with other durability have in common.
 type fileShared struct {
-	locks  lockTable
-	swept  sync.Map // directory or document → swept for orphans by this handle
-	closed atomic.Bool
+	locks lockTable
+	swept sync.Map // directory or document → swept for orphans by this handle
+	// journals are the directories of which it is known whether they are flushed in the order for one journal.
+	journals sync.Map
+	closed   atomic.Bool
 }
 
 var (

@@ -32,6 +32,9 @@ type FS interface {
 	ReadDir(name string) ([]Entry, error)
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
+	// OneJournal reports whether one journal has all changes of the file system that a directory is on, in their
+	// order, so that File.Sync of any file makes durable all changes of names before it, and File.SyncData works.
+	OneJournal(name string) bool
 	// Network names the network file system that a directory is on, and is empty
 	// for a local one.
 	Network(name string) (string, error)
@@ -86,6 +89,10 @@ type File interface {
 	// Sync makes content and metadata durable. After an error it must not be tried
 	// again: the system forgets what it could not write.
 	Sync() error
+	// SyncData waits until the content is on the device. It does not commit what says where on the device
+	// that is: a change of names that reaches the journal later brings that along. It is
+	// errors.ErrUnsupported where the system has no such call.
+	SyncData() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
 	// frees the lock when the last descriptor is closed, so a dead process holds none.
 	Lock() error

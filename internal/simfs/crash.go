@@ -41,20 +41,38 @@ type disk struct {
 
 func (d *disk) flush() {
 	for _, change := range d.pending {
-		apply(d.names, change)
+		for _, n := range apply(d.names, change) {
+			n.synced = true
+		}
 	}
 	d.pending = nil
 }
 
-func apply(names map[string]*inode, change []assignment) {
+// apply makes changes, and returns the inodes whose contents become known with them.
+func apply(names map[string]*inode, change []assignment) (known []*inode) {
 	for _, c := range change {
-		if c.to == nil {
+		switch {
+		case c.name == contentOf:
+			known = append(known, c.to)
+		case c.to == nil:
 			delete(names, c.name)
-		} else {
+		default:
 			names[c.name] = c.to
 		}
 	}
+	return known
 }
+
+// syncData puts the content of a file on the device. Where it is there becomes known with the change of names, or the
+// flush, that comes next in the journal; without one, nothing is promised.
+func (w *World) syncData(n *inode) {
+	if !n.synced {
+		w.disks[Ordered].pending = append(w.disks[Ordered].pending, []assignment{{contentOf, n}})
+	}
+}
+
+// contentOf is the name in an assignment that makes known where an inode's content is.
+const contentOf = ""
 
 // syncFile makes the content of a file durable, and in an ordered journal all changes of names so far.
 func (w *World) syncFile(n *inode) {
@@ -109,12 +127,13 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	tried := map[uint64]bool{}
 	remains := func(survives func(i int) bool) error {
 		names := maps.Clone(d.names)
+		var known []*inode
 		for i, change := range d.pending {
 			if survives(i) {
-				apply(names, change)
+				known = append(known, apply(names, change)...)
 			}
 		}
-		return w.contents(names, func(after *World) error {
+		return w.contents(names, known, func(after *World) error {
 			h := after.hash(processSeed)
 			if tried[h] {
 				return nil
@@ -140,7 +159,8 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 }
 
 // contents calls found with a world for each combination of what the files with these names may contain.
-func (w *World) contents(names map[string]*inode, found func(*World) error) error {
+// Those of the known files are what they are.
+func (w *World) contents(names map[string]*inode, known []*inode, found func(*World) error) error {
 	var files []*inode
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !slices.Contains(files, names[name]) {
@@ -149,12 +169,14 @@ func (w *World) contents(names map[string]*inode, found func(*World) error) erro
 	}
 	possible := make([][][]byte, len(files))
 	for i, n := range files {
-		possible[i] = n.leftovers()
+		if possible[i] = n.leftovers(); slices.Contains(known, n) {
+			possible[i] = [][]byte{n.data}
+		}
 	}
 	chosen := make([]int, len(files))
 	for {
 		after := New()
-		after.Clock, after.Step, after.Quiet = w.Clock, w.Step, w.Quiet
+		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
 		for i, n := range files {
 			// Inode numbers are those of before, which no two files on one device can share.
 			number := n.number

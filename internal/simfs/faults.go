@@ -165,20 +165,23 @@ func (f *faultyFile) SetMtime(ns int64) error {
 	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
 }
 
-// Sync is as SyncDir.
-func (f *faultyFile) Sync() error {
-	fault := f.in.Inject("sync", f.name)
+// Sync and SyncData are as SyncDir.
+func (f *faultyFile) Sync() error     { return f.sync("sync", f.File.Sync) }
+func (f *faultyFile) SyncData() error { return f.sync("syncdata", f.File.SyncData) }
+
+func (f *faultyFile) sync(op string, call func() error) error {
+	fault := f.in.Inject(op, f.name)
 	switch {
 	case fault.Err != nil && fault.After:
-		_ = f.File.Sync()
+		_ = call()
 		fallthrough
 	case fault.Err != nil:
 		f.unsyncable = true
-		return &fs.PathError{Op: "sync", Path: f.name, Err: fault.Err}
+		return &fs.PathError{Op: op, Path: f.name, Err: fault.Err}
 	case f.unsyncable:
 		return nil
 	}
-	return f.File.Sync()
+	return call()
 }
 
 func (f *faultyFile) Lock() error { return f.in.do("lock", f.name, f.File.Lock) }

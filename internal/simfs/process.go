@@ -285,6 +285,9 @@ func (p *Process) SyncDir(name string) error {
 	return p.saw(nil)
 }
 
+// OneJournal implements fsys.FS.
+func (p *Process) OneJournal(string) bool { return p.world.Journal }
+
 // Network implements fsys.FS.
 func (p *Process) Network(string) (string, error) { return "", nil }
 
@@ -356,6 +359,14 @@ func (f *file) Sync() error {
 		return err
 	}
 	f.process.world.syncFile(f.inode)
+	return f.process.saw(nil)
+}
+
+func (f *file) SyncData() error {
+	if err := f.process.turn("syncdata", f.name, nil); err != nil {
+		return err
+	}
+	f.process.world.syncData(f.inode)
 	return f.process.saw(nil)
 }
 

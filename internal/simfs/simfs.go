@@ -23,6 +23,10 @@ type World struct {
 	Clock int64 // nanoseconds; it stands still, which is the worst case for times as versions
 	Step  int64 // times are kept in multiples of this
 
+	// Journal makes it a file system of which OneJournal is true. There, power cuts are
+	// survived in the ordered model only.
+	Journal bool
+
 	// Quiet says which operations happen together with the one before, because nobody else could tell
 	// the difference: there are far fewer orders to try. The operations are those of
 	// fsys.FS and fsys.File in lower case.

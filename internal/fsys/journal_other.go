@@ -1,0 +1,16 @@
+//go:build !linux
+
+package fsys
+
+import (
+	"errors"
+	"os"
+)
+
+// OneJournal implements FS: no such file system is known here.
+func (s system) OneJournal(string) bool { return false }
+
+// SyncData implements File.
+func (f file) SyncData() error {
+	return &os.PathError{Op: "flush the content of", Path: f.Name(), Err: errors.ErrUnsupported}
+}

@@ -1,0 +1,83 @@
+// The order of flushes, which makes an update durable.
+//
+// The portable order flushes the staged file before the rename and the directory after it: two commits of the file
+// system's journal. Where one journal has all changes in their order (ext4) one commit is enough:
+//
+//   - before the rename the content goes to the device, and the journal is left alone. When the rename
+//     gets into the journal, so has what says where on the device the content is, since that was changed before;
+//   - after the rename the file is flushed, not the directory. That commits the last change of the file,
+//     which is the rename, with everything before it.
+//
+// Nothing may be left out of it: if the content is not on the device when the rename is, another program's flush can
+// commit the rename first, and a power cut leaves a file of zeros.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// journalOrder reports whether the document at path is flushed in the order for one journal. It is found out once for
+// each directory and handle.
+func (d *fileDriver) journalOrder(path string) bool {
+	switch d.opts.FlushOrder {
+	case PortableOrder:
+		return false
+	case JournalOrder:
+		return true
+	}
+	dir := filepath.Dir(path)
+	known, ok := d.shared.journals.Load(dir)
+	if !ok {
+		known = d.files.OneJournal(dir)
+		d.shared.journals.Store(dir, known)
+	}
+	return known.(bool)
+}
+
+// flush puts what is staged on the device, before it is published.
+func (a *attempt) flush(s *staged) error {
+	if a.d.journalOrder(a.path) {
+		err := s.file.SyncData()
+		if err == nil || !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+	}
+	return s.file.Sync()
+}
+
+// Settle makes durable what was published. A flush that went wrong is not tried again: the second one would
+// succeed without having done anything.
+func (a *attempt) Settle() error {
+	defer a.closePublished()
+	if !a.published || a.d.opts.Durability != Durable {
+		return nil
+	}
+	a.published = false
+	if a.renamed != nil && a.d.journalOrder(a.path) {
+		if err := a.renamed.Sync(); err != nil {
+			return fmt.Errorf("%w: flush the new version: %w", ErrNotDurable, err)
+		}
+		return nil // with the names of directories that were made for it
+	}
+	for dir := filepath.Dir(a.path); ; dir = filepath.Dir(dir) {
+		if err := a.d.files.SyncDir(dir); err != nil {
+			return fmt.Errorf("%w: flush the directory: %w", ErrNotDurable, err)
+		}
+		// The first document in a directory needs the names on the way there too: another
+		// process may have made the directory and not have flushed it yet.
+		if !a.created || a.d.single != "" || dir == "." {
+			return nil
+		}
+	}
+}
+
+// closePublished closes the file that was published, which is open for Settle.
+func (a *attempt) closePublished() {
+	if a.renamed != nil {
+		a.renamed.Close()
+		a.renamed = nil
+	}
+}
