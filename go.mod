@@ -3,6 +3,7 @@ module github.com/jsonstore/jsonstore
 go 1.25.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/aymanbagabas/go-udiff v0.4.1
 	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/itchyny/gojq v0.12.20

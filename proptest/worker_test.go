@@ -1,5 +1,5 @@
-// The processes that storm a document. The test binary starts itself again as a worker: what
-// it does is in its environment, what it was acknowledged goes to its standard output.
+// The processes that storm a document. The test binary starts itself again as a worker: what it does, its job, is
+// in its environment, and what it was acknowledged goes to its standard output.
 
 package proptest
 
@@ -23,8 +23,8 @@ import (
 const workerVariable = "JSONSTORE_TEST_WORKER"
 
 func TestMain(m *testing.M) {
-	if task, ok := os.LookupEnv(workerVariable); ok {
-		if err := work(task); err != nil {
+	if todo, ok := os.LookupEnv(workerVariable); ok {
+		if err := doJob(todo); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -33,7 +33,48 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// task is what a worker does: count up a member of an object.
+// jobs is what a worker can do, by name. Each gets its task as JSON.
+var jobs = map[string]func(task []byte) error{
+	"count":   count,
+	"history": takePart,
+	"chain":   writeChain,
+	"foreign": writeForeign,
+}
+
+func doJob(todo string) error {
+	name, task, _ := strings.Cut(todo, " ")
+	job, ok := jobs[name]
+	if !ok {
+		return fmt.Errorf("%s: there is no such job", name)
+	}
+	return job([]byte(task))
+}
+
+// awaitStart tells the one who started this worker that it is ready, and returns when all others are too: processes
+// take longer to start than to do a small task, and would do it one after another.
+func awaitStart() error {
+	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// startTogether lets workers that are in awaitStart begin.
+func startTogether(t *testing.T, all []*process) {
+	t.Helper()
+	for i, p := range all {
+		if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
+			_ = p.cmd.Wait()
+			t.Fatalf("worker %d is not ready: %q, %v: %s", i, line, err, p.errs.String())
+		}
+	}
+	for _, p := range all {
+		p.in.Close()
+	}
+}
+
+// task is what the job "count" does: count up a member of an object.
 type task struct {
 	File    string
 	Member  string
@@ -41,9 +82,9 @@ type task struct {
 	Options store.Options
 }
 
-func work(encoded string) error {
+func count(encoded []byte) error {
 	var t task
-	if err := json.Unmarshal([]byte(encoded), &t); err != nil {
+	if err := json.Unmarshal(encoded, &t); err != nil {
 		return err
 	}
 	// That many conflicts are worth a warning, and what a worker says is taken for a failure.
@@ -80,23 +121,36 @@ func work(encoded string) error {
 // process is a worker that runs.
 type process struct {
 	cmd  *exec.Cmd
-	out  io.ReadCloser
+	in   io.WriteCloser
+	out  *bufio.Reader
 	errs bytes.Buffer
 }
 
 func startWorker(t *testing.T, todo task) *process {
+	t.Helper()
+	return startJob(t, "count", todo)
+}
+
+func startJob(t *testing.T, job string, todo any) *process {
 	t.Helper()
 	encoded, err := json.Marshal(todo)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), workerVariable+"="+string(encoded))
+	p.cmd.Env = append(os.Environ(), workerVariable+"="+job+" "+string(encoded),
+		// Under the race detector a program that has ended stays for a second, unless it is asked not to.
+		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=20")
 	p.cmd.Stderr = &p.errs
-	if p.out, err = p.cmd.StdoutPipe(); err == nil {
-		err = p.cmd.Start()
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
 	}
+	out, err := p.cmd.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	p.out = bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -109,17 +163,26 @@ func startWorker(t *testing.T, todo task) *process {
 // acknowledged reads what the worker was told until it ends, passing each line to seen, and returns
 // the last value that was acknowledged. A line that a kill cut off does not count.
 func (p *process) acknowledged(seen func(n int)) (last int) {
-	lines := bufio.NewReader(p.out)
-	for n := 1; ; n++ {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return last
-		}
-		if value, err := strconv.Atoi(strings.TrimSpace(line)); err == nil {
+	n := 0
+	p.lines(func(line string) {
+		n++
+		if value, err := strconv.Atoi(line); err == nil {
 			last = value
 		}
 		if seen != nil {
 			seen(n)
 		}
+	})
+	return last
+}
+
+// lines passes on each whole line that the worker writes, until it ends.
+func (p *process) lines(seen func(line string)) {
+	for {
+		line, err := p.out.ReadString('\n')
+		if err != nil {
+			return
+		}
+		seen(strings.TrimSuffix(line, "\n"))
 	}
 }

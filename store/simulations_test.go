@@ -34,7 +34,7 @@ func simulations() map[string]simulation {
 		add("small", scenario{writers: two, remover: true}, "two that create and a lock remover, %s", mode)
 		add("small", scenario{writers: two, deaths: 1, sweeps: true, start: started}, "two, a sweep and a death, %s", mode)
 		add("large", scenario{writers: three, remover: true, start: started}, "three and a lock remover, %s", mode)
-		add("large", scenario{writers: three, deaths: 1, sweeps: true}, "three, a sweep and a death, %s", mode)
+		add("large", scenario{writers: three, sweeps: true}, "three that create and a sweep, %s", mode)
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}

@@ -37,14 +37,14 @@ func Fit(findings []Finding) bool {
 // DurabilityOrder is how an update reaches the disk, everywhere so far.
 const DurabilityOrder = "portable: flush the staged file, rename, flush the directory"
 
-// powerCuts are the file systems on which that order was cut off from power, on Linux, and kept what it promises. It
-// was that of a prototype.
+// powerCuts are the file systems on which proptest/powercut has cut that order off from power, on Linux, and found
+// that it kept what it promises.
 var powerCuts = []string{"ext4", "xfs", "btrfs"}
 
 // PowerCuts says what is known of power cuts on a file system, since no running system can be asked.
 func PowerCuts(fileSystem string) string {
 	text := "Not tested: power cuts. Whether the disk keeps what it says it has flushed can only be seen by cutting the power. " +
-		"A prototype of the order of flushes that is used (" + DurabilityOrder + ") was put to that on disk images of " +
+		"The order of flushes that is used (" + DurabilityOrder + ") was put to that, and held, on disk images of " +
 		strings.Join(powerCuts, ", ") + " on Linux"
 	for _, proved := range powerCuts {
 		if fileSystem == proved {

@@ -1,0 +1,258 @@
+// Histories: what clients did to documents, when, and what they were told; and the check that all of it can be put in
+// one order, each operation at some moment between its call and its return, in which a plain variable would have
+// answered the same (linearizability).
+
+package proptest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// A larger history may be one whose check does not end.
+const (
+	mostClients    = 8
+	mostOperations = 10_000
+	checkTime      = 2 * time.Minute
+)
+
+// record is one operation. Contents are texts, empty for a document that is absent.
+//
+// Every write but a blind delete is a compare-and-swap here: create swaps from absent, compare-and-delete to absent. An
+// update is taken apart into what the store says that it is: for each run of its function a read, which ended
+// when the function was called, and a swap, which began when it returned.
+type record struct {
+	Client int
+	Number int // of the client's operations
+	Doc    string
+	Kind   kind
+	Call   int64
+	Return int64
+
+	Expected string // by a swap
+	New      string // what a swap puts in place
+	Found    string // by a read
+	Outcome  outcome
+	Version  string // the token of what was read or made, empty if that was not told
+	Have     string // the token that a conflict was told to have met
+
+	HaveContent string // what Have stands for
+	HaveKnown   bool
+}
+
+type kind string
+
+const (
+	readKind   kind = "read"
+	swapKind   kind = "swap"
+	deleteKind kind = "delete"
+	endKind    kind = "end" // of the history; made up by the check
+)
+
+type outcome string
+
+const (
+	done     outcome = "done"
+	conflict outcome = "conflict"
+	absent   outcome = "absent" // of a delete: there was nothing
+	// nothing: an error other than a conflict. It is a promise that nothing was changed, so that the record is left
+	// out: whoever sees such a write all the same has seen a content from nowhere.
+	nothing outcome = "nothing"
+	// pending: the process was killed. It may have happened, at any time until the end.
+	pending outcome = "pending"
+)
+
+// history is what is kept in a file when something is wrong.
+type history struct {
+	Name    string
+	Records []record
+}
+
+// variable is what a document ought to be.
+type variable struct {
+	content string
+	ended   bool // every operation that returned has been put in its place
+}
+
+// step says whether the variable would have answered as the record says, and what it is then.
+func (v variable) step(r *record) (bool, variable) {
+	if r.Outcome == pending {
+		// At the end is where what did not happen is put: it changes nothing there.
+		switch {
+		case v.ended:
+			return true, v
+		case r.Kind == swapKind && v.content == r.Expected:
+			return true, variable{content: r.New}
+		case r.Kind == deleteKind && v.content != "":
+			return true, variable{}
+		}
+		return false, v
+	}
+	switch {
+	case r.Kind == endKind:
+		return true, variable{v.content, true}
+	case r.Kind == readKind:
+		return v.content == r.Found, v
+	case r.Kind == swapKind && r.Outcome == done:
+		return v.content == r.Expected, variable{content: r.New}
+	case r.Kind == swapKind && r.Outcome == conflict:
+		// Only if the version really was another, and the one that the error names.
+		return v.content != r.Expected && (!r.HaveKnown || v.content == r.HaveContent), v
+	case r.Kind == deleteKind && r.Outcome == done:
+		return v.content != "", variable{}
+	case r.Kind == deleteKind && r.Outcome == absent:
+		return v.content == "", v
+	}
+	return false, v
+}
+
+var documentModel = porcupine.Model{
+	Partition: func(all []porcupine.Operation) [][]porcupine.Operation {
+		byDoc := map[string][]porcupine.Operation{}
+		for _, o := range all {
+			doc := o.Input.(*record).Doc
+			byDoc[doc] = append(byDoc[doc], o)
+		}
+		var parts [][]porcupine.Operation
+		for _, part := range byDoc {
+			parts = append(parts, part)
+		}
+		return parts
+	},
+	Init: func() any { return variable{} },
+	Step: func(state, input, _ any) (bool, any) { return state.(variable).step(input.(*record)) },
+	DescribeOperation: func(input, _ any) string {
+		r := input.(*record)
+		switch r.Kind {
+		case readKind:
+			return fmt.Sprintf("read %q", r.Found)
+		case swapKind:
+			return fmt.Sprintf("swap %q to %q: %s %s", r.Expected, r.New, r.Outcome, r.HaveContent)
+		}
+		return fmt.Sprintf("%s: %s", r.Kind, r.Outcome)
+	},
+	DescribeState: func(state any) string { return fmt.Sprintf("%q", state.(variable).content) },
+}
+
+// resolve finds out what the versions that conflicts met stand for, and that none ever stood for two contents.
+func (h *history) resolve() error {
+	type token struct{ doc, version string }
+	means := map[token]string{}
+	for _, r := range h.Records {
+		content := r.Found
+		if r.Kind != readKind {
+			content = r.New
+		}
+		if r.Version == "" {
+			continue
+		}
+		if (r.Version == "-") != (content == "") {
+			return fmt.Errorf("the version %s stands for %q", r.Version, content)
+		}
+		key := token{r.Doc, r.Version}
+		if was, known := means[key]; known && was != content {
+			return fmt.Errorf("the version %s of %s stands for %q and for %q", r.Version, r.Doc, was, content)
+		}
+		means[key] = content
+	}
+	for i := range h.Records {
+		if r := &h.Records[i]; r.Outcome == conflict && r.Have != "" {
+			r.HaveContent, r.HaveKnown = means[token{r.Doc, r.Have}]
+			r.HaveKnown = r.HaveKnown || r.Have == "-"
+		}
+	}
+	return nil
+}
+
+// check decides, and returns what shows why.
+func (h *history) check() (porcupine.CheckResult, porcupine.LinearizationInfo, error) {
+	var none porcupine.LinearizationInfo
+	if err := h.resolve(); err != nil {
+		return porcupine.Illegal, none, err
+	}
+	end := int64(0)
+	docs, clients := map[string]bool{}, map[int]bool{}
+	for _, r := range h.Records {
+		end = max(end, r.Call+1, r.Return+1)
+		docs[r.Doc], clients[r.Client] = true, true
+	}
+	var all []porcupine.Operation
+	for i := range h.Records {
+		r := &h.Records[i]
+		o := porcupine.Operation{ClientId: r.Client, Input: r, Call: r.Call, Return: r.Return}
+		switch {
+		case r.Outcome == nothing, r.Kind == readKind && r.Outcome == pending:
+			continue
+		case r.Outcome == pending:
+			o.Return = end + 1
+		}
+		all = append(all, o)
+	}
+	if len(clients) > mostClients || len(all) > mostOperations {
+		return porcupine.Unknown, none, fmt.Errorf("%d clients and %d operations are too many to check", len(clients), len(all))
+	}
+	for doc := range docs {
+		last := &record{Doc: doc, Kind: endKind, Outcome: done}
+		all = append(all, porcupine.Operation{ClientId: mostClients, Input: last, Call: end, Return: end})
+	}
+	result, info := porcupine.CheckOperationsVerbose(documentModel, all, checkTime)
+	return result, info, nil
+}
+
+// mustBeLinear fails the test, and leaves files to look into, unless the check says that all is well: not to have been
+// able to tell is a failure too.
+func (h *history) mustBeLinear(t *testing.T) {
+	t.Helper()
+	result, info, err := h.check()
+	if err == nil && result == porcupine.Ok {
+		return
+	}
+	dir := os.Getenv("JSONSTORE_TRACES")
+	if dir == "" {
+		dir, _ = os.MkdirTemp("", "jsonstore-history-") // on an error the write below says more
+	}
+	name := filepath.Join(dir, strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\: `, r) {
+			return '-'
+		}
+		return r
+	}, t.Name())+fmt.Sprintf("-%d", time.Now().UnixNano()))
+	data, encodeErr := json.MarshalIndent(h, "", "  ")
+	if encodeErr == nil {
+		encodeErr = os.WriteFile(name+".json", data, 0o600)
+	}
+	if encodeErr != nil {
+		t.Errorf("the history could not be kept: %v", encodeErr)
+	}
+	if err == nil {
+		if drawErr := porcupine.VisualizePath(documentModel, info, name+".html"); drawErr != nil {
+			t.Errorf("the history could not be drawn: %v", drawErr)
+		}
+	}
+	t.Errorf("%s: not linearizable: %s %v\nit is drawn in %s.html; check it again with\n"+
+		"JSONSTORE_HISTORY=%s.json go test -run TestHistoryFile ./proptest", h.Name, result, err, name, name)
+}
+
+// TestHistoryFile checks a history that an earlier test left.
+func TestHistoryFile(t *testing.T) {
+	file := os.Getenv("JSONSTORE_HISTORY")
+	if file == "" {
+		t.Skip("JSONSTORE_HISTORY does not name a file")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h history
+	if err := json.Unmarshal(data, &h); err != nil {
+		t.Fatal(err)
+	}
+	h.mustBeLinear(t)
+}
