@@ -79,36 +79,63 @@ var mutants = []mutant{
 		"	return driver.HashVersion(",
 		"	sum.Hi, sum.Lo = 0, 0\n	return driver.HashVersion(",
 	}}},
-	{"staged file not flushed", powerCuts, "cas.go", []edit{{
-		"		if err := s.file.Sync(); err != nil {",
-		"		if err := error(nil); err != nil {",
+	{"staged file not flushed", powerCuts, "flush.go", []edit{{
+		"	return s.file.Sync()\n",
+		"	return nil\n",
 	}}},
 	{"staged file flushed after the rename", powerCuts, "cas.go", []edit{{
-		"		if err := s.file.Sync(); err != nil {",
+		"		if err := a.flush(s); err != nil {",
 		"		defer s.file.Sync()\n		if err := error(nil); err != nil {",
 	}}},
-	{"directory not flushed", powerCuts, "cas.go", []edit{{
+	{"directory not flushed", powerCuts, "flush.go", []edit{{
 		"		if err := a.d.files.SyncDir(dir); err != nil {",
 		"		if err := error(nil); err != nil {",
 	}}},
-	{"directory flushed before the rename", powerCuts, "cas.go", []edit{{
+	{"directory flushed before the rename", powerCuts, "flush.go", []edit{{
 		"		if err := a.d.files.SyncDir(dir); err != nil {",
 		"		if err := error(nil); err != nil {",
 	}, {
-		"	if err := a.publish(ctx, s, data); err != nil {",
-		"	_ = a.d.files.SyncDir(filepath.Dir(a.path))\n	if err := a.publish(ctx, s, data); err != nil {",
+		"	return s.file.Sync()\n",
+		"	_ = a.d.files.SyncDir(filepath.Dir(a.path))\n	return s.file.Sync()\n",
 	}}},
-	{"a failed flush of the directory tried again", "TestFaults", "cas.go", []edit{{
+	{"one journal: content not on the device before the rename", powerCuts, "flush.go", []edit{{
+		"		err := s.file.SyncData()\n",
+		"		err := error(nil)\n",
+	}}},
+	{"one journal: file not flushed after the rename", powerCuts, "flush.go", []edit{{
+		"		if err := a.renamed.Sync(); err != nil {",
+		"		if err := error(nil); err != nil {",
+	}}},
+	{"one journal: the order for it where there is none", powerCuts, "flush.go", []edit{{
+		"		known = d.files.OneJournal(dir)\n",
+		"		known = true\n",
+	}}},
+	{"one journal: a deletion that flushes the file", powerCuts, "flush.go", []edit{{
+		"	if a.renamed != nil && a.d.journalOrder(a.path) {",
+		"	if a.d.journalOrder(a.path) {\n		if a.renamed == nil {\n			return nil\n		}",
+	}}},
+	{"a failed flush of the directory tried again", "TestFaults", "flush.go", []edit{{
 		"		if err := a.d.files.SyncDir(dir); err != nil {",
 		"		if err := a.d.files.SyncDir(dir); err != nil && a.d.files.SyncDir(dir) != nil {",
 	}}},
-	{"a failed flush of the staged file tried again", "TestFaults", "cas.go", []edit{{
-		"		if err := s.file.Sync(); err != nil {",
-		"		if err := s.file.Sync(); err != nil && s.file.Sync() != nil {",
+	{"a failed flush of the published file tried again", "TestFaults", "flush.go", []edit{{
+		"		if err := a.renamed.Sync(); err != nil {",
+		"		if err := a.renamed.Sync(); err != nil && a.renamed.Sync() != nil {",
 	}}},
-	{"a failed flush of the directory hidden", "TestFaults", "cas.go", []edit{{
+	{"a failed flush of the staged file tried again", "TestFaults", "flush.go", []edit{{
+		"	return s.file.Sync()\n",
+		"	if s.file.Sync() == nil {\n		return nil\n	}\n	return s.file.Sync()\n",
+	}}},
+	{"a failed flush of the directory hidden", "TestFaults", "flush.go", []edit{{
 		"			return fmt.Errorf(\"%w: flush the directory: %w\", ErrNotDurable, err)",
 		"			return nil",
+	}}},
+	{"the published file left open", "TestFaults", "flush.go", []edit{{
+		"	defer a.closePublished()\n",
+		"",
+	}, {
+		"		a.renamed.Close()\n",
+		"",
 	}}},
 	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
 		"	if err == nil || a.isPublished(s) {",

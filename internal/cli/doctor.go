@@ -65,7 +65,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	findings := append(verify.Judge(facts, a.flags.allowNetwork), litter.Findings()...)
 	fit := verify.Fit(findings)
 	if a.flags.json {
-		err = wrote(encodeLine(a.stdout, doctored{dir, fit, facts, verify.DurabilityOrder, litter, findings}))
+		err = wrote(encodeLine(a.stdout, doctored{dir, fit, facts, facts.DurabilityOrder(), litter, findings}))
 	} else {
 		var b strings.Builder
 		writeFindings(&b, findings)

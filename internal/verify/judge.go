@@ -34,18 +34,31 @@ func Fit(findings []Finding) bool {
 	return true
 }
 
-// DurabilityOrder is how an update reaches the disk, everywhere so far.
-const DurabilityOrder = "portable: flush the staged file, rename, flush the directory"
+// The orders of flushes by which an update reaches the disk.
+const (
+	portableOrder = "portable: flush the new file, rename, flush the directory"
+	journalOrder  = "journal: put the content on the device, rename, flush the file, which commits the journal"
+)
 
-// powerCuts are the file systems on which proptest/powercut has cut that order off from power, on Linux, and found
-// that it kept what it promises.
+// DurabilityOrder is how an update reaches the disk, unless the user says otherwise.
+func (f Facts) DurabilityOrder() string {
+	switch {
+	case f.OneJournal:
+		return journalOrder
+	case f.System == "windows":
+		return "portable, without the flush of the directory, which windows does not have"
+	}
+	return portableOrder
+}
+
+// powerCuts are the file systems on which proptest/powercut has cut the power, on Linux, with the order that is
+// used there, and found that it kept what it promises.
 var powerCuts = []string{"ext4", "xfs", "btrfs"}
 
 // PowerCuts says what is known of power cuts on a file system, since no running system can be asked.
 func PowerCuts(fileSystem string) string {
 	text := "Not tested: power cuts. Whether the disk keeps what it says it has flushed can only be seen by cutting the power. " +
-		"The order of flushes that is used (" + DurabilityOrder + ") was put to that, and held, on disk images of " +
-		strings.Join(powerCuts, ", ") + " on Linux"
+		"The order of flushes that is used was put to that, and held, on disk images of " + strings.Join(powerCuts, ", ") + " on Linux"
 	for _, proved := range powerCuts {
 		if fileSystem == proved {
 			return text + "; this is " + fileSystem + "."
@@ -124,11 +137,14 @@ func Judge(f Facts, allowNetwork bool) []Finding {
 	default:
 		add("flush", OK, "a file in %v, the directory in %v", round(f.FlushFile), round(f.FlushDir))
 	}
-	order := DurabilityOrder
-	if f.System == "windows" {
-		order = "portable, without the flush of the directory, which windows does not have"
+	switch {
+	case f.OneJournal:
+		add("durability order", OK, "%s", journalOrder)
+	case f.FileSystem == "ext4":
+		add("durability order", OK, "%s; this ext4 has no journal, or is mounted in a way for which a faster order is not proved", portableOrder)
+	default:
+		add("durability order", OK, "%s", f.DurabilityOrder())
 	}
-	add("durability order", OK, "%s; there is no other yet", order)
 	return found
 }
 

@@ -26,6 +26,9 @@ type Facts struct {
 	FileSystem string `json:"file_system"`       // ext4, xfs …; empty: not known
 	Network    string `json:"network,omitempty"` // the network file system, empty for a local one
 
+	// OneJournal is true where one journal has all changes, so that one flush after the rename is enough.
+	OneJournal bool `json:"one_journal"`
+
 	// ReplaceError is what went wrong when a file was made, written, read, replaced and removed. If anything
 	// did, the rest was not tried.
 	ReplaceError string `json:"replace_error,omitempty"`
@@ -72,6 +75,7 @@ func Probe(ctx context.Context, files fsys.FS, dir string, ask Asker) Facts {
 	facts := Facts{Dir: dir, System: runtime.GOOS, NoReplace: "none"}
 	facts.FileSystem, _ = files.Type(dir)
 	facts.Network, _ = files.Network(dir)
+	facts.OneJournal = files.OneJournal(dir)
 	p := &probe{files: files, dir: dir, id: fmt.Sprintf("%sprobe-%016x", ourPrefix, files.Random())}
 	defer p.clean()
 	if err := p.replace(); err != nil {
