@@ -20,6 +20,9 @@ func BenchmarkUpdate(b *testing.B) {
 				})
 			}
 		}
+		b.Run(fmt.Sprintf("%v/portable order", durability), func(b *testing.B) {
+			benchmarkUpdate(b, &Options{Durability: durability, FlushOrder: PortableOrder})
+		})
 		b.Run(fmt.Sprintf("%v/guard", durability), func(b *testing.B) {
 			benchmarkUpdate(b, &Options{Durability: durability, GuardForeign: true})
 		})
