@@ -236,6 +236,7 @@ func TestPowerCuts(t *testing.T) {
 					if s.large && !exhaustive {
 						t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
 					}
+					skipUnderRaceDetector(t)
 					t.Parallel()
 					start := time.Now()
 					p := &powerCuts{opts: mode, writes: s.writes, start: s.start, journal: journal, tried: map[string]bool{}}

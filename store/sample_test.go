@@ -57,6 +57,7 @@ func TestSampledOrders(t *testing.T) {
 	runs = int(number("JSONSTORE_SAMPLES", uint64(runs)))
 	for name, s := range samples() {
 		t.Run(name, func(t *testing.T) {
+			skipUnderRaceDetector(t)
 			t.Parallel()
 			for _, changes := range []int{2, 4} {
 				sampler := simfs.Sampler{Runs: runs, Seed: seed, Changes: changes, Deaths: s.deaths, Setup: s.setup}

@@ -93,6 +93,7 @@ func TestInterleavings(t *testing.T) {
 			if s.middle && testing.Short() {
 				t.Skip("takes seconds, and -short is set")
 			}
+			skipUnderRaceDetector(t)
 			t.Parallel()
 			start := time.Now()
 			e := simfs.Explorer{Deaths: s.deaths, Setup: s.setup}
@@ -101,6 +102,15 @@ func TestInterleavings(t *testing.T) {
 			states.Add(int64(e.States))
 			runs.Add(int64(e.Runs))
 		})
+	}
+}
+
+// skipUnderRaceDetector is for what starts millions of coroutines, of which one runs at a time: there is no race to
+// detect, and the detector keeps memory for each that there ever was.
+func skipUnderRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("has no two goroutines that run at once")
 	}
 }
 

@@ -2,7 +2,10 @@
 
 package splice
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // An Editor makes one edit of a document. It does not change the document that it has.
 type Editor struct {
@@ -16,7 +19,7 @@ func NewEditor(data []byte, root *Node) *Editor { return &Editor{data, root} }
 // layouts returns the layout of the container that n stands in, and n's own: going down
 // from the root to where n is.
 func (e *Editor) layouts(n *Node) (outer, own layout) {
-	outer = rootLayout(e.data, e.root)
+	outer = (&document{source: source{data: e.data}, root: e.root}).rootLayout()
 	at := e.root
 	for at != n {
 		outer = layoutOf(e.data, at, outer)
@@ -51,23 +54,27 @@ func (e *Editor) put(n *Node, text []byte) []byte {
 
 // fresh parses a value that is new and lays it out to stand inside of outer.
 func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
-	n, err := Parse(raw, lim)
+	d, err := parse(raw, lim, 0, math.MaxInt)
 	if err != nil {
 		return nil, err
 	}
-	return appendNew(nil, raw, n, outer), nil
+	return appendNew(nil, d, d.root, outer), nil
 }
 
 // Replace puts a value in the place of n: where both are containers, what is equal in them
 // stays as it is. The error is for a value that is not JSON.
 func (e *Editor) Replace(n *Node, raw []byte, lim Limits) ([]byte, error) {
 	outer, _ := e.layouts(n)
-	old := e.data[n.Start:n.End]
-	text, err := mergeAt(old, old, raw, outer, lim)
+	text, err := mergeAt(e.data[n.Start:n.End], raw, outer, lim)
 	if err != nil {
 		return nil, err
 	}
 	return e.put(n, text), nil
+}
+
+// write returns the document with a container of it written anew.
+func (e *Editor) write(n *Node, lay layout, to ...part) []byte {
+	return e.put(n, appendContainer(nil, e.data, n, lay, to, nil))
 }
 
 // AppendMember puts a member with a key that is not there at the end of an object.
@@ -77,12 +84,8 @@ func (e *Editor) AppendMember(obj *Node, key string, raw []byte, lim Limits) ([]
 	if err != nil {
 		return nil, err
 	}
-	to := append(kept(obj), part{-1, newMember(key, value, own)})
-	return e.put(obj, appendContainer(nil, e.data, obj, own, to)), nil
-}
-
-func newMember(key string, value []byte, lay layout) []byte {
-	return slices.Concat(Quote(key), []byte(lay.colon), value)
+	member := part{old: -1, until: -1, text: slices.Concat(Quote(key), own.colon, value)}
+	return e.write(obj, own, append(kept(0, obj.parts()), member)...), nil
 }
 
 // InsertElem puts a value before the element i of an array, or after all if there are i.
@@ -92,12 +95,12 @@ func (e *Editor) InsertElem(arr *Node, i int, raw []byte, lim Limits) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	to := slices.Insert(kept(arr), i, part{-1, value})
-	return e.put(arr, appendContainer(nil, e.data, arr, own, to)), nil
+	elem := part{old: -1, until: -1, text: value}
+	return e.write(arr, own, slices.Concat(kept(0, i), []part{elem}, kept(i, arr.parts()))...), nil
 }
 
 // RemovePart removes the member or element i of a container.
 func (e *Editor) RemovePart(n *Node, i int) []byte {
 	_, own := e.layouts(n)
-	return e.put(n, appendContainer(nil, e.data, n, own, slices.Delete(kept(n), i, i+1)))
+	return e.write(n, own, append(kept(0, i), kept(i+1, n.parts())...)...)
 }

@@ -6,104 +6,71 @@ package splice
 import (
 	"bytes"
 	"hash/maphash"
-	"math/big"
-	"strconv"
+	"math/bits"
 )
 
-// text is a document with its values' digests.
-type text struct {
-	data       []byte
-	root       *Node
-	duplicates bool // objects may have a key twice
-}
-
-// parse parses, and computes a digest of each value, so that values that differ are told apart
-// without going through them again at each level.
-func parse(data []byte, lim Limits, seed maphash.Seed) (*text, error) {
-	root, err := Parse(data, lim)
+// Equal reports whether two documents have equal values.
+func Equal(a, b []byte, lim Limits) (bool, error) {
+	w := windowOf(a, b)
+	x, err := parse(a, lim, w.from, len(a)-w.rest)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	t := &text{data, root, lim.AllowDuplicateKeys}
-	t.digest(root, seed)
-	return t, nil
-}
-
-func (t *text) raw(n *Node) []byte { return t.data[n.Start:n.End] }
-
-// str decodes a string value.
-func (t *text) str(n *Node) []byte {
-	raw := t.raw(n)
-	return decode(raw, bytes.IndexByte(raw, '\\') >= 0)
-}
-
-// digest sets the digest of a value and of all in it. Equal values have equal ones.
-func (t *text) digest(n *Node, seed maphash.Seed) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	_ = h.WriteByte(byte(n.Kind))
-	switch n.Kind {
-	case Number:
-		_, _ = h.WriteString(canonical(t.raw(n)))
-	case String:
-		_, _ = h.Write(t.str(n))
-	case Array:
-		for i := range n.Elems {
-			maphash.WriteComparable(&h, t.digest(&n.Elems[i], seed))
-		}
-	case Object:
-		// The order does not count: a sum. Nor do members that a later one overrides.
-		var sum uint64
-		var overridden map[int]bool
-		if t.duplicates {
-			overridden = n.overridden()
-		}
-		for i := range n.Members {
-			m := &n.Members[i]
-			value := t.digest(&m.Value, seed)
-			if !overridden[i] {
-				sum += maphash.Comparable(seed, struct {
-					key   string
-					value uint64
-				}{m.Key, value})
-			}
-		}
-		maphash.WriteComparable(&h, sum)
+	y, err := parse(b, lim, w.from, len(b)-w.rest)
+	if err != nil {
+		return false, err
 	}
-	n.digest = h.Sum64()
-	return n.digest
+	return equal(x, x.root, y, y.root), nil
 }
 
-// overridden marks the members after which the same key comes again.
-func (n *Node) overridden() map[int]bool {
-	var marked map[int]bool
-	last := make(map[string]int, len(n.Members))
-	for i := range n.Members {
-		if before, ok := last[n.Members[i].Key]; ok {
-			if marked == nil {
-				marked = map[int]bool{}
-			}
-			marked[before] = true
-		}
-		last[n.Members[i].Key] = i
+// window says where two texts differ: they are equal before from and in the last rest bytes.
+type window struct{ from, rest int }
+
+func windowOf(a, b []byte) (w window) {
+	const step = 256
+	short := min(len(a), len(b))
+	for w.from+step <= short && bytes.Equal(a[w.from:w.from+step], b[w.from:w.from+step]) {
+		w.from += step
 	}
-	return marked
+	for w.from < short && a[w.from] == b[w.from] {
+		w.from++
+	}
+	most := short - w.from
+	a, b = a[len(a)-most:], b[len(b)-most:]
+	for w.rest+step <= most && bytes.Equal(a[most-w.rest-step:most-w.rest], b[most-w.rest-step:most-w.rest]) {
+		w.rest += step
+	}
+	for w.rest < most && a[most-1-w.rest] == b[most-1-w.rest] {
+		w.rest++
+	}
+	return w
 }
+
+// fewBytes is up to what length the texts of two containers are compared before what is in them. Were
+// there no bound, deep nesting would have the same bytes compared at each level.
+const fewBytes = 4 << 10
 
 // equal reports whether two values are equal. That two digests are equal is not believed.
-func equal(a *text, n *Node, b *text, m *Node) bool {
-	if n.digest != m.digest || n.Kind != m.Kind {
+func equal(a *document, n *Node, b *document, m *Node) bool {
+	if a == b && n == m {
+		return true
+	}
+	if n.Kind != m.Kind || n.digest != 0 && m.digest != 0 && n.digest != m.digest {
 		return false
 	}
-	if bytes.Equal(a.raw(n), b.raw(m)) {
-		return true
+	if n.Kind < Array || n.End-n.Start <= fewBytes || n.unread && m.unread {
+		if bytes.Equal(a.raw(n), b.raw(m)) {
+			return true
+		}
 	}
 	switch n.Kind {
 	case Number:
-		return canonical(a.raw(n)) == canonical(b.raw(m))
+		return equalNumbers(a.raw(n), b.raw(m))
 	case String:
-		return bytes.Equal(a.str(n), b.str(m))
+		return equalStrings(a.raw(n), b.raw(m))
 	case Array:
+		a.open(n)
+		b.open(m)
 		if len(n.Elems) != len(m.Elems) {
 			return false
 		}
@@ -113,74 +80,110 @@ func equal(a *text, n *Node, b *text, m *Node) bool {
 			}
 		}
 	case Object:
-		ours, theirs := index(n), index(m)
-		if len(ours) != len(theirs) {
-			return false
-		}
-		for key, i := range ours {
-			j, ok := theirs[key]
-			if !ok || !equal(a, &n.Members[i].Value, b, &m.Members[j].Value) {
-				return false
-			}
-		}
+		return equalObjects(a, n, b, m)
 	}
 	return true
 }
 
-// index finds the members of an object by key, of several the last.
-func index(n *Node) map[string]int {
-	byKey := make(map[string]int, len(n.Members))
+func equalStrings(a, b []byte) bool {
+	escapedA, escapedB := bytes.IndexByte(a, '\\') >= 0, bytes.IndexByte(b, '\\') >= 0
+	return (escapedA || escapedB) && bytes.Equal(decode(a, escapedA), decode(b, escapedB))
+}
+
+func equalObjects(a *document, n *Node, b *document, m *Node) bool {
+	ours, theirs := a.finder(n), b.finder(m)
+	if !a.duplicates && !b.duplicates && len(n.Members) != len(m.Members) {
+		return false
+	}
+	found := 0
 	for i := range n.Members {
-		byKey[n.Members[i].Key] = i
+		member := &n.Members[i]
+		if a.duplicates && ours.find(member.Key) != i {
+			continue // a later one counts
+		}
+		j := theirs.find(member.Key)
+		if j < 0 || !equal(a, &member.Value, b, &m.Members[j].Value) {
+			return false
+		}
+		found++
 	}
-	return byKey
+	return found == b.countKeys(m)
 }
 
-// canonical is one spelling for all spellings of a number: its digits from the first that
-// is not 0 to the last, and the power of ten that the last one counts. However large
-// that is, it is not multiplied out.
-func canonical(number []byte) string {
-	sign := ""
-	if number[0] == '-' {
-		sign, number = "-", number[1:]
+// countKeys counts the different keys of an object.
+func (d *document) countKeys(n *Node) int {
+	if !d.duplicates {
+		return len(n.Members)
 	}
-	exponent := ""
-	if e := bytes.IndexAny(number, "eE"); e >= 0 {
-		number, exponent = number[:e], string(number[e+1:])
+	f := d.finder(n)
+	count := 0
+	for i := range n.Members {
+		if f.find(n.Members[i].Key) == i {
+			count++
+		}
 	}
-	whole, fraction, _ := bytes.Cut(number, []byte("."))
-	digits := append(bytes.Clone(whole), fraction...)
-	digits = bytes.TrimLeft(digits, "0")
-	if len(digits) == 0 {
-		return "0" // -0 is 0, as in arithmetic
-	}
-	trimmed := bytes.TrimRight(digits, "0")
-	shift := int64(len(digits)-len(trimmed)) - int64(len(fraction))
-	var power string
-	switch {
-	case len(exponent) <= 18:
-		e, _ := strconv.ParseInt(exponent, 10, 64) // empty is 0
-		power = strconv.FormatInt(e+shift, 10)
-	case len(exponent) > 1000:
-		// Not worth the arithmetic: it is equal to its own spelling only.
-		return sign + string(digits) + "E" + exponent + string(strconv.AppendInt(nil, shift, 10))
-	default:
-		e, _ := new(big.Int).SetString(exponent, 10)
-		power = e.Add(e, big.NewInt(shift)).String()
-	}
-	return sign + string(trimmed) + "e" + power
+	return count
 }
 
-// Equal reports whether two documents have equal values.
-func Equal(a, b []byte, lim Limits) (bool, error) {
+// hasher makes the digests of one merge: numbers that are equal for equal values, so that arrays
+// are aligned without comparing each element with each.
+type hasher struct {
+	seed maphash.Seed
+	salt uint64
+}
+
+func newHasher() *hasher {
 	seed := maphash.MakeSeed()
-	x, err := parse(a, lim, seed)
-	if err != nil {
-		return false, err
+	return &hasher{seed, maphash.String(seed, "salt") | 1}
+}
+
+func (h *hasher) mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^h.salt, b^0x9e3779b97f4a7c15)
+	return high ^ low + b
+}
+
+// digest returns the digest of a value, which it computes once.
+func (d *document) digest(n *Node) uint64 {
+	if n.digest != 0 {
+		return n.digest
 	}
-	y, err := parse(b, lim, seed)
-	if err != nil {
-		return false, err
+	h := d.hash
+	sum := uint64(n.Kind) + 1
+	switch n.Kind {
+	case Number:
+		raw := d.raw(n)
+		if value, ok := parseNumber(raw); ok {
+			sum = h.mix(h.mix(sum, value.digits), uint64(value.power)<<1|b2u(value.negative))
+		} else {
+			sum = h.mix(sum, maphash.String(h.seed, canonical(raw)))
+		}
+	case String:
+		raw := d.raw(n)
+		sum = h.mix(sum, maphash.Bytes(h.seed, decode(raw, bytes.IndexByte(raw, '\\') >= 0)))
+	case Array:
+		d.open(n)
+		for i := range n.Elems {
+			sum = h.mix(sum, d.digest(&n.Elems[i]))
+		}
+	case Object:
+		// The order does not count: a sum. Nor do members that a later one overrides.
+		f := d.finder(n)
+		members := uint64(0)
+		for i := range n.Members {
+			m := &n.Members[i]
+			if !d.duplicates || f.find(m.Key) == i {
+				members += h.mix(maphash.String(h.seed, m.Key), d.digest(&m.Value))
+			}
+		}
+		sum = h.mix(sum, members)
 	}
-	return equal(x, x.root, y, y.root), nil
+	n.digest = max(sum, 1)
+	return n.digest
+}
+
+func b2u(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -5,49 +5,53 @@ package splice
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
+	"slices"
 )
 
 // layout is how the parts of one container are set apart. It is read off the container's
 // own members; what those do not show is taken from the container around it.
 type layout struct {
-	lead  string // between the opening bracket or a comma and a member: a line break and indent, or blanks
-	first string // the same before the first member
-	last  string // between the last member and the closing bracket
-	colon string // between a key and its value
-	unit  string // by how much each level is indented; empty if the document is not
+	lead  []byte // between the opening bracket or a comma and a member: a line break and indent, or blanks
+	first []byte // the same before the first member
+	last  []byte // between the last member and the closing bracket
+	colon []byte // between a key and its value
+	unit  []byte // by how much each level is indented; empty if the document is not
 }
 
 // compact is the layout of a document that shows none.
-var compact = layout{colon: ":"}
+var compact = layout{colon: []byte(":")}
 
 // layoutOf reads off how the members of a container stand; outer is the container's around it.
 func layoutOf(data []byte, n *Node, outer layout) layout {
-	own := layout{colon: outer.colon, unit: outer.unit}
-	starts, ends := parts(n)
-	if len(starts) == 0 {
+	count := n.parts()
+	if count == 0 {
 		return within(outer)
 	}
-	count := len(starts)
-	own.first = string(data[n.Start+1 : starts[0]])
-	own.last = string(data[ends[count-1] : n.End-1])
+	own := layout{colon: outer.colon, unit: outer.unit}
+	start, _ := n.part(0)
+	_, end := n.part(count - 1)
+	own.first = data[n.Start+1 : start]
+	own.last = data[end : n.End-1]
 	if count > 1 {
-		own.lead = afterComma(data[ends[count-2]:starts[count-1]])
+		_, before := n.part(count - 2)
+		start, _ := n.part(count - 1)
+		gap := data[before:start]
+		own.lead = gap[bytes.IndexByte(gap, ',')+1:]
 	}
 	if n.Kind == Object {
 		m := &n.Members[count-1]
-		own.colon = string(data[m.KeyEnd:m.Value.Start])
+		own.colon = data[m.KeyEnd:m.Value.Start]
 	}
-	if lines := strings.LastIndexByte(own.first, '\n'); lines >= 0 {
-		if unit, ok := strings.CutPrefix(own.first[lines+1:], own.last[strings.LastIndexByte(own.last, '\n')+1:]); ok {
+	if line := bytes.LastIndexByte(own.first, '\n'); line >= 0 {
+		if unit, ok := bytes.CutPrefix(own.first[line+1:], own.last[bytes.LastIndexByte(own.last, '\n')+1:]); ok {
 			own.unit = unit
 		}
 	}
 	if count == 1 {
 		own.lead = own.first
-		if !strings.Contains(own.first, "\n") {
-			own.lead = own.first + blankAfter(own.colon)
-			if n.Kind == Array && own.lead == "" && outer.lead != "" && !strings.Contains(outer.lead, "\n") {
+		if !hasLine(own.first) {
+			own.lead = slices.Concat(own.first, blankAfter(own.colon))
+			if n.Kind == Array && len(own.lead) == 0 && len(outer.lead) > 0 && !hasLine(outer.lead) {
 				own.lead = outer.lead
 			}
 		}
@@ -55,44 +59,55 @@ func layoutOf(data []byte, n *Node, outer layout) layout {
 	return own
 }
 
+func hasLine(space []byte) bool { return bytes.IndexByte(space, '\n') >= 0 }
+
+// longestLead is up to what length the indent of new values grows. What is deeper in them stands in
+// one line: were each level indented, a value of 10,000 levels would take a hundred megabytes.
+const longestLead = 500
+
 // within is the layout of an empty container inside of one with the layout outer.
 func within(outer layout) layout {
 	inner := layout{colon: outer.colon, unit: outer.unit}
-	if line := strings.LastIndexByte(outer.lead, '\n'); line >= 0 {
-		inner.lead = outer.lead + outer.unit
-		inner.first, inner.last = inner.lead, outer.lead
-		return inner
-	}
-	inner.lead = outer.lead
-	if inner.lead == "" {
+	switch {
+	case !hasLine(outer.lead):
+		inner.lead = outer.lead
+		if len(inner.lead) == 0 {
+			inner.lead = blankAfter(outer.colon)
+		}
+	case len(outer.lead) > longestLead:
 		inner.lead = blankAfter(outer.colon)
+	default:
+		inner.lead = slices.Concat(outer.lead, outer.unit)
+		inner.first, inner.last = inner.lead, outer.lead
 	}
 	return inner
 }
 
 // blankAfter guesses what follows a comma in one line by what follows a colon.
-func blankAfter(colon string) string {
-	if strings.HasSuffix(colon, " ") {
-		return " "
+func blankAfter(colon []byte) []byte {
+	if bytes.HasSuffix(colon, []byte(" ")) {
+		return []byte(" ")
 	}
-	return ""
+	return nil
 }
 
 // rootLayout is the layout around the whole document: as if it stood in a container whose
 // members begin a line without indent, if the document has lines at all.
-func rootLayout(data []byte, root *Node) layout {
+func (d *document) rootLayout() layout {
 	outer := compact
-	own := layoutOf(data, root, compact)
-	if line := strings.LastIndexByte(own.first, '\n'); line >= 0 {
+	d.open(d.root)
+	own := layoutOf(d.data, d.root, compact)
+	if line := bytes.LastIndexByte(own.first, '\n'); line >= 0 {
 		outer.lead, outer.unit = own.first[:line+1], own.first[line+1:]
 	} else {
 		outer.lead = own.lead
 	}
 	// The colon is that of the first object that is to be seen.
-	for n := root; ; {
+	for n := d.root; ; {
+		d.open(n)
 		switch {
 		case len(n.Members) > 0:
-			outer.colon = string(data[n.Members[0].KeyEnd:n.Members[0].Value.Start])
+			outer.colon = d.data[n.Members[0].KeyEnd:n.Members[0].Value.Start]
 			return outer
 		case len(n.Elems) > 0:
 			n = &n.Elems[0]
@@ -102,22 +117,15 @@ func rootLayout(data []byte, root *Node) layout {
 	}
 }
 
-// afterComma is the white space after the comma in what stands between two members.
-func afterComma(gap []byte) string {
-	return string(gap[bytes.IndexByte(gap, ',')+1:])
-}
+// parts is how many members or elements a container has.
+func (n *Node) parts() int { return len(n.Members) + len(n.Elems) }
 
-// parts returns where the members or elements of a container start and end.
-func parts(n *Node) (starts, ends []int) {
-	for i := range n.Members {
-		starts = append(starts, n.Members[i].KeyStart)
-		ends = append(ends, n.Members[i].Value.End)
+// part returns where a member or element of a container starts and ends.
+func (n *Node) part(i int) (start, end int) {
+	if n.Kind == Object {
+		return n.Members[i].KeyStart, n.Members[i].Value.End
 	}
-	for i := range n.Elems {
-		starts = append(starts, n.Elems[i].Start)
-		ends = append(ends, n.Elems[i].End)
-	}
-	return starts, ends
+	return n.Elems[i].Start, n.Elems[i].End
 }
 
 // Quote writes a string as JSON, without the escapes that only HTML needs.
@@ -136,36 +144,40 @@ func Unquote(text []byte) string {
 
 // appendNew writes a value of another document, laid out to stand in a container with the
 // layout outer. Numbers, strings and keys keep their spelling.
-func appendNew(out []byte, data []byte, n *Node, outer layout) []byte {
+func appendNew(out []byte, d *document, n *Node, outer layout) []byte {
 	if n.Kind < Array {
-		return append(out, data[n.Start:n.End]...)
+		return append(out, d.raw(n)...)
 	}
+	d.open(n)
 	brackets := "[]"
 	if n.Kind == Object {
 		brackets = "{}"
 	}
-	count := len(n.Members) + len(n.Elems)
+	count := n.parts()
+	if count == 0 {
+		return append(out, brackets...)
+	}
 	inner := within(outer)
 	out = append(out, brackets[0])
+	out = append(out, inner.first...)
 	for i := range count {
-		switch {
-		case i == 0:
-			out = append(out, inner.first...)
-		default:
+		if i > 0 {
 			out = append(out, ',')
 			out = append(out, inner.lead...)
 		}
 		if n.Kind == Object {
-			m := &n.Members[i]
-			out = append(out, data[m.KeyStart:m.KeyEnd]...)
-			out = append(out, inner.colon...)
-			out = appendNew(out, data, &m.Value, inner)
+			out = appendMember(out, d, &n.Members[i], inner)
 		} else {
-			out = appendNew(out, data, &n.Elems[i], inner)
+			out = appendNew(out, d, &n.Elems[i], inner)
 		}
 	}
-	if count > 0 {
-		out = append(out, inner.last...)
-	}
+	out = append(out, inner.last...)
 	return append(out, brackets[1])
+}
+
+// appendMember writes a member of another document.
+func appendMember(out []byte, d *document, m *Member, lay layout) []byte {
+	out = append(out, d.data[m.KeyStart:m.KeyEnd]...)
+	out = append(out, lay.colon...)
+	return appendNew(out, d, &m.Value, lay)
 }

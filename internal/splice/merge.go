@@ -4,8 +4,7 @@ package splice
 
 import (
 	"bytes"
-	"hash/maphash"
-	"strings"
+	"math"
 )
 
 // Merge returns old, changed so that its value is that of new, and else as it was: what is equal in
@@ -13,230 +12,244 @@ import (
 // last and are laid out like those that are there. If the values are equal it returns
 // old itself. An empty old is a document that is not there: the result is new.
 func Merge(old, new []byte, lim Limits) ([]byte, error) {
-	return MergeChange(old, old, new, lim)
+	if len(old) == 0 {
+		return new, Check(new, lim)
+	}
+	m, err := twoWay(old, new, lim)
+	if err != nil {
+		return nil, err
+	}
+	return m.merge(m.old.rootLayout()), nil
 }
 
-// MergeChange does to old what changed from before to after, two other values that were derived
-// from it: what is in neither of the two, such as members that a Go type does not know, stays. Where a key of before
-// is not in old, one that differs only in case is taken for it, as encoding/json does.
+// MergeChange does to old what changed from before to after, the encodings by encoding/json of
+// a Go value that was decoded from old: what is in neither of the two, such as members that a Go
+// type does not know, stays. Decoded again, the result is what after was made from. Which
+// member of old stands for which of before is told as encoding/json does, see claim.go;
+// which element of before became which of after is told by align.go.
 func MergeChange(old, before, after []byte, lim Limits) ([]byte, error) {
 	if len(old) == 0 {
 		return after, Check(after, lim)
 	}
-	root, err := Parse(old, lim)
+	m, err := threeWay(old, before, after, lim)
 	if err != nil {
 		return nil, err
 	}
-	trimmed := old[root.Start:root.End]
-	merged, err := mergeAt(trimmed, before, after, rootLayout(old, root), lim)
-	if err != nil {
-		return nil, err
-	}
-	if len(merged) == len(trimmed) && &merged[0] == &trimmed[0] {
-		return old, nil
-	}
-	return bytes.Join([][]byte{old[:root.Start], merged, old[root.End:]}, nil), nil
+	return m.merge(m.old.rootLayout()), nil
 }
 
-// mergeAt is MergeChange for a value that stands in a container with the layout outer. If
-// nothing changes it returns old itself.
-func mergeAt(old, before, after []byte, outer layout, lim Limits) ([]byte, error) {
-	seed := maphash.MakeSeed()
-	var m merger
+// mergeAt is Merge for a value that stands in a container with the layout outer.
+func mergeAt(old, new []byte, outer layout, lim Limits) ([]byte, error) {
+	m, err := twoWay(old, new, lim)
+	if err != nil {
+		return nil, err
+	}
+	return m.merge(outer), nil
+}
+
+type merger struct {
+	old, before, after *document // before is old in a merge of two
+	window             window    // where before and after differ
+	changed            *bool
+}
+
+func twoWay(old, after []byte, lim Limits) (*merger, error) {
+	m := &merger{window: windowOf(old, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, seed); err != nil {
+	if m.old, err = parse(old, lim, m.window.from, len(old)-m.window.rest); err != nil {
 		return nil, err
 	}
-	if m.before = m.old; &before[0] != &old[0] || len(before) != len(old) {
-		if m.before, err = parse(before, lim, seed); err != nil {
-			return nil, err
-		}
-	}
-	if m.after, err = parse(after, lim, seed); err != nil {
+	if m.after, err = parse(after, lim, m.window.from, len(after)-m.window.rest); err != nil {
 		return nil, err
 	}
-	text := m.value(m.old.root, m.before.root, m.after.root, outer)
-	if text == nil {
-		return old, nil
-	}
-	return text, nil
+	m.before = m.old
+	m.old.hash = newHasher()
+	m.after.hash = m.old.hash
+	return m, nil
 }
 
-type merger struct{ old, before, after *text }
-
-// value returns what is to stand in the place of old, or nil if old stays.
-func (m *merger) value(old, before, after *Node, outer layout) []byte {
-	if equal(m.before, before, m.after, after) || equal(m.old, old, m.after, after) {
-		return nil
+func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
+	m := &merger{window: windowOf(before, after), changed: new(bool)}
+	var err error
+	if m.old, err = parse(old, lim, 0, math.MaxInt); err != nil {
+		return nil, err
 	}
-	if old.Kind == after.Kind && before.Kind == after.Kind {
+	if m.before, err = parse(before, lim, m.window.from, len(before)-m.window.rest); err != nil {
+		return nil, err
+	}
+	if m.after, err = parse(after, lim, m.window.from, len(after)-m.window.rest); err != nil {
+		return nil, err
+	}
+	m.old.hash = newHasher()
+	m.before.hash, m.after.hash = m.old.hash, m.old.hash
+	return m, nil
+}
+
+func (m *merger) merge(outer layout) []byte {
+	data, root := m.old.data, m.old.root
+	out := make([]byte, 0, len(data)+max(0, len(m.after.data)-len(m.before.data))+64)
+	out = append(out, data[:root.Start]...)
+	out = m.value(out, root, m.before.root, m.after.root, outer)
+	if !*m.changed {
+		return data
+	}
+	return append(out, data[root.End:]...)
+}
+
+// sameText reports whether two values of before and after are the same text, if that is told fast: deep
+// nesting must not have the same bytes compared at each level.
+func (m *merger) sameText(before, after *Node) bool {
+	if before.Kind != after.Kind || before.End-before.Start != after.End-after.Start {
+		return false
+	}
+	if before.Start == after.Start && before.End <= m.window.from {
+		return true
+	}
+	fromEnd := len(m.before.data) - before.Start
+	if fromEnd == len(m.after.data)-after.Start && fromEnd <= m.window.rest {
+		return true
+	}
+	return (before.Kind < Array || before.End-before.Start <= fewBytes) && bytes.Equal(m.before.raw(before), m.after.raw(after))
+}
+
+// same reports whether two values of before and after are equal, by their digests first.
+func (m *merger) same(before, after *Node) bool {
+	return m.sameText(before, after) || m.before.digest(before) == m.after.digest(after) && equal(m.before, before, m.after, after)
+}
+
+// value writes what is to stand in the place of old. before is nil for a value that before leaves out.
+func (m *merger) value(out []byte, old, before, after *Node, outer layout) []byte {
+	if before != nil && m.sameText(before, after) {
+		return append(out, m.old.raw(old)...)
+	}
+	if old.Kind == after.Kind && (before == nil || before.Kind == after.Kind) {
 		switch {
 		case old.Kind == Object:
-			return m.object(old, before, after, outer)
-		case old.Kind == Array && len(old.Elems) == len(before.Elems):
-			return m.array(old, before, after, outer)
+			return m.object(out, old, before, after, outer)
+		case old.Kind == Array:
+			return m.array(out, old, before, after, outer)
 		}
 	}
-	return appendNew(nil, m.after.data, after, outer)
+	if before != nil && equal(m.before, before, m.after, after) || m.before != m.old && equal(m.old, old, m.after, after) {
+		return append(out, m.old.raw(old)...)
+	}
+	*m.changed = true
+	return appendNew(out, m.after, after, outer)
 }
 
-func (m *merger) object(old, before, after *Node, outer layout) []byte {
+func (m *merger) object(out []byte, old, before, after *Node, outer layout) []byte {
+	m.old.open(old)
+	m.after.open(after)
+	if before == nil {
+		before = &Node{Kind: Object}
+	}
+	m.before.open(before)
 	lay := layoutOf(m.old.data, old, outer)
-	ours, was, is := index(old), index(before), index(after)
-	to := kept(old)
-	changed := false
-	var added []part
-	for i := range after.Members {
-		member := &after.Members[i]
-		if is[member.Key] != i {
-			continue // a later one counts
-		}
-		b, known := was[member.Key]
-		o, there := ours[member.Key]
-		if !there && known {
-			o, there = foldedIndex(old, member.Key)
-		}
-		switch {
-		case there && known:
-			to[o].text = m.value(&old.Members[o].Value, &before.Members[b].Value, &member.Value, lay)
-		case there:
-			to[o].text = m.overwrite(&old.Members[o].Value, &member.Value, lay)
-		case known && equal(m.before, &before.Members[b].Value, m.after, &member.Value):
-			continue // a zero field that the document leaves out, as before
-		default:
-			added = append(added, part{-1, newMember(member.Key, appendNew(nil, m.after.data, &member.Value, lay), lay)})
-			continue
-		}
-		changed = changed || to[o].text != nil
-	}
-	removed := map[int]bool{}
-	for key := range was {
-		if _, stays := is[key]; stays {
-			continue
-		}
-		found := false
-		for i := range old.Members {
-			if old.Members[i].Key == key {
-				removed[i], found = true, true
-			}
-		}
-		if i, folded := foldedIndex(old, key); folded && !found {
-			removed[i] = true
-		}
-	}
-	if !changed && len(removed) == 0 && len(added) == 0 {
-		return nil
-	}
-	stay := to[:0]
-	for _, p := range to {
-		if !removed[p.old] {
-			stay = append(stay, p)
-		}
-	}
-	return appendContainer(nil, m.old.data, old, lay, append(stay, added...))
-}
-
-// overwrite makes old, of which before says nothing, equal to after.
-func (m *merger) overwrite(old, after *Node, outer layout) []byte {
-	two := merger{m.old, m.old, m.after}
-	return two.value(old, old, after, outer)
-}
-
-func foldedIndex(n *Node, key string) (int, bool) {
-	for i := len(n.Members) - 1; i >= 0; i-- {
-		if strings.EqualFold(n.Members[i].Key, key) {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// array aligns the elements of before, which stand for those of old, with those of after.
-func (m *merger) array(old, before, after *Node, outer layout) []byte {
-	lay := layoutOf(m.old.data, old, outer)
+	claims, claimed := m.claims(old, before, after)
 	var to []part
-	changed := len(before.Elems) != len(after.Elems)
-	i := 0
-	// gap takes what stands between two pairs of equal elements.
-	gap := func(untilOld, untilNew, fromNew int) {
-		same := untilOld-i == untilNew-fromNew
-		for j := fromNew; j < untilNew; j++ {
-			elem := &after.Elems[j]
-			if !same {
-				changed = true
-				to = append(to, part{-1, appendNew(nil, m.after.data, elem, lay)})
+	for i, c := range claims {
+		switch {
+		case c.unknown():
+			to = stay(to, i)
+		case c.after < 0 || c.drop:
+			*m.changed = true
+		default:
+			is := &after.Members[c.after].Value
+			var was *Node
+			if c.before >= 0 {
+				was = &before.Members[c.before].Value
+			}
+			if c.overridden && !m.mergesIntoLater(&old.Members[i].Value, is) || was != nil && m.sameText(was, is) {
+				to = stay(to, i)
 				continue
 			}
-			// As many as before: each is taken for what became of the one in its place.
-			text := m.value(&old.Elems[i], &before.Elems[i], elem, lay)
-			changed = changed || text != nil
-			to = append(to, part{i, text})
-			i++
-		}
-		if i < untilOld {
-			changed = true
+			to = append(to, part{old: i, until: i + 1, was: was, is: is})
 		}
 	}
-	j := 0
-	for _, pair := range m.align(before.Elems, after.Elems) {
-		gap(pair.before, pair.after, j)
-		to = append(to, part{pair.before, nil})
-		i, j = pair.before+1, pair.after+1
+	if claimed != nil {
+		was, is := m.before.finder(before), m.after.finder(after)
+		for i := range after.Members {
+			member := &after.Members[i]
+			if claimed[i] || m.after.duplicates && is.find(member.Key) != i {
+				continue
+			}
+			if b := was.find(member.Key); b >= 0 && equal(m.before, &before.Members[b].Value, m.after, &member.Value) {
+				continue // a zero field that the document leaves out, as before
+			}
+			*m.changed = true
+			to = append(to, part{old: -1, until: -1, text: appendMember(nil, m.after, member, lay)})
+		}
 	}
-	gap(len(before.Elems), len(after.Elems), j)
-	if !changed {
-		return nil
-	}
-	return appendContainer(nil, m.old.data, old, lay, to)
+	return appendContainer(out, m.old.data, old, lay, to, func(out []byte, value *Node, p part) []byte {
+		return m.value(out, value, p.was, p.is, lay)
+	})
 }
 
-type pair struct{ before, after int }
+// mergesIntoLater: of members with one key encoding/json decodes each into what the one before it has
+// left, so that in objects and arrays what an overridden one has may be seen yet.
+func (m *merger) mergesIntoLater(overridden, is *Node) bool {
+	return m.before != m.old && overridden.Kind == is.Kind && is.Kind >= Array
+}
 
-// largestTable is how many pairs of elements are compared at the most to align two arrays.
-const largestTable = 1 << 20
-
-// align pairs equal elements of two arrays, in order: all at the beginning and end, and
-// between these a longest common subsequence, unless that is too much work.
-func (m *merger) align(a, b []Node) (pairs []pair) {
-	same := func(i, j int) bool { return equal(m.before, &a[i], m.after, &b[j]) }
-	start := 0
-	for start < len(a) && start < len(b) && same(start, start) {
-		pairs = append(pairs, pair{start, start})
-		start++
+// array writes an array, whose elements those of before stand for, one for one.
+func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byte {
+	m.old.open(old)
+	m.after.open(after)
+	if before != nil {
+		m.before.open(before)
 	}
-	endA, endB := len(a), len(b)
-	for endA > start && endB > start && same(endA-1, endB-1) {
-		endA--
-		endB--
+	if before == nil || !m.oneForOne(old, before, after) {
+		two := merger{old: m.old, before: m.old, after: m.after, changed: m.changed, window: window{-1, -1}}
+		return two.array(out, old, old, after, outer)
 	}
-	if rows, columns := endA-start, endB-start; rows > 0 && columns > 0 && rows <= largestTable/columns {
-		// length[i*(columns+1)+j] is that of the longest one from a[start+i], b[start+j] on.
-		length := make([]int32, (rows+1)*(columns+1))
-		at := func(i, j int) *int32 { return &length[i*(columns+1)+j] }
-		for i := rows - 1; i >= 0; i-- {
-			for j := columns - 1; j >= 0; j-- {
-				if a[start+i].digest == b[start+j].digest {
-					*at(i, j) = *at(i+1, j+1) + 1
-				} else {
-					*at(i, j) = max(*at(i+1, j), *at(i, j+1))
-				}
-			}
+	lay := layoutOf(m.old.data, old, outer)
+	var from []int
+	if len(old.Elems) == len(before.Elems) {
+		from = m.align(before.Elems, after.Elems)
+	} else { // of a fixed length, not that of old
+		if m.same(before, after) {
+			return append(out, m.old.raw(old)...)
 		}
-		for i, j := 0, 0; i < rows && j < columns; {
-			switch {
-			case a[start+i].digest == b[start+j].digest && same(start+i, start+j):
-				pairs = append(pairs, pair{start + i, start + j})
-				i++
-				j++
-			case *at(i+1, j) >= *at(i, j+1):
-				i++
-			default:
-				j++
-			}
+		for j := range after.Elems {
+			from = append(from, j)
 		}
 	}
-	for k := range len(a) - endA {
-		pairs = append(pairs, pair{endA + k, endB + k})
+	var to []part
+	moved := len(old.Elems) != len(after.Elems)
+	for j, i := range from {
+		switch is := &after.Elems[j]; {
+		case i < 0 || i >= len(old.Elems):
+			moved = true
+			to = append(to, part{old: -1, until: -1, text: appendNew(nil, m.after, is, lay)})
+			continue
+		case m.sameText(&before.Elems[i], is):
+			to = stay(to, i)
+		default:
+			to = append(to, part{old: i, until: i + 1, was: &before.Elems[i], is: is})
+		}
+		moved = moved || i != j
 	}
-	return pairs
+	*m.changed = *m.changed || moved
+	return appendContainer(out, m.old.data, old, lay, to, func(out []byte, value *Node, p part) []byte {
+		return m.value(out, value, p.was, p.is, lay)
+	})
+}
+
+// oneForOne reports whether the elements of before stand for those of old in their order. Where a type
+// sorts or filters its elements they do not, and then what is known to it is all that counts.
+func (m *merger) oneForOne(old, before, after *Node) bool {
+	if m.before == m.old {
+		return true
+	}
+	if len(old.Elems) != len(before.Elems) && len(before.Elems) != len(after.Elems) {
+		return false
+	}
+	for i := range min(len(old.Elems), len(before.Elems)) {
+		o, b := &old.Elems[i], &before.Elems[i]
+		if o.Kind > Null && o.Kind < Array && b.Kind > Null && !equal(m.old, o, m.before, b) &&
+			!(o.Kind == Number && b.Kind == Number && closeNumbers(m.old.raw(o), m.before.raw(b))) {
+			return false
+		}
+	}
+	return true
 }

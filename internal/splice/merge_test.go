@@ -391,6 +391,35 @@ func TestMergeChangeRandom(t *testing.T) {
 	}
 }
 
+// TestMergeDuplicates: where keys may stand twice, the last of them counts.
+func TestMergeDuplicates(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	g := generator{rand.New(rand.NewPCG(seed, 4))}
+	var write func(depth int) string
+	write = func(depth int) string {
+		open, end, key := "[", "]", func() string { return "" }
+		switch n := g.IntN(4); {
+		case n == 0 || depth == 0:
+			return strconv.Itoa(g.IntN(3))
+		case n < 3:
+			open, end, key = "{", "}", func() string { return []string{`"a": `, `"A": `, `"b": `, `"\u0061": `}[g.IntN(4)] }
+		}
+		var parts []string
+		for range g.IntN(5) {
+			parts = append(parts, key()+write(depth-1))
+		}
+		return open + strings.Join(parts, ", ") + end
+	}
+	lim := Limits{AllowDuplicateKeys: true}
+	for range 5000 {
+		old, new := write(4), write(4)
+		merged, err := Merge([]byte(old), []byte(new), lim)
+		if equal, _ := Equal(merged, []byte(new), lim); err != nil || !equal || !same(decodeJSON(t, merged), decodeJSON(t, []byte(new))) {
+			t.Fatalf("seed %d: %s + %s = %s, %v", seed, old, new, merged, err)
+		}
+	}
+}
+
 func FuzzMerge(f *testing.F) {
 	f.Add([]byte(`{"a": 1, "b": [1, 2]}`), []byte(`{"b":[2],"c":{}}`))
 	f.Add([]byte("[1,\n2]"), []byte(`{"a":[[]]}`))
@@ -419,21 +448,5 @@ func FuzzMerge(f *testing.F) {
 func wantUntouchedBig(t *testing.T, old, merged []byte) {
 	if len(old) > 0 && !bytes.ContainsAny(old, "eE") && !bytes.ContainsAny(merged, "eE") && !bytes.Contains(old, []byte(`\u`)) {
 		wantUntouched(t, old, merged)
-	}
-}
-
-func BenchmarkMerge(b *testing.B) {
-	for _, size := range []int{200, 10 << 10, 1 << 20} {
-		old := sized(size)
-		new := bytes.Replace(old, []byte(`"end": null`), []byte(`"end": 1`), 1)
-		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			b.SetBytes(int64(len(old)))
-			b.ReportAllocs()
-			for range b.N {
-				if _, err := Merge(old, new, Limits{}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }

@@ -61,7 +61,8 @@ type Node struct {
 	Members    []Member // of an object
 	Elems      []Node   // of an array
 
-	digest uint64 // see equal.go
+	unread bool   // there may be parts that are not in Members or Elems; see tree.go
+	digest uint64 // 0 until it is needed; see digest.go
 }
 
 // A Member is a member of an object. Key is decoded; its text, with the quotes, is

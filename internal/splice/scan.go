@@ -1,4 +1,5 @@
-// The strict scanner beneath all else, which also checks whole documents.
+// The strict scanner beneath all else, which also checks whole documents. What it has found
+// is put together in tree.go.
 
 package splice
 
@@ -13,26 +14,17 @@ import (
 // around it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An
 // escaped half of a surrogate pair is accepted, as by encoding/json. The error is a *SyntaxError.
 func Check(data []byte, lim Limits) error {
-	s := scanner{data: data, lim: lim, left: lim.depth()}
+	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
 	return s.document(nil)
 }
 
-// Parse is Check and returns where everything is.
-func Parse(data []byte, lim Limits) (*Node, error) {
-	s := scanner{data: data, lim: lim, left: lim.depth()}
-	root := &Node{}
-	if err := s.document(root); err != nil {
-		return nil, err
-	}
-	return root, nil
-}
-
 type scanner struct {
-	data []byte
+	*source
 	pos  int
 	lim  Limits
 	left int      // levels that may still be opened
 	keys [][]byte // decoded keys of the objects that are open, one object's after the other's
+	tree tree
 }
 
 func (s *scanner) fail(at int, format string, args ...any) error {
@@ -92,10 +84,8 @@ func (s *scanner) value(into *Node) (err error) {
 	}
 	start, kind := s.pos, Null
 	switch c := s.data[s.pos]; {
-	case c == '{':
-		kind, err = Object, s.object(into)
-	case c == '[':
-		kind, err = Array, s.array(into)
+	case c == '{' || c == '[':
+		return s.container(into)
 	case c == '"':
 		kind = String
 		_, err = s.str()
@@ -110,8 +100,8 @@ func (s *scanner) value(into *Node) (err error) {
 	default:
 		err = s.unexpected("a value")
 	}
-	if err == nil && into != nil {
-		into.Kind, into.Start, into.End = kind, start, s.pos
+	if into != nil {
+		*into = Node{Kind: kind, Start: start, End: s.pos}
 	}
 	return err
 }
@@ -236,33 +226,53 @@ func decode(text []byte, escaped bool) []byte {
 	return []byte(decoded)
 }
 
-func (s *scanner) open(at int) error {
+// container scans an array or object. What is in it is put in the tree unless it is not asked for.
+func (s *scanner) container(into *Node) error {
+	start, kind := s.pos, Array
+	if s.data[s.pos] == '{' {
+		kind = Object
+	}
+	parts := into != nil && start < s.tree.until
 	if s.left == 0 {
-		return s.fail(at, "nested deeper than %d levels", s.lim.depth())
+		return s.fail(start, "nested deeper than %d levels", s.lim.depth())
 	}
 	s.left--
 	s.pos++
 	s.space()
+	members, elems := len(s.tree.members), len(s.tree.elems)
+	var err error
+	if kind == Object {
+		err = s.object(parts)
+	} else {
+		err = s.array(parts)
+	}
+	if err != nil {
+		return err
+	}
+	s.left++
+	if into != nil {
+		*into = Node{Kind: kind, Start: start, End: s.pos}
+		s.tree.close(into, parts, members, elems)
+	}
 	return nil
 }
 
-func (s *scanner) array(into *Node) error {
-	if err := s.open(s.pos); err != nil {
-		return err
-	}
+func (s *scanner) array(parts bool) error {
 	if s.pos < len(s.data) && s.data[s.pos] == ']' {
 		s.pos++
-		s.left++
 		return nil
 	}
+	var elem Node
+	into := &elem
+	if !parts {
+		into = nil
+	}
 	for {
-		var elem *Node
-		if into != nil {
-			into.Elems = append(into.Elems, Node{})
-			elem = &into.Elems[len(into.Elems)-1]
-		}
-		if err := s.value(elem); err != nil {
+		if err := s.value(into); err != nil {
 			return err
+		}
+		if parts {
+			s.tree.elems = push(s.tree.elems, elem)
 		}
 		if done, err := s.next(']'); done || err != nil {
 			return err
@@ -281,27 +291,24 @@ func (s *scanner) next(end byte) (done bool, err error) {
 			return false, nil
 		case end:
 			s.pos++
-			s.left++
 			return true, nil
 		}
 	}
 	return false, s.unexpected(fmt.Sprintf("',' or '%c'", end))
 }
 
-// fewKeys is how many keys of one object are compared one by one to find a double.
-const fewKeys = 16
-
-func (s *scanner) object(into *Node) error {
-	if err := s.open(s.pos); err != nil {
-		return err
-	}
+func (s *scanner) object(parts bool) error {
 	if s.pos < len(s.data) && s.data[s.pos] == '}' {
 		s.pos++
-		s.left++
 		return nil
 	}
+	var member Member
+	into := &member.Value
+	if !parts {
+		into = nil
+	}
 	first := len(s.keys)
-	var many map[string]struct{}
+	var many keySet
 	for {
 		if s.pos >= len(s.data) || s.data[s.pos] != '"' {
 			return s.unexpected("a key in quotes")
@@ -312,14 +319,8 @@ func (s *scanner) object(into *Node) error {
 			return err
 		}
 		end := s.pos
-		if into != nil || !s.lim.AllowDuplicateKeys {
-			key := decode(s.data[start:end], escaped)
-			if !s.lim.AllowDuplicateKeys && s.isDouble(first, &many, key) {
-				return s.fail(start, "key %s stands twice in one object", s.data[start:end])
-			}
-			if into != nil {
-				into.Members = append(into.Members, Member{Key: string(key), KeyStart: start, KeyEnd: end})
-			}
+		if !s.lim.AllowDuplicateKeys && s.isDouble(first, &many, decode(s.data[start:end], escaped)) {
+			return s.fail(start, "key %s stands twice in one object", s.data[start:end])
 		}
 		s.space()
 		if s.pos >= len(s.data) || s.data[s.pos] != ':' {
@@ -327,42 +328,16 @@ func (s *scanner) object(into *Node) error {
 		}
 		s.pos++
 		s.space()
-		var value *Node
-		if into != nil {
-			value = &into.Members[len(into.Members)-1].Value
-		}
-		if err := s.value(value); err != nil {
+		if err := s.value(into); err != nil {
 			return err
+		}
+		if parts {
+			member.Key, member.KeyStart, member.KeyEnd = s.key(start, end, escaped), start, end
+			s.tree.members = push(s.tree.members, member)
 		}
 		if done, err := s.next('}'); done || err != nil {
-			s.keys = s.keys[:min(first, len(s.keys))]
+			s.keys = s.keys[:first]
 			return err
 		}
 	}
-}
-
-// isDouble reports whether the object whose keys begin at first has the key already,
-// and notes that it has it now.
-func (s *scanner) isDouble(first int, many *map[string]struct{}, key []byte) bool {
-	if *many == nil {
-		for _, other := range s.keys[first:] {
-			if bytes.Equal(other, key) {
-				return true
-			}
-		}
-		s.keys = append(s.keys, key)
-		if len(s.keys)-first > fewKeys {
-			*many = make(map[string]struct{}, 4*fewKeys)
-			for _, other := range s.keys[first:] {
-				(*many)[string(other)] = struct{}{}
-			}
-			s.keys = s.keys[:first]
-		}
-		return false
-	}
-	if _, double := (*many)[string(key)]; double {
-		return true
-	}
-	(*many)[string(key)] = struct{}{}
-	return false
 }

@@ -1,0 +1,67 @@
+// Whether a key stands twice in one object.
+
+package splice
+
+import (
+	"bytes"
+	"hash/maphash"
+)
+
+// fewKeys is how many keys of one object are compared one by one to find a double.
+const fewKeys = 16
+
+// keySet finds keys among the many of one object. It has their places, counted from 1, each near
+// where the key's hash leads; at least half of it is empty.
+type keySet struct {
+	places []uint32
+	seed   maphash.Seed
+}
+
+// isDouble reports whether the object whose keys begin at first has the key already,
+// and notes that it has it now.
+func (s *scanner) isDouble(first int, set *keySet, key []byte) bool {
+	keys := s.keys[first:]
+	if len(keys) < fewKeys {
+		for _, other := range keys {
+			if bytes.Equal(other, key) {
+				return true
+			}
+		}
+	} else {
+		if 2*len(keys) >= len(set.places) {
+			set.grow(keys)
+		}
+		place := set.find(keys, key)
+		if *place != 0 {
+			return true
+		}
+		*place = uint32(len(keys) + 1)
+	}
+	s.keys = push(s.keys, key)
+	return false
+}
+
+// grow makes the set four times as large as the keys are many.
+func (set *keySet) grow(keys [][]byte) {
+	if set.places == nil {
+		set.seed = maphash.MakeSeed()
+	}
+	size := 4 * fewKeys
+	for size < 4*len(keys) {
+		size *= 2
+	}
+	set.places = make([]uint32, size)
+	for i, key := range keys {
+		*set.find(keys, key) = uint32(i + 1)
+	}
+}
+
+// find returns the place of a key, or the empty one where it belongs.
+func (set *keySet) find(keys [][]byte, key []byte) *uint32 {
+	mask := uint64(len(set.places) - 1)
+	for at := maphash.Bytes(set.seed, key) & mask; ; at = (at + 1) & mask {
+		if place := &set.places[at]; *place == 0 || bytes.Equal(keys[*place-1], key) {
+			return place
+		}
+	}
+}

@@ -1,0 +1,135 @@
+// What a number is worth, whatever its spelling and however large it is.
+
+package splice
+
+import (
+	"bytes"
+	"math/big"
+	"strconv"
+)
+
+// number is a number of up to 18 digits and with a power of ten of up to 15: digits
+// without the zeros at the end times 10^power. 0 is 0 times 10^0, also -0.
+type number struct {
+	negative bool
+	digits   uint64
+	power    int64
+}
+
+// mantissa takes a number apart: its digits from the first that is not 0 to the last, and by
+// how much the power of ten that the last one counts is above the exponent.
+func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent []byte) {
+	if text[0] == '-' {
+		negative, text = true, text[1:]
+	}
+	if e := bytes.IndexAny(text, "eE"); e >= 0 {
+		text, exponent = text[:e], text[e+1:]
+	}
+	digits, fraction, _ := bytes.Cut(text, []byte{'.'})
+	if len(fraction) > 0 {
+		digits = append(bytes.Clone(digits), fraction...)
+	}
+	digits = bytes.TrimLeft(digits, "0")
+	trimmed := bytes.TrimRight(digits, "0")
+	return negative, trimmed, int64(len(digits)-len(trimmed)) - int64(len(fraction)), exponent
+}
+
+// parseNumber returns a number if it is one of the common ones. All spellings of it are then.
+func parseNumber(text []byte) (n number, ok bool) {
+	if len(text) <= 18 {
+		if n, ok = parseInteger(text); ok {
+			return n, true
+		}
+	}
+	negative, digits, power, exponent := mantissa(text)
+	switch {
+	case len(digits) == 0:
+		return number{}, true
+	case len(digits) > 18 || len(exponent) > 1000:
+		return number{}, false
+	}
+	sign, exponent := splitSign(exponent)
+	if exponent = bytes.TrimLeft(exponent, "0"); len(exponent) > 18 {
+		return number{}, false
+	}
+	e, _ := strconv.ParseInt(string(exponent), 10, 64) // empty is 0
+	if power += sign * e; power > 1e15 || power < -1e15 {
+		return number{}, false
+	}
+	value, _ := strconv.ParseUint(string(digits), 10, 64)
+	return number{negative, value, power}, true
+}
+
+func splitSign(exponent []byte) (int64, []byte) {
+	switch {
+	case len(exponent) > 0 && exponent[0] == '-':
+		return -1, exponent[1:]
+	case len(exponent) > 0 && exponent[0] == '+':
+		return 1, exponent[1:]
+	}
+	return 1, exponent
+}
+
+// parseInteger is parseNumber for what has digits only.
+func parseInteger(text []byte) (n number, ok bool) {
+	for i, c := range text {
+		switch {
+		case '0' <= c && c <= '9':
+			n.digits = 10*n.digits + uint64(c-'0')
+		case c == '-' && i == 0:
+			n.negative = true
+		default:
+			return number{}, false
+		}
+	}
+	if n.digits == 0 {
+		return number{}, true // -0 is 0, as in arithmetic
+	}
+	for n.digits%10 == 0 {
+		n.digits /= 10
+		n.power++
+	}
+	return n, true
+}
+
+// canonical is one spelling for all spellings of a number. However large its power of ten is, it
+// is not multiplied out.
+func canonical(text []byte) string {
+	negative, digits, shift, exponent := mantissa(text)
+	if len(digits) == 0 {
+		return "0"
+	}
+	sign := ""
+	if negative {
+		sign = "-"
+	}
+	if len(exponent) > 1000 {
+		// Not worth the arithmetic: it is equal to its own spelling only.
+		return sign + string(digits) + "E" + string(exponent) + "," + strconv.FormatInt(shift, 10)
+	}
+	power := new(big.Int)
+	if len(exponent) > 0 {
+		power.SetString(string(exponent), 10)
+	}
+	return sign + string(digits) + "e" + power.Add(power, big.NewInt(shift)).String()
+}
+
+// equalNumbers reports whether two numbers are worth the same.
+func equalNumbers(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, okX := parseNumber(a)
+	y, okY := parseNumber(b)
+	if okX || okY {
+		return okX && okY && x == y
+	}
+	return canonical(a) == canonical(b)
+}
+
+// closeNumbers reports whether b is what is left of a in a float.
+func closeNumbers(a, b []byte) bool {
+	x, _ := strconv.ParseFloat(string(a), 64)
+	y, _ := strconv.ParseFloat(string(b), 64)
+	return x == y || bytes.IndexByte(b, '.') >= 0 && float32(x) == float32(y)
+}

@@ -1,0 +1,148 @@
+// How a document is taken apart into nodes: with few allocations, and not further than is needed.
+
+package splice
+
+import "math"
+
+// source is a document's text.
+type source struct {
+	data []byte
+	text string // a copy of data, if there is need of it: all keys without escapes are parts of it
+}
+
+// key decodes the key data[start:end].
+func (s *source) key(start, end int, escaped bool) string {
+	if escaped {
+		return string(decode(s.data[start:end], true))
+	}
+	if s.text == "" {
+		s.text = string(s.data)
+	}
+	return s.text[start+1 : end-1]
+}
+
+// tree collects the parts of the containers that are open, the inner ones' after the outer ones',
+// and moves those of one that is closed to where they stay. What a container has in it is left
+// out, and the container marked as unread, if it ends before from or begins after until.
+type tree struct {
+	members     []Member
+	elems       []Node
+	memberStore []Member
+	elemStore   []Node
+	from, until int
+}
+
+// close gives a container that is closed its parts, which begin at members and elems.
+func (t *tree) close(n *Node, parts bool, members, elems int) {
+	switch {
+	case !parts || n.End <= t.from:
+		n.unread = true
+	case n.Kind == Object:
+		n.Members = keep(&t.memberStore, t.members[members:])
+	default:
+		n.Elems = keep(&t.elemStore, t.elems[elems:])
+	}
+	t.members, t.elems = t.members[:members], t.elems[:elems]
+}
+
+// push is append that doubles what it has, since what it grows here is large.
+func push[T any](to []T, one T) []T {
+	if len(to) == cap(to) {
+		to = append(make([]T, 0, max(2*cap(to), 8)), to...)
+	}
+	return append(to, one)
+}
+
+// keep copies the parts of a container to a store, of which a new one is begun when it is full.
+func keep[T any](store *[]T, parts []T) []T {
+	if len(parts) == 0 {
+		return nil
+	}
+	if cap(*store)-len(*store) < len(parts) {
+		*store = make([]T, 0, max(len(parts), min(2*cap(*store), 1024), 8))
+	}
+	first := len(*store)
+	*store = append(*store, parts...)
+	return (*store)[first:len(*store):len(*store)]
+}
+
+// Parse is Check and returns where everything is.
+func Parse(data []byte, lim Limits) (*Node, error) {
+	t, err := parse(data, lim, 0, math.MaxInt)
+	if err != nil {
+		return nil, err
+	}
+	return t.root, nil
+}
+
+// document is a text and its nodes.
+type document struct {
+	source
+	root       *Node
+	duplicates bool // objects may have a key twice
+	hash       *hasher
+}
+
+func parse(data []byte, lim Limits, from, until int) (*document, error) {
+	d := &document{source: source{data: data}, root: &Node{}, duplicates: lim.AllowDuplicateKeys}
+	s := scanner{source: &d.source, lim: lim, left: lim.depth(), tree: tree{from: from, until: until}}
+	if err := s.document(d.root); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// open reads what is in a container, if it was left out.
+func (d *document) open(n *Node) {
+	if !n.unread {
+		return
+	}
+	s := scanner{source: &d.source, pos: n.Start, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth, tree: tree{until: math.MaxInt}}
+	_ = s.value(n) // there is no error: it was scanned before
+}
+
+func (d *document) raw(n *Node) []byte { return d.data[n.Start:n.End] }
+
+// finder finds members of an object that are asked for in about the order in which they stand.
+type finder struct {
+	members []Member
+	next    int
+	byKey   map[string]int
+	last    bool // of members with one key the last counts, so the next one will not do
+}
+
+// fewMembers is how many members are searched one by one.
+const fewMembers = 8
+
+func (d *document) finder(n *Node) finder {
+	d.open(n)
+	return finder{members: n.Members, last: d.duplicates}
+}
+
+// find returns the index of the member with a key, -1 if there is none.
+func (f *finder) find(key string) int {
+	if f.next < len(f.members) && !f.last && f.members[f.next].Key == key {
+		f.next++
+		return f.next - 1
+	}
+	if len(f.members) <= fewMembers {
+		for i := len(f.members) - 1; i >= 0; i-- {
+			if f.members[i].Key == key {
+				f.next = i + 1
+				return i
+			}
+		}
+		return -1
+	}
+	if f.byKey == nil {
+		f.byKey = make(map[string]int, len(f.members))
+		for i := range f.members {
+			f.byKey[f.members[i].Key] = i
+		}
+	}
+	if i, ok := f.byKey[key]; ok {
+		f.next = i + 1
+		return i
+	}
+	return -1
+}
