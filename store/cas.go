@@ -7,7 +7,7 @@
 //	publish  rename over the document; for a new one only if nothing is there; to delete,
 //	         unlink. This is the linearization point
 //	unlock
-//	settle   flush the directory
+//	settle   flush the directory, or where that is enough the file
 //
 // A reader sees the old inode or the new one, and nobody of ours writes to an inode after it
 // was published. A process that dies before publish leaves the old version and a

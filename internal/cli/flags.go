@@ -18,6 +18,7 @@ import (
 
 type commonFlags struct {
 	mode, sync   string
+	flush        string
 	locking      bool
 	timeout      time.Duration
 	tries        int
@@ -34,6 +35,7 @@ func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.mode, "mode", "hash", "what versions stand for: hash, mtime or auto; a `KIND`")
 	flags.BoolVar(&f.locking, "locking", false, "hold the lock for the whole update, instead of only for the swap")
 	flags.StringVar(&f.sync, "sync", "durable", "what to wait for: durable, ordered or volatile; a `LEVEL`")
+	flags.StringVar(&f.flush, "flush", "auto", "by which flushes a write becomes durable: auto, portable or journal; an `ORDER`")
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up on a file after this `TIME`, as in 500ms or 10s")
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
 	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
@@ -74,6 +76,15 @@ func (f *commonFlags) options() (*store.Options, error) {
 		opts.Durability = store.Volatile
 	default:
 		return nil, usage("--sync %s: want durable, ordered or volatile", f.sync)
+	}
+	switch f.flush {
+	case "auto":
+	case "portable":
+		opts.FlushOrder = store.PortableOrder
+	case "journal":
+		opts.FlushOrder = store.JournalOrder
+	default:
+		return nil, usage("--flush %s: want auto, portable or journal", f.flush)
 	}
 	if f.timeout < 0 || f.wait < 0 || f.tries < 0 || f.maxSize < 0 {
 		return nil, usage("--timeout, --wait, --tries and --max-size take no negative value")

@@ -61,7 +61,7 @@ func (x *experiment) start(hand kind) {
 	found := x.counters(x.document)
 	for i := range counters + cyclers {
 		opts := modes[i%len(modes)]
-		opts.Durability = x.opts.Durability
+		opts.Durability, opts.FlushOrder = x.opts.Durability, x.opts.FlushOrder
 		if i < counters {
 			member := fmt.Sprint("w", i)
 			add(job{Kind: counting, File: x.document, Member: member, Opts: opts}, found[member])
@@ -220,12 +220,13 @@ func newExperiment(t *testing.T, system string, durability store.Durability) *ex
 	seed := number(t, "JSONSTORE_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("seed %d", seed)
 	r := newRig(t, system)
-	return &experiment{rig: r, random: rand.New(rand.NewPCG(seed, 0)), opts: store.Options{Durability: durability},
+	return &experiment{rig: r, random: rand.New(rand.NewPCG(seed, 0)), opts: store.Options{Durability: durability, FlushOrder: flushOrder(t)},
 		document: filepath.Join(r.mount, "counters.json")}
 }
 
 // TestPowerCuts: after a power cut every acknowledged update is there in durable, no document is torn in
-// ordered, and what becomes of volatile ones is told. JSONSTORE_CUTS is how often the power is cut.
+// ordered, and what becomes of volatile ones is told. JSONSTORE_CUTS is how often the power is cut,
+// JSONSTORE_CUT_ORDER the order of flushes, if not the one that the file system gets.
 func TestPowerCuts(t *testing.T) {
 	cuts := number(t, "JSONSTORE_CUTS", 3)
 	for _, system := range fileSystems("ext4") {

@@ -35,3 +35,16 @@ func fileSystems(ordinary ...string) []string {
 	}
 	return ordinary
 }
+
+// flushOrder is that of JSONSTORE_CUT_ORDER.
+func flushOrder(t *testing.T) store.FlushOrder {
+	t.Helper()
+	text, ok := os.LookupEnv("JSONSTORE_CUT_ORDER")
+	for _, order := range []store.FlushOrder{store.AutoOrder, store.PortableOrder, store.JournalOrder} {
+		if !ok || text == order.String() {
+			return order
+		}
+	}
+	t.Fatalf("JSONSTORE_CUT_ORDER=%s: want auto, portable or journal", text)
+	return 0
+}
