@@ -1,3 +1,5 @@
+// Merge and Editor, by examples and with random values.
+
 package splice
 
 import (

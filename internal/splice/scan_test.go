@@ -1,3 +1,5 @@
+// What is JSON and what is not, compared with encoding/json.
+
 package splice
 
 import (
