@@ -3,12 +3,10 @@
 package fsys
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -28,10 +26,13 @@ func (f file) SyncData() error {
 	return &os.PathError{Op: "flush the content of", Path: f.Name(), Err: err}
 }
 
-// OneJournal implements FS: it is so on ext4 as it is usually mounted. One without a journal, or with an
-// option that weakens it, is told apart by what the kernel says of the mount and of its journals; where it says
-// nothing, as in some containers, the answer is no.
+// OneJournal implements FS: it is so on ext4 in its usual setting. What the kernel says of its file systems and
+// journals tells others apart: those without a journal, or with an option that weakens it or has not been tried;
+// where the kernel says nothing, as in some containers, the answer is no.
 func (s system) OneJournal(name string) bool {
+	if kind, err := s.Type(name); err != nil || kind != "ext4" {
+		return false
+	}
 	dir, err := s.openDir(name)
 	if err != nil {
 		return false
@@ -41,43 +42,27 @@ func (s system) OneJournal(name string) bool {
 	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
 		return false
 	}
-	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	mounts, err := os.Open("/proc/self/mountinfo")
+	link, err := os.Readlink(fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))
 	if err != nil {
 		return false
 	}
-	defer mounts.Close()
-	for lines := bufio.NewScanner(mounts); lines.Scan(); {
-		// Number, parent, device, root, mount point, options, optional fields, "-", type, source, options of the
-		// file system. All mounts of one device have the latter in common.
-		mount, fileSystem, found := strings.Cut(lines.Text(), " - ")
-		fields, what := strings.Fields(mount), strings.Fields(fileSystem)
-		if found && len(fields) > 2 && fields[2] == device && len(what) > 2 {
-			return what[0] == "ext4" && !weakened(what[2]) && hasJournal(device)
-		}
-	}
-	return false
-}
-
-// weakened reports whether mount options of ext4 take away from what its journal promises by default, or are
-// others than those under which that was tried.
-func weakened(options string) bool {
-	return slices.ContainsFunc(strings.Split(options, ","), func(option string) bool {
-		switch option {
-		case "data=writeback", "data=journal", "nobarrier", "barrier=0", "journal_async_commit", "noload", "norecovery":
-			return true
-		}
-		return false
-	})
-}
-
-// hasJournal reports whether the kernel keeps a journal for a device.
-func hasJournal(device string) bool {
-	link, err := os.Readlink("/sys/dev/block/" + device)
-	if err != nil {
+	device := filepath.Base(link)
+	// All options, also those that the file system has by default, one a line.
+	options, err := os.ReadFile("/proc/fs/ext4/" + device + "/options")
+	if err != nil || !trustedJournal(string(options)) {
 		return false
 	}
-	// The journal has the number of its inode after the name of the device.
-	found, err := filepath.Glob("/proc/fs/jbd2/" + filepath.Base(link) + "-[0-9]*")
-	return err == nil && len(found) > 0
+	// A journal's name ends with the number of its inode.
+	journals, err := filepath.Glob("/proc/fs/jbd2/" + device + "-[0-9]*")
+	return err == nil && len(journals) > 0
+}
+
+// trustedJournal reports whether the options of an ext4 are those under which its journal was tried.
+func trustedJournal(options string) bool {
+	set := map[string]bool{}
+	for option := range strings.Lines(options) {
+		set[strings.TrimSpace(option)] = true
+	}
+	// Fc_debug_force is how the kernel names the feature fast_commit here.
+	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] && !set["fc_debug_force"] && !set["norecovery"]
 }

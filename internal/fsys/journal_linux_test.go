@@ -16,18 +16,19 @@ func TestOneJournal(t *testing.T) {
 	}
 }
 
-func TestWeakened(t *testing.T) {
+func TestTrustedJournal(t *testing.T) {
 	for options, want := range map[string]bool{
-		"rw":                           false,
-		"rw,errors=remount-ro":         false,
-		"rw,discard,commit=30":         false,
-		"rw,data=writeback":            true,
-		"rw,nobarrier,data=ordered":    true,
-		"rw,journal_async_commit":      true,
-		"rw,data=journal,errors=panic": true,
+		"rw\nbarrier\nauto_da_alloc\ndata=ordered\n":           true,
+		"rw\nbarrier\ndata=ordered\ncommit=30\nerrors=panic\n": true,
+		"rw\nbarrier\ndata=writeback\n":                        false,
+		"rw\nbarrier\ndata=journal\n":                          false,
+		"rw\nnobarrier\ndata=ordered\n":                        false,
+		"rw\nbarrier\njournal_async_commit\ndata=ordered\n":    false,
+		"rw\nbarrier\nfc_debug_force\ndata=ordered\n":          false,
+		"": false,
 	} {
-		if got := weakened(options); got != want {
-			t.Errorf("%s: %v, want %v", options, got, want)
+		if got := trustedJournal(options); got != want {
+			t.Errorf("%q: %v, want %v", options, got, want)
 		}
 	}
 }
