@@ -3,12 +3,10 @@
 package simfs
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"io/fs"
 	"iter"
 	"path/filepath"
@@ -302,124 +300,3 @@ func (p *Process) Random() uint64 {
 
 // Close implements fsys.FS.
 func (p *Process) Close() error { return nil }
-
-// file is an open file of a process.
-type file struct {
-	process *Process
-	inode   *inode
-	name    string
-	offset  int
-	closed  bool
-}
-
-func (f *file) Read(buf []byte) (int, error) {
-	if err := f.process.alive(); err != nil {
-		return 0, err
-	}
-	if f.offset >= len(f.inode.data) {
-		return 0, io.EOF
-	}
-	n := copy(buf, f.inode.data[f.offset:])
-	f.offset += n
-	return n, nil
-}
-
-func (f *file) Write(data []byte) (int, error) {
-	if err := f.process.alive(); err != nil {
-		return 0, err
-	}
-	f.inode.data = append(bytes.Clone(f.inode.data), data...)
-	f.inode.synced = false
-	f.inode.mtime = f.process.world.round(f.process.world.Clock)
-	return len(data), nil
-}
-
-func (f *file) Stat() (fsys.Info, error) { return f.process.info(f.inode), f.process.alive() }
-
-// Generation is not to be had: versions by time have to do without.
-func (f *file) Generation() (uint64, bool) { return 0, false }
-
-func (f *file) Chmod(mode fs.FileMode) error {
-	f.inode.mode = mode
-	return f.process.alive()
-}
-
-func (f *file) Chown(uint32, uint32) error { return f.process.alive() }
-
-func (f *file) SetMtime(ns int64) error {
-	if err := f.process.alive(); err != nil {
-		return err
-	}
-	f.inode.mtime = f.process.world.round(ns)
-	return nil
-}
-
-func (f *file) Sync() error {
-	if err := f.process.turn("sync", f.name, nil); err != nil {
-		return err
-	}
-	f.process.world.syncFile(f.inode)
-	return f.process.saw(nil)
-}
-
-func (f *file) SyncData() error {
-	if err := f.process.turn("syncdata", f.name, nil); err != nil {
-		return err
-	}
-	f.process.world.syncData(f.inode)
-	return f.process.saw(nil)
-}
-
-// Lock, and TryLock that succeeds, happen together with the operation after: whatever others
-// do in between they could as well have done before, or could not have done at all. Likewise, Unlock happens
-// together with the operation before.
-func (f *file) Lock() error {
-	if err := f.process.turn("lock", f.name, f.inode); err != nil {
-		return err
-	}
-	f.inode.locked = f
-	f.process.atOnce = true
-	return f.process.saw(nil)
-}
-
-func (f *file) TryLock() (bool, error) {
-	if err := f.process.turn("trylock", f.name, nil); err != nil {
-		return false, err
-	}
-	if f.inode.locked != nil {
-		return false, f.process.saw(nil, 0)
-	}
-	f.inode.locked = f
-	f.process.atOnce = true
-	return true, f.process.saw(nil, 1)
-}
-
-func (f *file) Unlock() error {
-	if err := f.process.alive(); err != nil {
-		return err
-	}
-	f.release()
-	return nil
-}
-
-func (f *file) release() {
-	if f.inode.locked == f {
-		f.inode.locked = nil
-	}
-}
-
-// Close is an operation that others notice only where it gives a lock back, as Unlock does.
-func (f *file) Close() error {
-	if !f.closed && f.process.alive() == nil {
-		f.close()
-	}
-	return nil
-}
-
-func (f *file) close() {
-	f.closed = true
-	f.release()
-	f.inode.opens--
-	f.process.world.forget(f.inode)
-	f.process.open = slices.DeleteFunc(f.process.open, func(g *file) bool { return g == f })
-}

@@ -4,7 +4,7 @@
 // the last descriptor, times in steps, and what of all this is on the device, so that it can say
 // what a power cut would leave.
 //
-// This file has the state; process.go how a process acts on it; explore.go, sample.go and sequential.go the
+// This file has the state; process.go and file.go how a process acts on it; explore.go, sample.go and sequential.go the
 // orders; crash.go what is left after a power cut; faults.go a file system whose calls go wrong.
 package simfs
 
