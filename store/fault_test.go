@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -262,11 +263,17 @@ func TestFlushes(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{Options{}, "sync rename syncdir"},
-		{Options{Locking: true}, "sync rename syncdir"},
-		{Options{Durability: Ordered}, "sync rename"},
+		{Options{FlushOrder: PortableOrder}, "sync rename syncdir"},
+		{Options{FlushOrder: PortableOrder, Locking: true}, "sync rename syncdir"},
+		{Options{FlushOrder: PortableOrder, Durability: Ordered}, "sync rename"},
+		{Options{FlushOrder: JournalOrder}, "syncdata rename sync"},
+		{Options{FlushOrder: JournalOrder, Locking: true}, "syncdata rename sync"},
+		{Options{FlushOrder: JournalOrder, Durability: Ordered}, "syncdata rename"},
 		{Options{Durability: Volatile}, "rename"},
 	} {
+		if test.opts.FlushOrder == JournalOrder && runtime.GOOS != "linux" {
+			continue // there the content alone cannot be flushed
+		}
 		path := filepath.Join(t.TempDir(), "doc.json")
 		var ops []string
 		var doc *Doc
@@ -274,8 +281,8 @@ func TestFlushes(t *testing.T) {
 			if strings.HasPrefix(op, "sync") || strings.HasPrefix(op, "rename") {
 				ops = append(ops, strings.TrimSuffix(op, " new"))
 			}
-			if op == "syncdir" {
-				holdLock(t, doc)() // nobody waits for our flush
+			if len(ops) == 3 {
+				holdLock(t, doc)() // nobody waits for our last flush
 			}
 			return nil
 		})
