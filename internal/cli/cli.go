@@ -107,7 +107,6 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 	}
 	root.SetHelpFunc(a.help)
 	root.SetUsageFunc(func(cmd *cobra.Command) error { a.help(cmd, nil); return nil })
-	root.SetVersionTemplate("jsonstore " + version() + "\n")
 	return root
 }
 
