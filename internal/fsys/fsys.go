@@ -24,7 +24,7 @@ type FS interface {
 	Rename(from, to string, how RenameHow) error
 	// Link gives a file a second name; fs.ErrExist if anything has that name.
 	Link(name, second string) error
-	// Remove removes the name of a file.
+	// Remove removes the name of a file, or a directory that is empty.
 	Remove(name string) error
 	// Mkdir makes one directory.
 	Mkdir(name string, perm fs.FileMode) error
@@ -74,9 +74,10 @@ const (
 	Exchange
 )
 
-// File is an open file, for one goroutine at a time but for Close.
+// File is an open file, for one goroutine at a time.
 type File interface {
 	io.Reader
+	io.ReaderAt
 	io.Writer
 	Stat() (Info, error)
 	// Generation tells apart the successive files that had one inode number; false

@@ -13,17 +13,14 @@ import (
 )
 
 // SyncData implements File.
-func (f file) SyncData() error {
-	err := f.control(func(fd int) error {
-		return unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+func (f *file) SyncData() error {
+	return f.do("flush the content of", func(fd int) error {
+		err := unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+		if err == unix.ENOSYS {
+			return errors.ErrUnsupported
+		}
+		return err
 	})
-	switch {
-	case errors.Is(err, unix.ENOSYS):
-		err = errors.ErrUnsupported
-	case err == nil:
-		return nil
-	}
-	return &os.PathError{Op: "flush the content of", Path: f.Name(), Err: err}
 }
 
 // OneJournal implements FS: it is so on ext4 in its usual setting. What the kernel says of its file systems and

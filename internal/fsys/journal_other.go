@@ -12,5 +12,5 @@ func (s system) OneJournal(string) bool { return false }
 
 // SyncData implements File.
 func (f file) SyncData() error {
-	return &os.PathError{Op: "flush the content of", Path: f.Name(), Err: errors.ErrUnsupported}
+	return &os.PathError{Op: "flush the content of", Path: f.name, Err: errors.ErrUnsupported}
 }

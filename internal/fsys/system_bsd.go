@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (f file) Generation() (uint64, bool) { return 0, false }
+func (f *file) Generation() (uint64, bool) { return 0, false }
 
 // Network goes by the mount's flag for file systems that are stored locally.
 func (s system) Network(name string) (string, error) {

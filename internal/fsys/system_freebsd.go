@@ -1,7 +1,7 @@
 package fsys
 
-import "syscall"
-
-func ctime(st *syscall.Stat_t) int64 { return st.Ctimespec.Nano() }
+import "golang.org/x/sys/unix"
 
 func (s system) renameNoReplace(from, to string) error { return s.renameByLink(from, to) }
+
+func fsync(fd int) error { return unix.Fsync(fd) }

@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"syscall"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
 	"golang.org/x/sys/unix"
 )
-
-func ctime(st *syscall.Stat_t) int64 { return st.Ctim.Nano() }
 
 const (
 	flagNoReplace = unix.RENAME_NOREPLACE
@@ -25,10 +22,10 @@ func renameat(fromDir int, from string, toDir int, to string, flags uint) error 
 
 // Generation folds the file handle that the kernel gives out for NFS: it names the
 // inode together with its generation, in a layout of each file system's own.
-func (f file) Generation() (uint64, bool) {
+func (f *file) Generation() (uint64, bool) {
 	var handle unix.FileHandle
-	err := f.control(func(fd int) (err error) {
-		handle, _, err = unix.NameToHandleAt(fd, "", unix.AT_EMPTY_PATH)
+	err := again(func() (err error) {
+		handle, _, err = unix.NameToHandleAt(f.fd, "", unix.AT_EMPTY_PATH)
 		return err
 	})
 	if err != nil {
@@ -37,21 +34,19 @@ func (f file) Generation() (uint64, bool) {
 	return xxh3.Hash(handle.Bytes()), true
 }
 
-func (f file) SetMtime(ns int64) error {
+func (f *file) SetMtime(ns int64) error {
 	// The C library's futimens: utimensat with a null path means the descriptor itself.
 	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(ns)}
-	err := f.control(func(fd int) error {
+	return f.do("set the modification time of", func(fd int) error {
 		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 		if errno != 0 {
 			return errno
 		}
 		return nil
 	})
-	if err != nil {
-		return &os.PathError{Op: "set the modification time of", Path: f.Name(), Err: err}
-	}
-	return nil
 }
+
+func fsync(fd int) error { return unix.Fsync(fd) }
 
 // networkTypes are the file systems whose locks, names or times another machine can
 // change behind our back.

@@ -11,11 +11,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const (
-	openFlags = 0
-	// A directory cannot be flushed; NTFS journals its names.
-	canSyncDir = false
-)
+// A directory cannot be flushed; NTFS journals its names.
+const canSyncDir = false
+
+// system is the whole file system, or, with a root, only what is beneath it.
+type system struct {
+	root *os.Root // nil: the whole system
+}
 
 // forFile takes a root on the directory: files opened through a root are shared for
 // deletion, without which an open file cannot be replaced.
@@ -24,7 +26,111 @@ func forFile(path string) (FS, string, error) {
 	return files, filepath.Base(path), err
 }
 
-func isSymlinkError(error) bool { return false }
+func beneath(dir string) (FS, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return system{root}, nil
+}
+
+func (s system) Close() error {
+	if s.root == nil {
+		return nil
+	}
+	return s.root.Close()
+}
+
+func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
+	var f file
+	var err error
+	switch how {
+	case OpenNew:
+		f, err = s.open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
+	case OpenLock:
+		f, err = s.open(name, os.O_RDWR|os.O_CREATE, perm)
+		if errors.Is(err, fs.ErrPermission) {
+			// A lock file that we may only read serves as well.
+			if readable, err := s.open(name, os.O_RDONLY, 0); err == nil {
+				return readable, nil
+			}
+		}
+	default:
+		f, err = s.open(name, os.O_RDONLY, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (s system) open(name string, flag int, perm fs.FileMode) (file, error) {
+	var f *os.File
+	var err error
+	if s.root == nil {
+		f, err = os.OpenFile(name, flag, perm)
+	} else {
+		// A root follows links that stay inside; the caller wants to know of them. That
+		// the link may change between the two calls does no harm: the root still confines.
+		info, statErr := s.root.Lstat(name)
+		if statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return file{}, &fs.PathError{Op: "open", Path: name, Err: ErrSymlink}
+		}
+		f, err = s.root.OpenFile(name, flag, perm)
+	}
+	if err != nil {
+		return file{}, err
+	}
+	return file{File: f, in: s, name: name}, nil
+}
+
+func (s system) Lstat(name string) (Info, error) {
+	var info fs.FileInfo
+	var err error
+	if s.root == nil {
+		info, err = os.Lstat(name)
+	} else {
+		info, err = s.root.Lstat(name)
+	}
+	if err != nil {
+		return Info{}, err
+	}
+	return s.describe(name, info)
+}
+
+func (s system) Rename(from, to string, how RenameHow) error {
+	switch {
+	case how == NoReplace:
+		return s.renameByLink(from, to)
+	case how == Exchange:
+		return s.exchange(from, to)
+	case s.root == nil:
+		return os.Rename(from, to)
+	}
+	return s.root.Rename(from, to)
+}
+
+func (s system) Remove(name string) error {
+	if s.root == nil {
+		return os.Remove(name)
+	}
+	return s.root.Remove(name)
+}
+
+// file is an open file of the real system.
+type file struct {
+	*os.File
+	in   system
+	name string // as in was asked for it
+}
+
+func (f file) Stat() (Info, error) {
+	info, err := f.File.Stat()
+	if err != nil {
+		return Info{}, err
+	}
+	return f.describe(info)
+}
 
 // describe opens the file once more: the inode's number is not in what Lstat returns.
 func (s system) describe(name string, info fs.FileInfo) (Info, error) {
@@ -54,8 +160,6 @@ func (f file) describe(info fs.FileInfo) (Info, error) {
 	}, nil
 }
 
-func (s system) renameNoReplace(from, to string) error { return s.renameByLink(from, to) }
-
 func (f file) Generation() (uint64, bool) { return 0, false }
 
 // Chmod keeps only what Windows has, and Chown nothing: access is by ACL there,
@@ -74,7 +178,7 @@ func (f file) lock(flags uint32) error {
 
 func (f file) Lock() error {
 	if err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK); err != nil {
-		return f.lockError(err)
+		return lockError(f.Name(), err)
 	}
 	return nil
 }
@@ -85,7 +189,7 @@ func (f file) TryLock() (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, f.lockError(err)
+		return false, lockError(f.Name(), err)
 	}
 	return true, nil
 }

@@ -131,6 +131,18 @@ func (f *faultyFile) Read(p []byte) (n int, err error) {
 	return f.File.Read(p)
 }
 
+// ReadAt that is short has read half-way when the device fails.
+func (f *faultyFile) ReadAt(p []byte, offset int64) (n int, err error) {
+	fault := f.in.Inject("read at", f.name)
+	switch {
+	case fault.Err == nil:
+		return f.File.ReadAt(p, offset)
+	case fault.Short:
+		n, _ = f.File.ReadAt(p[:len(p)/2], offset)
+	}
+	return n, &fs.PathError{Op: "read at", Path: f.name, Err: fault.Err}
+}
+
 // Write that is short is what a device does that is full half-way.
 func (f *faultyFile) Write(p []byte) (n int, err error) {
 	fault := f.in.Inject("write", f.name)

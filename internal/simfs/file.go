@@ -32,6 +32,13 @@ func (f *file) Read(buf []byte) (int, error) {
 	return n, nil
 }
 
+func (f *file) ReadAt(buf []byte, offset int64) (int, error) {
+	if err := f.process.alive(); err != nil {
+		return 0, err
+	}
+	return bytes.NewReader(f.inode.data).ReadAt(buf, offset)
+}
+
 func (f *file) Write(data []byte) (int, error) {
 	if err := f.process.alive(); err != nil {
 		return 0, err
