@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -40,6 +41,7 @@ type attempt struct {
 	published bool      // there is something to settle
 	created   bool      // and that is a new name
 	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
+	displaced string    // the temporary name of the version that was exchanged for it, to be removed
 }
 
 // Attempt implements driver.Attempter.
@@ -123,7 +125,12 @@ func (a *attempt) conflict(have driver.Version) error {
 }
 
 func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {
-	defer a.release()
+	defer func() {
+		a.release()
+		if a.displaced != "" {
+			_ = a.d.files.Remove(a.displaced) // if that fails a sweep does it
+		}
+	}()
 	if err := a.makeParents(); err != nil {
 		return driver.Absent, err
 	}
@@ -147,7 +154,7 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 	}
 	if a.d.opts.Durability != Volatile {
 		// A sure loser need not pay for a flush.
-		if a.unlock == nil {
+		if a.unlock == nil && a.isReplaced() {
 			if _, err := a.verify(ctx); err != nil {
 				return driver.Absent, err
 			}
@@ -184,6 +191,16 @@ func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
 		return a.exchange(ctx, s, data)
+	case a.d.exchanges(a.path):
+		err := a.d.files.Rename(s.path, a.path, fsys.Exchange)
+		if err == nil || a.isPublished(s) {
+			a.displaced = s.path
+			return nil
+		}
+		if named, lstatErr := a.d.files.Lstat(s.path); lstatErr != nil || !named.SameFile(s.info) {
+			return fmt.Errorf("publish the new version: %w", err) // it may have happened, and been overtaken
+		}
+		// It cannot be done here, or somebody has just deleted the document.
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
 	if err == nil || a.isPublished(s) {
@@ -208,6 +225,16 @@ func (a *attempt) isPublished(s *staged) bool {
 	return err == nil && now.SameFile(s.info)
 }
 
+// isReplaced reports whether it looks as if the document were no longer the file that was read.
+func (a *attempt) isReplaced() bool {
+	now, err := a.d.files.Lstat(a.path)
+	if err != nil {
+		return !a.current.version.IsAbsent()
+	}
+	read := a.current.info
+	return !now.SameFile(read) || now.Mtime != read.Mtime || now.Size != read.Size
+}
+
 // verify looks whether the document still is at the version that was read, and
 // returns how its file is now.
 func (a *attempt) verify(ctx context.Context) (fsys.Info, error) { return a.verifyAt(ctx, a.path) }
@@ -224,11 +251,10 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 	if err != nil {
 		return now, err
 	}
-	if a.mode == VersionMtime && a.current.file != nil {
-		// The version that was read is open: this is its inode only if the number is the same.
-		read := a.current.info
-		if now.SameFile(read) && now.Mtime == read.Mtime && now.Size == read.Size {
-			return now, nil
+	// The version that was read is open: this is its inode if and only if the number is the same.
+	if a.current.file != nil && now.SameFile(a.current.info) {
+		if same, err := a.unchanged(now); same || err != nil {
+			return now, err
 		}
 	}
 	s, err := a.d.load(ctx, path, a.mode)
@@ -240,6 +266,35 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 		return now, a.conflict(s.version)
 	}
 	return s.info, nil
+}
+
+// unchanged reports whether the file that was read, and is now as told, still has the version that it had.
+func (a *attempt) unchanged(now fsys.Info) (bool, error) {
+	read := a.current
+	if a.mode == VersionMtime {
+		return now.Mtime == read.info.Mtime && now.Size == read.info.Size, nil
+	}
+	if now.Size != int64(len(read.data)) {
+		return false, nil
+	}
+	chunk := make([]byte, min(len(read.data), 64<<10))
+	for at := 0; at < len(read.data); {
+		n, err := read.file.ReadAt(chunk[:min(len(chunk), len(read.data)-at)], int64(at))
+		if !bytes.Equal(chunk[:n], read.data[at:at+n]) {
+			return false, nil
+		}
+		if at += n; err != nil && at < len(read.data) {
+			return false, ignoreEnd(err) // another program is making it shorter
+		}
+	}
+	return true, nil
+}
+
+func ignoreEnd(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // verifyFor verifies and, where somebody meanwhile changed what a version does

@@ -46,6 +46,7 @@ type faultCase struct {
 	nth   int // call
 	fault simfs.Fault
 	span  span
+	ext4  bool // where volatile versions are exchanged
 }
 
 // span is how long it goes wrong.
@@ -85,11 +86,13 @@ func TestFaults(t *testing.T) {
 						c := write
 						c.opts, c.fault, c.span = mode, fault, span
 						c.opts.Durability, c.opts.LockWait = durability, -1
-						for c.nth = 1; c.run(t); c.nth++ {
-							cases++
-						}
-						if c.nth < 4 {
-							t.Fatalf("only %d calls were seen", c.nth-1)
+						for _, c.ext4 = range []bool{false, true}[:1+durability/Volatile] {
+							for c.nth = 1; c.run(t); c.nth++ {
+								cases++
+							}
+							if c.nth < 4 {
+								t.Fatalf("only %d calls were seen", c.nth-1)
+							}
 						}
 					}
 				}
@@ -103,6 +106,9 @@ func TestFaults(t *testing.T) {
 func (c faultCase) run(t *testing.T) (reached bool) {
 	t.Helper()
 	w := simfs.New()
+	if c.ext4 {
+		w.Kind = "ext4"
+	}
 	w.Quiet = func(string, string) bool { return true }
 	if c.old != "" {
 		w.Put(simulated, c.old)
@@ -278,8 +284,11 @@ func TestFlushes(t *testing.T) {
 		var ops []string
 		var doc *Doc
 		doc = openFaulty(t, path, test.opts, func(op, name string) error {
-			if strings.HasPrefix(op, "sync") || strings.HasPrefix(op, "rename") {
-				ops = append(ops, strings.TrimSuffix(op, " new"))
+			switch op {
+			case "rename", "rename new", "exchange":
+				ops = append(ops, "rename")
+			case "sync", "syncdata", "syncdir":
+				ops = append(ops, op)
 			}
 			if len(ops) == 3 {
 				holdLock(t, doc)() // nobody waits for our last flush

@@ -32,9 +32,9 @@ type fileDriver struct {
 type fileShared struct {
 	locks lockTable
 	swept sync.Map // directory or document → swept for orphans by this handle
-	// journals are the directories of which it is known whether they are flushed in the order for one journal.
-	journals sync.Map
-	closed   atomic.Bool
+	// Directories of which it is known whether they are flushed in the order for one journal, and are on ext4.
+	journals, ext4 sync.Map
+	closed         atomic.Bool
 }
 
 var (
@@ -202,11 +202,12 @@ func (d *fileDriver) readAll(file io.Reader, size int64) ([]byte, error) {
 	if size > d.opts.MaxSize {
 		return nil, errTooLarge(size, d.opts.MaxSize)
 	}
-	data := make([]byte, 0, size+1) // one more, to see the end in the first read but one
+	data := make([]byte, 0, size+1) // one more, to see that this is the end
 	for {
 		n, err := file.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
-		if err == io.EOF {
+		// A file is read short only at its end, or before an error, which would be met before size.
+		if err == io.EOF || err == nil && n > 0 && int64(len(data)) == size {
 			return data, nil
 		}
 		if err != nil {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 )
 
 // journalOrder reports whether the document at path is flushed in the order for one journal. It is found out once for
@@ -28,13 +29,26 @@ func (d *fileDriver) journalOrder(path string) bool {
 	case JournalOrder:
 		return true
 	}
-	dir := filepath.Dir(path)
-	known, ok := d.shared.journals.Load(dir)
+	return known(&d.shared.journals, filepath.Dir(path), d.files.OneJournal)
+}
+
+// exchanges reports whether a version that need not survive a power cut is published by exchange: ext4 writes a file out when
+// it is renamed over another, which takes longer than all else; one that changes names with the other, it does not.
+func (d *fileDriver) exchanges(path string) bool {
+	return d.opts.Durability == Volatile && known(&d.shared.ext4, filepath.Dir(path), func(dir string) bool {
+		kind, err := d.files.Type(dir)
+		return err == nil && kind == "ext4"
+	})
+}
+
+// known is what is found out of a directory, once.
+func known(all *sync.Map, dir string, find func(dir string) bool) bool {
+	found, ok := all.Load(dir)
 	if !ok {
-		known = d.files.OneJournal(dir)
-		d.shared.journals.Store(dir, known)
+		found = find(dir)
+		all.Store(dir, found)
 	}
-	return known.(bool)
+	return found.(bool)
 }
 
 // flush puts what is staged on the device, before it is published.

@@ -56,6 +56,7 @@ type scenario struct {
 	step     time.Duration
 	deaths   int
 	sweeps   bool // also the operations on temporary files, one by one
+	ext4     bool // the file system says that it is ext4, where volatile versions are exchanged
 }
 
 const foreignTemp = "/dir/.foreign.swp"
@@ -76,6 +77,9 @@ func (s scenario) quiet(op, name string) bool {
 
 func (s scenario) prepare(w *simfs.World) {
 	w.Step = max(1, int64(s.step))
+	if s.ext4 {
+		w.Kind = "ext4"
+	}
 	w.Quiet = s.quiet
 	if !s.remover {
 		w.Put(simulatedLock, "")

@@ -35,6 +35,9 @@ func simulations() map[string]simulation {
 		add("small", scenario{writers: two, deaths: 1, sweeps: true, start: started}, "two, a sweep and a death, %s", mode)
 		add("large", scenario{writers: three, remover: true, start: started}, "three and a lock remover, %s", mode)
 		add("large", scenario{writers: three, sweeps: true}, "three that create and a sweep, %s", mode)
+		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started, ext4: true}, "ext4: two, a deleter and a death, %s", mode)
+		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true}, "ext4: two, a sweep and a death, %s", mode)
+		add("middle", scenario{writers: three, reader: true, start: started, ext4: true}, "ext4: three and a reader, %s", mode)
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}

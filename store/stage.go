@@ -64,17 +64,13 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 		s := &staged{files: d.files, file: file, path: name}
 		locked, err := file.TryLock()
 		if err == nil && locked {
-			// A sweep that locked it before we did has removed it, or is about to.
-			var named fsys.Info
-			if s.info, err = file.Stat(); err == nil {
-				named, err = d.files.Lstat(name)
-				if err == nil && named.SameFile(s.info) {
-					return s, nil
-				}
+			// A sweep that had it locked before has removed it.
+			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
+				return s, nil
 			}
 		}
 		s.discard()
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return nil, err
 		}
 	}

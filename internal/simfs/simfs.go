@@ -27,6 +27,9 @@ type World struct {
 	// survived in the ordered model only.
 	Journal bool
 
+	// Kind is what the file system says that it is.
+	Kind string
+
 	// Quiet says which operations happen together with the one before, because nobody else could tell
 	// the difference: there are far fewer orders to try. The operations are those of
 	// fsys.FS and fsys.File in lower case.
@@ -56,7 +59,7 @@ type inode struct {
 
 // New returns a file system with nothing in it.
 func New() *World {
-	w := &World{Clock: 1_700_000_000_123_456_789, Step: 1, names: map[string]*inode{}}
+	w := &World{Kind: "simfs", Clock: 1_700_000_000_123_456_789, Step: 1, names: map[string]*inode{}}
 	for i := range w.disks {
 		w.disks[i].names = map[string]*inode{}
 	}

@@ -3,4 +3,4 @@
 package simfs
 
 // Type implements fsys.FS.
-func (p *Process) Type(string) (string, error) { return "simfs", p.alive() }
+func (p *Process) Type(string) (string, error) { return p.world.Kind, p.alive() }
