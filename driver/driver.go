@@ -71,6 +71,16 @@ type Attempter interface {
 	Attempt(ctx context.Context, key string, lock bool) (Attempt, error)
 }
 
+// A Combiner is an Attempter of which one attempt can publish several updates at once, each made on what the one before
+// has made of the document. It is optional: without it, each update is published by itself. Where the context of an
+// Attempt or of its Swap ends before the new version is published, the error may not be ErrUnknown.
+type Combiner interface {
+	Attempter
+	// Superseded returns a version for content that another update was made on before it was published, so that
+	// nobody has seen it. No document ever has this version, but where versions stand for content.
+	Superseded(data []byte) Version
+}
+
 // An Attempt is one try at an update: what was read, and the way to replace it.
 // It is for one goroutine, and at most one of Swap and Delete may be called, once.
 type Attempt interface {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,5 +117,39 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 		doc.Close()
+	}
+}
+
+// BenchmarkGoroutines counts a document up from several goroutines on one handle: those that wait are combined.
+func BenchmarkGoroutines(b *testing.B) {
+	for _, durability := range []Durability{Volatile, Durable} {
+		for _, n := range []int{1, 2, 8, 64} {
+			b.Run(fmt.Sprintf("%v/%d", durability, n), func(b *testing.B) {
+				doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), &Options{Durability: durability})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer doc.Close()
+				b.ReportAllocs()
+				b.SetParallelism((n + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+				if n == 1 {
+					for b.Loop() {
+						if _, err := doc.Update(context.Background(), increment); err != nil {
+							b.Fatal(err)
+						}
+					}
+				} else {
+					b.RunParallel(func(pb *testing.PB) {
+						for pb.Next() {
+							if _, err := doc.Update(context.Background(), increment); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				stats := doc.Stats()
+				b.ReportMetric(float64(stats.Updates)/float64(stats.Writes), "updates/write")
+			})
+		}
 	}
 }

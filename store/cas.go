@@ -38,6 +38,7 @@ type attempt struct {
 	mode      VersionMode
 	current   *state    // what was read; open until Close, so that its inode number stays taken
 	unlock    func()    // while the lock is held, else nil
+	waited    bool      // somebody else had the lock when it was wanted
 	published bool      // there is something to settle
 	created   bool      // and that is a new name
 	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
@@ -77,19 +78,19 @@ func (a *attempt) begin(ctx context.Context, lock bool) (err error) {
 func (a *attempt) lock(ctx context.Context) (err error) {
 	if a.current != nil && a.current.file != nil {
 		perm := a.current.info.Mode.Perm()
-		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
+		a.unlock, a.waited, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
 		return err
 	}
-	a.unlock, err = a.d.lock(ctx, a.path, a.d.opts.LockWait)
+	a.unlock, a.waited, err = a.d.lock(ctx, a.path, a.d.opts.LockWait)
 	return err
 }
 
 // lock takes the lock of the document at path. The lock file is for the same users as the document.
-func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) (unlock func(), err error) {
+func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) (unlock func(), waited bool, err error) {
 	perm := d.opts.Perm
 	if info, err := d.files.Lstat(path); err == nil {
 		if err := checkRegular(info); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		perm = info.Mode.Perm()
 	}
@@ -98,7 +99,16 @@ func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) 
 
 // tryLock is lock that does not wait: ErrLocked if somebody has it.
 func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
-	return d.lock(context.Background(), path, -1)
+	unlock, _, err = d.lock(context.Background(), path, -1)
+	return unlock, err
+}
+
+// Superseded implements driver.Combiner. No file has the inode number 0.
+func (d *fileDriver) Superseded(data []byte) driver.Version {
+	if d.mode == VersionMtime {
+		return driver.MtimeVersion(d.files.Now(), int64(len(data)), 0, d.files.Random(), true)
+	}
+	return hashVersion(data)
 }
 
 func (a *attempt) Data() []byte            { return a.current.data }

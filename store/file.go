@@ -38,8 +38,8 @@ type fileShared struct {
 }
 
 var (
-	_ driver.Driver    = (*fileDriver)(nil)
-	_ driver.Attempter = (*fileDriver)(nil)
+	_ driver.Driver   = (*fileDriver)(nil)
+	_ driver.Combiner = (*fileDriver)(nil)
 )
 
 func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {

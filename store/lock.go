@@ -49,7 +49,7 @@ type docLock struct {
 // back. It waits until the context ends, or at most the given time: 0 is without limit,
 // negative not at all; then the error is ErrLocked. A new lock file gets the mode perm,
 // since whoever may change the document must be able to lock it.
-func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), err error) {
+func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), waited bool, err error) {
 	path = lockPath(path)
 	if wait > 0 {
 		var cancel context.CancelFunc
@@ -58,28 +58,30 @@ func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, 
 	}
 	lock, err := t.enter(path)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	select {
 	case lock.queue <- struct{}{}:
 	default:
+		waited = true
 		t.stats.lockWaits.Add(1)
 		if wait < 0 {
 			t.leave(path, lock)
-			return nil, errLockBusy
+			return nil, waited, errLockBusy
 		}
 		select {
 		case lock.queue <- struct{}{}:
 		case <-ctx.Done():
 			t.leave(path, lock)
-			return nil, context.Cause(ctx)
+			return nil, waited, context.Cause(ctx)
 		}
 	}
-	file, err := t.lockFile(ctx, lock, path, perm, wait < 0)
+	file, busy, err := t.lockFile(ctx, lock, path, perm, wait < 0)
+	waited = waited || busy
 	if err != nil {
 		<-lock.queue
 		t.leave(path, lock)
-		return nil, err
+		return nil, waited, err
 	}
 	var once sync.Once
 	return func() {
@@ -92,7 +94,7 @@ func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, 
 			<-lock.queue
 			t.leave(path, lock)
 		})
-	}, nil
+	}, waited, nil
 }
 
 var errLockBusy = fmt.Errorf("%w by another writer; wait for it, or try again later", ErrLocked)
@@ -151,26 +153,27 @@ func (t *lockTable) close() {
 	}
 }
 
-// lockFile opens and locks the file, for the caller whose turn it is.
-func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (fsys.File, error) {
+// lockFile opens and locks the file, for the caller whose turn it is; busy means that it was not to be had at once.
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (file fsys.File, busy bool, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return nil, busy, context.Cause(ctx)
 		}
-		file, err := t.lockOnce(ctx, lock, path, perm, noWait)
+		file, waited, err := t.lockOnce(ctx, lock, path, perm, noWait)
+		busy = busy || waited
 		if err != nil {
-			return nil, err
+			return nil, busy, err
 		}
 		if file == nil {
 			continue // the wait that we joined was just over
 		}
 		same, err := t.stillNamed(file, path)
 		if same {
-			return file, nil
+			return file, busy, nil
 		}
 		file.Close() // a lock on a file that is gone excludes nobody
 		if err != nil {
-			return nil, err
+			return nil, busy, err
 		}
 	}
 }
@@ -187,33 +190,33 @@ func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
 	return err == nil && named.SameFile(locked), err
 }
 
-func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (fsys.File, error) {
+func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (file fsys.File, busy bool, err error) {
 	if lock.wait == nil {
 		file, locked, err := t.tryLock(lock, path, perm)
 		if err != nil || locked {
-			return file, err
+			return file, false, err
 		}
 		t.stats.lockWaits.Add(1)
 		if noWait {
 			file.Close()
-			return nil, errLockBusy
+			return nil, true, errLockBusy
 		}
 		if ctx.Done() == nil {
 			if err := file.Lock(); err != nil {
 				file.Close()
-				return nil, err
+				return nil, true, err
 			}
-			return file, nil
+			return file, true, nil
 		}
 		lock.wait = t.startWait(lock, path, file)
 	} else if noWait {
-		return nil, errLockBusy
+		return nil, true, errLockBusy
 	}
 	file, over, err := lock.wait.join(ctx)
 	if over {
 		lock.wait = nil
 	}
-	return file, err
+	return file, true, err
 }
 
 func (t *lockTable) tryLock(lock *docLock, path string, perm fs.FileMode) (fsys.File, bool, error) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -37,17 +38,17 @@ func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (
 }
 
 func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte, error)) (Version, error) {
-	version, err := d.retry(ctx, func(old []byte, version Version) (change, error) {
-		if !version.IsAbsent() {
-			if err := d.checkContent(old); err != nil {
+	version, err := d.retry(ctx, func(old docState) (change, error) {
+		if old.exists && !old.checked {
+			if err := d.checkContent(old.data); err != nil {
 				return change{}, err
 			}
 		}
-		data, err := fn(old)
+		data, err := fn(old.data)
 		if err != nil {
 			return change{}, err
 		}
-		if bytes.Equal(data, old) && (old == nil) == (data == nil) {
+		if bytes.Equal(data, old.data) && (old.data == nil) == (data == nil) {
 			return change{kind: keep}, nil
 		}
 		if err := d.checkNew(data); err != nil {
@@ -63,8 +64,8 @@ func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte
 
 // Delete deletes the document, whatever its version and content. If it is absent, the error is ErrNotExist.
 func (d *Doc) Delete(ctx context.Context) error {
-	_, err := d.retry(ctx, func(_ []byte, version Version) (change, error) {
-		if version.IsAbsent() {
+	_, err := d.retry(ctx, func(old docState) (change, error) {
+		if !old.exists {
 			return change{}, ErrNotExist
 		}
 		return change{kind: remove}, nil
@@ -75,76 +76,127 @@ func (d *Doc) Delete(ctx context.Context) error {
 	return nil
 }
 
-// change is what is to become of a document.
-type change struct {
-	kind changeKind
-	data []byte // for put
-}
-
-type changeKind int
-
-const (
-	keep changeKind = iota
-	put
-	remove
-)
-
 // retry tries until a change is made, or need not be made, or must be given up.
-func (d *Doc) retry(ctx context.Context, decide func(old []byte, version Version) (change, error)) (Version, error) {
+func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 	if d.keyErr != nil {
 		return Absent, d.keyErr
 	}
 	if err := ctx.Err(); err != nil {
 		return Absent, context.Cause(ctx)
 	}
-	pass, err := d.db.turns.take(ctx, d.key, d.opts.LockWait)
-	if err != nil {
-		return Absent, err
-	}
-	defer pass()
+	return d.db.lines.update(ctx, d, decide)
+}
 
-	stats, limits, start := d.db.stats, d.opts.Retry, time.Now()
+// run tries until each caller has been told what came of its update. The context is that of one caller by itself.
+func (b *batch) run(ctx context.Context) {
+	defer b.handOver() // also if a function panics
+	d, limits := b.doc, b.doc.opts.Retry
+	conflicts := 0
 	var pause *backoff.ExponentialBackOff
-	for try := 1; ; try++ {
-		escalate := limits.EscalateAfter > 0 && try > limits.EscalateAfter
-		if escalate && !d.opts.Locking {
-			stats.escalations.Add(1)
+	for {
+		tryCtx, cancel := b.begin(ctx)
+		if tryCtx == nil {
+			return
 		}
-		version, lost, err := d.try(ctx, d.opts.Locking || escalate, decide, pass)
-		if err == nil {
-			stats.updates.Add(1)
-			if stats.manyRetries() {
-				d.opts.Logger.Warn("more than one update in ten is tried again: several programs change the document at "+
-					"once; consider Locking, or fewer and larger updates", "document", d.name, "stats", stats.stats().String())
-			}
-			return version, nil
+		lock := d.opts.Locking
+		if !lock && b.escalates(conflicts) {
+			lock = true
+			d.db.stats.escalations.Add(1)
 		}
-		if !lost {
-			if try > 1 && ctx.Err() != nil {
-				err = &retryError{try - 1, time.Since(start), fmt.Errorf("%w: %w", ErrConflict, err)}
+		result, err := b.try(tryCtx, lock)
+		if result == lost {
+			conflicts++
+			b.lose(err)
+			// The next try may be the first one to wait for the lock: then no other pause is needed.
+			if len(b.calls) > 0 && (d.opts.Locking || conflicts != limits.EscalateAfter) {
+				if pause == nil {
+					pause = newBackoff(limits)
+				}
+				if waitErr := sleep(tryCtx, pause.NextBackOff()); waitErr != nil {
+					result = b.failed(tryCtx, fmt.Errorf("%w: %w", err, waitErr))
+				}
 			}
-			return version, err
-		}
-		stats.conflicts.Add(1)
-		d.opts.Logger.Debug("conflict", "document", d.name, "try", try, "err", err)
-		elapsed := time.Since(start)
-		switch {
-		case limits.MaxTries > 0 && try >= limits.MaxTries:
-			return Absent, &retryError{try, elapsed, err}
-		case limits.MaxElapsed > 0 && elapsed >= limits.MaxElapsed:
-			return Absent, &retryError{try, elapsed, err}
-		case try == limits.EscalateAfter && !d.opts.Locking:
-			// The next try is the first one to wait for the lock: no other pause is needed.
-		default:
-			if pause == nil {
-				pause = newBackoff(limits)
-			}
-			if waitErr := sleep(ctx, pause.NextBackOff()); waitErr != nil {
-				return Absent, &retryError{try, time.Since(start), fmt.Errorf("%w: %w", err, waitErr)}
+			if len(b.calls) > 0 {
+				d.db.stats.retries.Add(1)
 			}
 		}
-		stats.retries.Add(1)
+		cancel()
+		if result == told {
+			return
+		}
 	}
+}
+
+// begin makes the batch ready for a try, and returns its context, or nil if nobody waits any longer. One caller by itself has its own.
+func (b *batch) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	b.line.of.mu.Lock()
+	defer b.line.of.mu.Unlock()
+	b.restart()
+	switch {
+	case len(b.calls) == 0:
+		return nil, nil
+	case b.combiner == nil:
+		return ctx, func() {}
+	}
+	ctx, b.cancel = context.WithCancel(ctx)
+	return ctx, b.cancel
+}
+
+// escalates reports whether the next try takes the lock first: after conflicts, and for a while after another update had them, since
+// those who were faster then are likely to be still there.
+func (b *batch) escalates(conflicts int) bool {
+	after := b.doc.opts.Retry.EscalateAfter
+	l := b.line
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	if after > 0 && conflicts >= after {
+		l.eager = eagerFor
+	}
+	return after > 0 && l.eager > 0
+}
+
+// noteWait notes, of an update that took the lock first, whether that was needed.
+func (b *batch) noteWait(a driver.Attempt, lock bool) {
+	file, ok := a.(*attempt)
+	if !ok || !lock {
+		return
+	}
+	l := b.line
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	switch {
+	case l.eager == 0:
+	case file.waited:
+		l.eager = eagerFor
+	default:
+		l.eager--
+	}
+}
+
+// lose counts a conflict, and tells those callers that have tried often or long enough.
+func (b *batch) lose(err error) {
+	d, limits := b.doc, b.doc.opts.Retry
+	d.db.stats.conflicts.Add(1)
+	b.line.of.mu.Lock()
+	defer b.line.of.mu.Unlock()
+	b.calls = slices.DeleteFunc(b.calls, func(c *call) bool {
+		c.tries++
+		d.opts.Logger.Debug("conflict", "document", d.name, "try", c.tries, "err", err)
+		over := limits.MaxTries > 0 && c.tries >= limits.MaxTries ||
+			limits.MaxElapsed > 0 && time.Since(c.start) >= limits.MaxElapsed
+		if over {
+			b.answer(c, Absent, c.conflicted(err))
+		}
+		return over
+	})
+}
+
+// conflicted says how hard it was tried.
+func (c *call) conflicted(err error) error {
+	if !errors.Is(err, ErrConflict) {
+		err = fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	return &retryError{c.tries, time.Since(c.start), err}
 }
 
 // retryError says how hard it was tried.
@@ -185,36 +237,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-}
-
-// try is one try; lost says that its error is a conflict. It passes the turn on as soon as
-// others can go on from what it published, and only then waits for that to become durable.
-func (d *Doc) try(ctx context.Context, lock bool, decide func([]byte, Version) (change, error), pass func()) (version Version, lost bool, err error) {
-	attempt, err := d.attempt(ctx, lock)
-	if err != nil {
-		return Absent, false, err
-	}
-	defer attempt.Close()
-	old, version := attempt.Data(), attempt.Version()
-	d.db.stats.reads.Add(1)
-	c, err := decide(old, version)
-	if err != nil {
-		return Absent, false, err // a conflict on some other document is not ours to try again
-	}
-	switch c.kind {
-	case keep:
-		return version, false, nil
-	case put:
-		version, err = attempt.Swap(ctx, c.data)
-	case remove:
-		version, err = Absent, attempt.Delete(ctx)
-	}
-	if err != nil {
-		return Absent, errors.Is(err, ErrConflict), err
-	}
-	d.db.stats.writes.Add(1)
-	pass()
-	return version, false, attempt.Settle()
 }
 
 func (d *Doc) attempt(ctx context.Context, lock bool) (driver.Attempt, error) {

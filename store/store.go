@@ -30,7 +30,7 @@ func ParseVersion(text string) (Version, error) { return driver.ParseVersion(tex
 type DB struct {
 	drv   driver.Driver
 	opts  *Options
-	turns turnstile
+	lines lines
 	stats *counters
 }
 
@@ -324,7 +324,7 @@ func (d *Doc) mayWrite() error {
 	if d.keyErr != nil {
 		return d.keyErr
 	}
-	return d.db.turns.checkNested(d.key)
+	return d.db.lines.checkNested(d.key)
 }
 
 // wrote counts a write with the given outcome, and gives its error the document's name.

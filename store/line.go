@@ -1,0 +1,152 @@
+// The goroutines of one handle stand in line for each document: among themselves they need not conflict.
+//
+// The first one does its update by itself. Those that come meanwhile wait, and when its version is published,
+// all that are in line by then are done as one batch, if the engine can do that (batch.go), else the next one.
+
+package store
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jsonstore/jsonstore/driver"
+)
+
+// lines has the line of each document that is being updated.
+type lines struct {
+	mu    sync.Mutex // of all lines, and of the calls and batches in them
+	byKey map[string]*line
+}
+
+// line is the updates of one document through one handle. Its fields are guarded by lines.mu.
+type line struct {
+	of      *lines
+	key     string
+	busy    bool    // somebody is at the head of it
+	calls   []*call // those that wait behind, in their order
+	running int64   // the goroutine whose function is running, else 0
+	latest  int     // how many calls the latest batch had
+	// eager is how many of the next updates begin with the lock because an optimistic one lost not long ago.
+	eager int
+}
+
+// mostLines is how many lines are kept for what they know, though nobody stands in them.
+const mostLines = 1000
+
+// eagerFor is for how many updates in a row that find the lock free at once a conflict is remembered.
+const eagerFor = 16
+
+// update does an update when its turn comes. It waits for that as long as lockTable.acquire waits for a lock.
+func (t *lines) update(ctx context.Context, d *Doc, decide decision) (Version, error) {
+	c := &call{doc: d, ctx: ctx, decide: decide, start: time.Now()}
+	leads, err := t.enter(c)
+	if err != nil {
+		return Absent, err
+	}
+	if leads {
+		return c.lead()
+	}
+	wait := ctx
+	if d.opts.LockWait > 0 {
+		var cancel context.CancelFunc
+		wait, cancel = context.WithTimeoutCause(ctx, d.opts.LockWait, errLockWait(d.opts.LockWait))
+		defer cancel()
+	}
+	ended := wait.Done()
+	for {
+		select {
+		case o := <-c.orders:
+			switch o.kind {
+			case toLead:
+				return c.lead()
+			case toReturn:
+				return o.version, o.err
+			}
+			wait, ended = ctx, ctx.Done() // its turn has come
+			c.run(o.old)
+		case <-ended:
+			if c.leave() {
+				return Absent, c.error(context.Cause(wait))
+			}
+			ended = nil // the outcome is on its way
+		}
+	}
+}
+
+// enter puts a call in line; leads means that it is the first there.
+func (t *lines) enter(c *call) (leads bool, err error) {
+	self := currentGoroutine()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byKey[c.doc.key]
+	if l == nil {
+		l = &line{of: t, key: c.doc.key}
+		if t.byKey == nil {
+			t.byKey = map[string]*line{}
+		}
+		t.byKey[c.doc.key] = l
+	}
+	c.line = l
+	if l.running == self {
+		return false, errNested
+	}
+	if l.busy && c.doc.opts.LockWait < 0 {
+		return false, errLockBusy
+	}
+	first := !l.busy
+	l.busy = true
+	if first && l.latest > 1 {
+		// Those of the latest batch are about to come back: with them, this one need not go alone.
+		t.mu.Unlock()
+		runtime.Gosched()
+		t.mu.Lock()
+	}
+	if first && len(l.calls) == 0 {
+		c.batch = &batch{line: l, doc: c.doc, calls: []*call{c}}
+		return true, nil
+	}
+	c.orders, c.replies = make(chan order, 1), make(chan reply, 1)
+	if !first {
+		l.calls = append(l.calls, c)
+		return false, nil
+	}
+	l.calls = slices.Insert(l.calls, 0, c)
+	l.begin()
+	return false, nil
+}
+
+// checkNested refuses a write from the function of an update of the same document: when
+// the update holds the lock, the write would wait for it for ever.
+func (t *lines) checkNested(key string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.byKey[key]; l != nil && l.running != 0 && l.running == currentGoroutine() {
+		return errNested
+	}
+	return nil
+}
+
+// begin begins the next update, or batch, of those in line. The caller holds lines.mu.
+func (l *line) begin() {
+	if len(l.calls) == 0 {
+		l.busy = false
+		if l.eager == 0 && l.latest <= 1 || len(l.of.byKey) > mostLines {
+			delete(l.of.byKey, l.key)
+		}
+		return
+	}
+	first := l.calls[0]
+	l.calls = l.calls[1:]
+	b := &batch{line: l, doc: first.doc, calls: []*call{first}}
+	first.batch = b
+	if combiner, ok := first.doc.drv.(driver.Combiner); ok && len(l.calls) > 0 {
+		b.combiner = combiner
+		go b.conduct()
+		return
+	}
+	first.state = asked
+	first.orders <- order{kind: toLead}
+}
