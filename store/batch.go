@@ -77,8 +77,7 @@ func (b *batch) try(ctx context.Context, lock bool) (outcome, error) {
 	for {
 		made = b.build(a)
 		if made.same(a) {
-			b.tell(made, a.Version(), nil)
-			return told, nil
+			return b.unchanged(made, a), nil
 		}
 		if b.commit() {
 			break
@@ -105,6 +104,16 @@ func (b *batch) try(ctx context.Context, lock bool) (outcome, error) {
 	return told, nil
 }
 
+// unchanged tells those whose updates leave the document as it was read. Who came after that has to see what is there now.
+func (b *batch) unchanged(made states, a driver.Attempt) outcome {
+	if slices.ContainsFunc(b.calls, func(c *call) bool { return c.late }) {
+		b.reset()
+		return again
+	}
+	b.tell(made, a.Version(), nil)
+	return told
+}
+
 // states are what the functions of a batch make of a document, one after the other.
 type states struct {
 	versions []Version // of those that have been built upon
@@ -116,7 +125,8 @@ func (s *states) same(a driver.Attempt) bool {
 	return len(s.versions) == 0 || s.last.exists == !a.Version().IsAbsent() && bytes.Equal(s.last.data, a.Data())
 }
 
-// build runs the functions, and takes more callers while there are any. Those that depend on nothing but what was read are told.
+// build runs the functions, and takes more callers while there are any. Those that depend on nothing but what was read are
+// told, if they were there before.
 func (b *batch) build(a driver.Attempt) states {
 	s := states{last: docState{data: a.Data(), exists: !a.Version().IsAbsent()}}
 	start := time.Now()
@@ -124,14 +134,18 @@ func (b *batch) build(a driver.Attempt) states {
 		c := b.calls[i]
 		r := b.ask(c, s.last)
 		if r.err == nil && !r.gone && r.change.kind != keep {
-			s.versions = append(s.versions, b.superseded(s.last))
+			version := a.Version()
+			if len(s.versions) > 0 {
+				version = b.superseded(s.last)
+			}
+			s.versions = append(s.versions, version)
 			s.last = docState{data: r.change.data, exists: r.change.kind == put, checked: true}
 		}
 		c.at, c.err = len(s.versions), r.err
 		switch {
 		case r.gone:
 			b.drop(i)
-		case c.at == 0:
+		case c.at == 0 && !c.late:
 			b.line.of.mu.Lock()
 			b.answer(c, a.Version(), r.err)
 			b.line.of.mu.Unlock()
@@ -143,7 +157,7 @@ func (b *batch) build(a driver.Attempt) states {
 	return s
 }
 
-// superseded is the version of a state that is built upon.
+// superseded is the version of a state that is built upon and not published.
 func (b *batch) superseded(s docState) Version {
 	if b.combiner == nil || !s.exists {
 		return Absent
@@ -181,8 +195,9 @@ func (b *batch) grow(elapsed time.Duration) bool {
 	if len(l.calls) == 0 || *l.calls[0].doc.opts != *b.doc.opts {
 		return false
 	}
-	l.calls[0].batch = b
-	b.calls = append(b.calls, l.calls[0])
+	c := l.calls[0]
+	c.batch, c.late = b, true
+	b.calls = append(b.calls, c)
 	l.calls = l.calls[1:]
 	return true
 }

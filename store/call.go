@@ -24,8 +24,9 @@ type call struct {
 	batch *batch // that it is part of, nil while it is in line
 
 	// What has come of it, for the batch.
-	tries   int // tries that conflicted
-	at      int // the state of the document that it made or saw
+	late    bool // it came after the document was read
+	tries   int  // tries that conflicted
+	at      int  // the state of the document that it made or saw
 	version Version
 	err     error
 }

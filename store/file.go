@@ -44,7 +44,7 @@ var (
 
 func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{locks: lockTable{files: files, stats: stats, keepOpen: single != ""}}}
+		shared: &fileShared{locks: lockTable{files: files, stats: stats}}}
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err

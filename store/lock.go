@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,14 +28,17 @@ func lockPath(path string) string {
 
 // lockTable has the locks that this handle holds or waits for, by path.
 type lockTable struct {
-	files    fsys.FS
-	stats    *counters
-	keepOpen bool // keep lock files open between uses: for a handle on one document
+	files fsys.FS
+	stats *counters
 
 	mu     sync.Mutex
 	byPath map[string]*docLock
+	unused []string // paths of those that nobody uses, whose files are kept open; the latest is the last
 	closed bool
 }
+
+// mostUnused is how many lock files are kept open for their next use: to open one takes as long as all else that is done to it.
+const mostUnused = 64
 
 // docLock is the lock of one document within this handle. Callers queue for it, so that
 // only one of them waits in the kernel.
@@ -86,7 +90,7 @@ func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, 
 	var once sync.Once
 	return func() {
 		once.Do(func() {
-			if t.keepOpen && file.Unlock() == nil {
+			if file.Unlock() == nil {
 				lock.idle = file
 			} else {
 				file.Close()
@@ -117,6 +121,9 @@ func (t *lockTable) enter(path string) (*docLock, error) {
 		}
 		t.byPath[path] = lock
 	}
+	if lock.users == 0 {
+		t.unused = slices.DeleteFunc(t.unused, func(other string) bool { return other == path })
+	}
 	lock.users++
 	return lock, nil
 }
@@ -126,14 +133,25 @@ func (t *lockTable) leave(path string, lock *docLock) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lock.users--
-	if lock.users > 0 || t.keepOpen && !t.closed {
-		return
+	switch {
+	case lock.users > 0:
+	case t.closed || lock.idle == nil:
+		t.forget(path)
+	default:
+		t.unused = append(t.unused, path)
+		if len(t.unused) > mostUnused {
+			t.forget(t.unused[0])
+			t.unused = t.unused[1:]
+		}
+	}
+}
+
+// forget closes the file of a lock that nobody uses. The caller holds mu.
+func (t *lockTable) forget(path string) {
+	if idle := t.byPath[path].idle; idle != nil {
+		idle.Close()
 	}
 	delete(t.byPath, path)
-	if lock.idle != nil {
-		lock.idle.Close()
-		lock.idle = nil
-	}
 }
 
 // close closes the lock files that nobody uses; the others go when their users leave.
@@ -141,16 +159,10 @@ func (t *lockTable) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	for path, lock := range t.byPath {
-		if lock.users > 0 {
-			continue
-		}
-		delete(t.byPath, path)
-		if lock.idle != nil {
-			lock.idle.Close()
-			lock.idle = nil
-		}
+	for _, path := range t.unused {
+		t.forget(path)
 	}
+	t.unused = nil
 }
 
 // lockFile opens and locks the file, for the caller whose turn it is; busy means that it was not to be had at once.

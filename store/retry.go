@@ -132,6 +132,9 @@ func (b *batch) begin(ctx context.Context) (context.Context, context.CancelFunc)
 	b.line.of.mu.Lock()
 	defer b.line.of.mu.Unlock()
 	b.restart()
+	for _, c := range b.calls {
+		c.late = false
+	}
 	switch {
 	case len(b.calls) == 0:
 		return nil, nil
