@@ -107,8 +107,8 @@ var mutants = []mutant{
 		"		if err := error(nil); err != nil {",
 	}}},
 	{"one journal: the order for it where there is none", powerCuts, "flush.go", []edit{{
-		"		known = d.files.OneJournal(dir)\n",
-		"		known = true\n",
+		"	return known(&d.shared.journals, filepath.Dir(path), d.files.OneJournal)\n",
+		"	return true\n",
 	}}},
 	{"one journal: a deletion that flushes the file", powerCuts, "flush.go", []edit{{
 		"	if a.renamed != nil && a.d.journalOrder(a.path) {",
@@ -138,8 +138,8 @@ var mutants = []mutant{
 		"",
 	}}},
 	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
-		"	if err == nil || a.isPublished(s) {",
-		"	if err == nil {",
+		"	if err == nil || a.isPublished(s) {\n		return nil",
+		"	if err == nil {\n		return nil",
 	}}},
 	{"litter after an error", "TestFaults", "cas.go", []edit{{
 		"			s.discard()\n",
@@ -149,8 +149,8 @@ var mutants = []mutant{
 		"func (a *attempt) Close() {\n	a.release()\n",
 		"func (a *attempt) Close() {\n",
 	}, {
-		"func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {\n	defer a.release()\n",
-		"func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {\n	defer func() {\n		if err == nil {\n			a.release()\n		}\n	}()\n",
+		"	defer func() {\n		a.release()\n		if a.displaced",
+		"	defer func() {\n		if err == nil {\n			a.release()\n		}\n		if a.displaced",
 	}}},
 	{"the version that was read left open", "TestFaults", "cas.go", []edit{{
 		"	if a.current != nil {\n		a.current.close()\n	}\n",
@@ -183,6 +183,57 @@ var mutants = []mutant{
 	{"guard: swept while its owner looks at it", orders + "/guard:_two,_a_sweep", "stage.go", []edit{{
 		"	if len(digits) == guardedDigits && document != o.locked {",
 		"	if false {",
+	}}},
+	{"what was read compared by its size alone", "TestChangedInPlace", "cas.go", []edit{{
+		"		if !bytes.Equal(chunk[:n], read.data[at:at+n]) {",
+		"		if false {",
+	}}},
+	{"an exchange that may have happened done over", "TestFaults", "cas.go", []edit{{
+		"		if err == nil || a.isPublished(s) {\n			a.displaced",
+		"		if err == nil {\n			a.displaced",
+	}, {
+		"lstatErr != nil || !named.SameFile(s.info) {",
+		"lstatErr != nil || (!named.SameFile(s.info) && false) {",
+	}}},
+	{"what was exchanged not removed", "TestFaults", "cas.go", []edit{{
+		"			_ = a.d.files.Remove(a.displaced)",
+		"			_ = a.displaced",
+	}}},
+	{"batch: everybody gets the version of the whole", "TestBatch", "batch.go", []edit{{
+		"			b.answer(c, made.versions[c.at], err)\n",
+		"			b.answer(c, version, err)\n",
+	}}},
+	{"batch: the functions run on what was read", "TestBatch", "batch.go", []edit{{
+		"		r := b.ask(c, s.last)\n",
+		"		r := b.ask(c, docState{data: a.Data(), exists: !a.Version().IsAbsent()})\n",
+	}}},
+	{"batch: who came late relies on what was read", "TestLateInABatch", "batch.go", []edit{{
+		"return c.late })",
+		"return c.late && false })",
+	}}},
+	{"batch: published with the change of one who has left", "TestLeavingABatch", "batch.go", []edit{{
+		"	if b.anew {\n",
+		"	if b.anew = false; b.anew {\n",
+	}}},
+	{"batch: one who leaves waits for the lock", "TestLeavingABatch", "batch.go", []edit{{
+		"		c.state = leaving\n		b.cancel()\n",
+		"		c.state = leaving\n",
+	}}},
+	{"batch: without end", "TestBatchLimits", "batch.go", []edit{{
+		"len(b.calls) >= mostCalls || ",
+		"",
+	}}},
+	{"batch: with other options", "TestBatchLimits", "batch.go", []edit{{
+		" || *l.calls[0].doc.opts != *b.doc.opts {",
+		" {",
+	}}},
+	{"batch: those who built on what failed are told that it went well", "TestBatchFails", "batch.go", []edit{{
+		"	case err != nil:\n		return b.failed(ctx, err), nil\n	}\n	b.doc.db.stats.writes",
+		"	case err != nil:\n		err = nil\n	}\n	b.doc.db.stats.writes",
+	}}},
+	{"batch: a conflict of a batch taken for none", orders + "/batches:_two,_a_deleter", "batch.go", []edit{{
+		"		b.reset()\n		return lost, err\n",
+		"		b.tell(made, version, nil)\n		return told, nil\n",
 	}}},
 }
 

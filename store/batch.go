@@ -187,7 +187,7 @@ func (b *batch) ask(c *call, old docState) (r reply) {
 // grow takes the next caller in line, if that may be part of this batch.
 func (b *batch) grow(elapsed time.Duration) bool {
 	l := b.line
-	if b.combiner == nil || len(b.calls) >= mostCalls || elapsed > longestBatch {
+	if b.combiner == nil || len(b.calls) >= mostCalls || elapsed > max(longestBatch, l.of.longest) {
 		return false
 	}
 	l.of.mu.Lock()

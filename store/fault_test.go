@@ -150,8 +150,8 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 			complain("the next update: %v", err)
 		}
 		doc.Close()
-		if faulty.Opened != 0 {
-			complain("%d files are still open", faulty.Opened)
+		if n := faulty.Opened.Load(); n != 0 {
+			complain("%d files are still open", n)
 		}
 		return nil
 	}, nil)

@@ -47,6 +47,7 @@ func appendName(name string) func(old []byte) ([]byte, error) {
 // scenario is some writers with their options, and others beside them.
 type scenario struct {
 	writers  []Options
+	batches  bool     // each writer does two updates at once
 	deleter  *Options // deletes what it finds
 	creator  *Options // creates the document if it is not there
 	restorer *Options // puts back what was there at the start
@@ -122,6 +123,9 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			return fmt.Errorf("the creator took the place of %s", old)
 		case by.Name != "restorer":
 			want, err = appendName(by.Name)(old)
+			if s.batches && by.Name != "creator" {
+				want, err = appendName(by.Name + "+")(want)
+			}
 		}
 		if err != nil || !bytes.Equal(new, want) {
 			return fmt.Errorf("a lost update: %s put %q in the place of %q", by.Name, new, old)
@@ -140,7 +144,13 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 	}
 	for i, opts := range s.writers {
 		name := string(rune('a' + i))
-		write(name, opts, func(doc *Doc) error { _, err := doc.Update(ctx, appendName(name)); return err })
+		write(name, opts, func(doc *Doc) error {
+			if s.batches {
+				return updateTogether(ctx, doc, appendName(name), appendName(name+"+"))
+			}
+			_, err := doc.Update(ctx, appendName(name))
+			return err
+		})
 	}
 	if s.deleter != nil {
 		s.opened(w, "deleter", *s.deleter, func(doc *Doc) error { return deleteWhatIsRead(doc, &deleting) })
@@ -177,6 +187,22 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		}
 		return s.noLitter(w)
 	}
+}
+
+// updateTogether does updates in one batch, as those of several goroutines are, but on one: a simulated process has no more.
+func updateTogether(ctx context.Context, doc *Doc, updates ...func(old []byte) ([]byte, error)) error {
+	b := &batch{line: &line{of: &doc.db.lines, busy: true}, doc: doc}
+	for _, update := range updates {
+		b.calls = append(b.calls, &call{doc: doc, ctx: ctx, line: b.line, decide: doc.decision(update)})
+	}
+	calls := slices.Clone(b.calls)
+	b.run(ctx)
+	for _, c := range calls {
+		if c.err != nil {
+			return c.err
+		}
+	}
+	return nil
 }
 
 // deleteWhatIsRead deletes the document as it was read, and reads again if it has changed.

@@ -19,6 +19,8 @@ import (
 type lines struct {
 	mu    sync.Mutex // of all lines, and of the calls and batches in them
 	byKey map[string]*line
+
+	longest time.Duration // longestBatch, but in tests
 }
 
 // line is the updates of one document through one handle. Its fields are guarded by lines.mu.

@@ -38,7 +38,16 @@ func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (
 }
 
 func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte, error)) (Version, error) {
-	version, err := d.retry(ctx, func(old docState) (change, error) {
+	version, err := d.retry(ctx, d.decision(fn))
+	if err != nil {
+		return version, d.error(op, err)
+	}
+	return version, nil
+}
+
+// decision is that of an update whose function is fn.
+func (d *Doc) decision(fn func(old []byte) ([]byte, error)) decision {
+	return func(old docState) (change, error) {
 		if old.exists && !old.checked {
 			if err := d.checkContent(old.data); err != nil {
 				return change{}, err
@@ -55,11 +64,7 @@ func (d *Doc) update(ctx context.Context, op string, fn func(old []byte) ([]byte
 			return change{}, err
 		}
 		return change{kind: put, data: data}, nil
-	})
-	if err != nil {
-		return version, d.error(op, err)
 	}
-	return version, nil
 }
 
 // Delete deletes the document, whatever its version and content. If it is absent, the error is ErrNotExist.

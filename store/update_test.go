@@ -267,6 +267,30 @@ func TestGoroutineNumber(t *testing.T) {
 	}
 }
 
+// TestChangedInPlace: what a program writes into the file after it was read is a conflict, though inode, size and, set back, time stay.
+func TestChangedInPlace(t *testing.T) {
+	doc := document(t, `["a"]`, Options{Durability: Volatile})
+	runs := 0
+	_, err := doc.Update(context.Background(), func(old []byte) ([]byte, error) {
+		if runs++; runs == 1 {
+			before, err := os.Stat(doc.Name())
+			if err == nil {
+				err = os.WriteFile(doc.Name(), []byte(`["b"]`), 0o600)
+			}
+			if err == nil {
+				err = os.Chtimes(doc.Name(), before.ModTime(), before.ModTime())
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		return appendName("c")(old)
+	})
+	if got := content(t, doc); err != nil || got != `["b","c"]` || doc.Stats().Conflicts != 1 {
+		t.Errorf("%s, %v, %v", got, err, doc.Stats())
+	}
+}
+
 // TestConflicts: an update that loses every time says so, and how often it tried.
 func TestConflicts(t *testing.T) {
 	rival := func(doc *Doc) func(old []byte) ([]byte, error) {

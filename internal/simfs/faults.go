@@ -5,6 +5,7 @@ package simfs
 import (
 	"io"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
@@ -21,7 +22,7 @@ type Faulty struct {
 	fsys.FS
 	Inject func(op, name string) Fault
 
-	Opened int // files that are open
+	Opened atomic.Int64 // files that are open
 
 	unsyncable map[string]bool // directories of which a flush went wrong
 }
@@ -55,7 +56,7 @@ func (f *Faulty) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, e
 	if err != nil {
 		return nil, err
 	}
-	f.Opened++
+	f.Opened.Add(1)
 	return &faultyFile{File: file, in: f, name: name}, nil
 }
 
@@ -207,7 +208,7 @@ func (f *faultyFile) Unlock() error { return f.in.do("unlock", f.name, f.File.Un
 
 // Close closes in any case, as the kernel does.
 func (f *faultyFile) Close() error {
-	f.in.Opened--
+	f.in.Opened.Add(-1)
 	fault := f.in.Inject("close", f.name)
 	err := f.File.Close()
 	if fault.Err != nil {
