@@ -170,41 +170,42 @@ func (c *client) swap(ctx context.Context, name string, doc document) error {
 	return c.end(r, version, err)
 }
 
-// update tells of each run of the function.
+// update tells of its outcome. What a run of the function was given that is not the last one may never have been published: another
+// update of the same process has made it, and they are published together or not at all.
 func (c *client) update(ctx context.Context, name string, doc document) error {
 	keep := c.random.IntN(8) == 0
 	content := c.content()
 	var last record // the latest swap, or, where nothing is to be written, the read
 	from := now()
 	version, err := doc.Update(ctx, func(old []byte) ([]byte, error) {
-		entered := now()
 		if last.Kind == swapKind {
-			// It is run again, so that swap was a conflict. With which version is not told.
-			last.Outcome, last.Return = conflict, entered
+			// It is run again, so that swap has not happened.
+			last.Outcome, last.Return = nothing, now()
 			c.tell(last)
-			from = last.Call
 		}
-		c.number++
-		last = record{Client: c.id, Number: c.number, Doc: name, Kind: readKind, Call: from, Return: entered,
-			Found: string(old), Outcome: done}
-		c.tell(last)
 		if keep || string(old) == content {
+			c.number++
+			last = record{Client: c.id, Number: c.number, Doc: name, Kind: readKind, Call: from, Found: string(old)}
 			return old, nil
 		}
-		last = c.begin(record{Doc: name, Kind: swapKind, Expected: string(old), New: content})
+		// From the beginning: together with other updates it may come to no change, of what was read before the function ran.
+		last = c.begin(record{Doc: name, Kind: swapKind, Call: from, Expected: string(old), New: content})
 		return []byte(content), nil
 	})
 	switch {
-	case last.Kind == "" && endedEarly(err):
-		return nil // before the function was run: there is nothing to tell
-	case last.Kind == readKind && err == nil:
-		last.Version = version.String()
+	case last.Kind == swapKind && errors.Is(err, store.ErrConflict):
+		// It gave up. What it has met is not told: that was where the updates began that it was done together with.
+		last.Outcome, last.Return = nothing, now()
 		c.tell(last)
-		c.learn(name, version, last.Found, nil)
 		return nil
 	case last.Kind == swapKind:
 		c.learn(name, version, last.New, err)
 		return c.end(last, version, err)
+	case endedEarly(err) || errors.Is(err, store.ErrConflict):
+		return nil // nothing was to be written, but perhaps what it was to be seen after; or the function has not run
+	case last.Kind == readKind && err == nil:
+		c.learn(name, version, last.Found, nil)
+		return c.end(last, version, nil)
 	}
 	return fmt.Errorf("update, %v: %w", last, err)
 }

@@ -52,10 +52,10 @@
 //
 // # Conflicts
 //
-// Within a handle, goroutines that update one document take turns. Between handles and
-// processes the first try of an update is optimistic: the lock is held only while
+// Within a handle, goroutines that update one document do not conflict: those that wait are combined into one version, in
+// their order. Between handles and processes the first try of an update is optimistic: the lock is held only while
 // the version is compared and the file renamed. It costs nothing while nobody else
-// writes. After a conflict the next try takes the lock before it reads, and cannot
+// writes. After a conflict the next try, and for a while the next updates, take the lock before they read, and cannot
 // lose to anybody who takes it. [Options.Locking] does so at once, which is better when the
 // function is quick and writers are many.
 //

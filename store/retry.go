@@ -26,13 +26,18 @@ import (
 // the panic passes through and nothing is changed. It must not write to the same
 // document by other means: that is an error. To delete a document, use Delete.
 //
-// Goroutines that update one document through one handle take turns. Against other handles,
-// processes and programs the first try is optimistic: it holds the lock only for the swap. After
+// Goroutines that update one document through one handle do not conflict. Those that wait while another one's version is published are
+// combined: each fn gets what the one before it has made, which is published together with what the last one makes, and only if
+// that succeeds does its own result count. The version that is returned is that of the state that fn made, in which
+// others may have been faster to build on it, so that a CompareAndSwap from it is a conflict.
+//
+// Against other handles, processes and programs the first try is optimistic: it holds the lock only for the swap. After
 // Retry.EscalateAfter conflicts, or at once with Options.Locking, it holds the lock from
-// before it reads until it has published, and cannot lose to anybody who takes the lock. When the context or
+// before it reads until it has published, and cannot lose to anybody who takes the lock. So do the next updates through
+// this handle, until they have found the lock free for a while. When the context or
 // Retry ends it after conflicts, the error is ErrConflict and says how often it tried.
 //
-// The linearization point is that of CompareAndSwap; if fn changes nothing, it is the read.
+// The linearization point is that of CompareAndSwap; if nothing is changed, it is the read.
 func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (Version, error) {
 	return d.update(ctx, "update", fn)
 }
