@@ -235,6 +235,26 @@ var mutants = []mutant{
 		"		b.reset()\n		return lost, err\n",
 		"		b.tell(made, version, nil)\n		return told, nil\n",
 	}}},
+	{"snapshot: kept however young", "TestReadsAreFresh", "read.go", []edit{{
+		"	return now-max(info.Mtime, info.Ctime) >= age\n",
+		"	_ = age\n	return true\n",
+	}}},
+	{"snapshot: a time that was set back believed", "TestReadsAreFresh", "read.go", []edit{{
+		" && now.Ctime == then.Ctime && now.Mode == then.Mode\n",
+		"\n",
+	}}},
+	{"snapshot: valid under one handle's limits, valid under all", "TestSnapshotAndLimits", "read.go", []edit{{
+		"valid != nil && *valid == limits {",
+		"valid != nil {",
+	}}},
+	{"snapshot: what callers can change is shared", "TestDecodedOnce", "read.go", []edit{{
+		"	if isPlain(reflect.TypeFor[T]()) {",
+		"	if true {",
+	}}},
+	{"snapshot: without bounds", "TestSnapshotsAreBounded", "read.go", []edit{{
+		"		t.forget(other)\n",
+		"		_ = other\n",
+	}}},
 }
 
 var lockThenVerify = [2]string{

@@ -34,6 +34,7 @@ type fileShared struct {
 	swept sync.Map // directory or document → swept for orphans by this handle
 	// Directories of which it is known whether they are flushed in the order for one journal, and are on ext4.
 	journals, ext4 sync.Map
+	snapshots      snapshots
 	closed         atomic.Bool
 }
 
@@ -226,17 +227,13 @@ func errTooLarge(size, limit int64) error {
 	return fmt.Errorf("%w: %d bytes, the limit is %d; raise MaxSize if that is meant", ErrTooLarge, size, limit)
 }
 
-func (d *fileDriver) Read(ctx context.Context, key string) (data []byte, version driver.Version, err error) {
-	err = d.following(key, func(path string) error {
-		s, err := d.load(ctx, path, d.mode)
-		if err != nil {
-			return err
-		}
-		data, version = s.data, s.version
-		s.close()
-		return nil
-	})
-	return data, version, err
+// Read implements driver.Driver.
+func (d *fileDriver) Read(ctx context.Context, key string) ([]byte, driver.Version, error) {
+	s, err := d.snapshot(ctx, key)
+	if err != nil {
+		return nil, driver.Absent, err
+	}
+	return s.data, s.version, nil
 }
 
 // orphans names what may be temporary files and copies of a document: after a power cut, one that
@@ -267,6 +264,7 @@ func (d *fileDriver) Close() error {
 		return nil
 	}
 	d.shared.locks.close()
+	d.shared.snapshots.close()
 	return d.files.Close()
 }
 

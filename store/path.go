@@ -22,18 +22,18 @@ import (
 // @ugly and @valid; edits do not take them. A query compares numbers as float64, and its time is not bounded by
 // the context: do not run strangers' queries on large documents.
 func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
-	data, version, err := d.read(ctx)
+	s, err := d.read(ctx)
 	if err != nil {
-		return nil, version, d.error("get", err)
+		return nil, s.version, d.error("get", err)
 	}
-	value, found, err := docpath.Get(data, path, d.opts.limits())
+	value, found, err := docpath.Get(s.data, path, d.opts.limits())
 	if err == nil && !found {
 		err = fmt.Errorf("no value at %q: %w", path, ErrNotExist)
 	}
 	if err != nil {
-		return nil, version, d.error("get", pathError(err))
+		return nil, s.version, d.error("get", pathError(err))
 	}
-	return value, version, nil
+	return value, s.version, nil
 }
 
 // Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the document as it is, to the

@@ -229,27 +229,17 @@ func (d *Doc) error(op string, err error) error { return &Error{op, d.name, err}
 // writer: it sees one whole version, the newest when it was opened. An absent document is
 // ErrNotExist and has the version Absent. One that is not valid JSON is ErrInvalid; its
 // bytes and version are returned all the same, for repair by CompareAndSwap.
+//
+// A handle keeps what it has read. While the file's inode, size, mode and times stay, which one system call tells, Read returns that again,
+// unless the file was younger than 20 milliseconds when it was read: a change might not show in its times then. (2 seconds, where
+// times are coarse.) A write through a memory mapping is seen when the system has noticed it. The bytes are
+// shared with other callers and must not be changed.
 func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
-	data, version, err := d.read(ctx)
+	s, err := d.read(ctx)
 	if err != nil {
-		return data, version, d.error("read", err)
+		return s.data, s.version, d.error("read", err)
 	}
-	return data, version, nil
-}
-
-func (d *Doc) read(ctx context.Context) ([]byte, Version, error) {
-	if d.keyErr != nil {
-		return nil, Absent, d.keyErr
-	}
-	data, version, err := d.drv.Read(ctx, d.key)
-	if err != nil {
-		return nil, Absent, err
-	}
-	d.db.stats.reads.Add(1)
-	if version.IsAbsent() {
-		return nil, Absent, ErrNotExist
-	}
-	return data, version, d.checkContent(data)
+	return s.data, s.version, nil
 }
 
 // checkContent checks what is in the document.

@@ -12,17 +12,19 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Read decodes the document into a T by the rules of encoding/json. An absent document is ErrNotExist.
+// Read decodes the document into a T by the rules of encoding/json. An absent document is ErrNotExist. An unchanged document is
+// not read and checked again (Doc.Read), nor decoded again if T has nothing in it that a caller could change, as pointers, maps and
+// slices are; what it has otherwise is decoded anew for each caller.
 func Read[T any](ctx context.Context, doc *Doc) (T, Version, error) {
 	var value T
-	data, version, err := doc.read(ctx)
+	s, err := doc.read(ctx)
 	if err == nil {
-		err = decode(data, &value)
+		value, err = decodeSnapshot[T](s)
 	}
 	if err != nil {
-		return value, version, doc.error("read", err)
+		return value, s.version, doc.error("read", err)
 	}
-	return value, version, nil
+	return value, s.version, nil
 }
 
 func decode(data []byte, value any) error {

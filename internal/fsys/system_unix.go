@@ -142,10 +142,15 @@ func (s system) openAt(dir int, base, name string, flag int, perm fs.FileMode) (
 	}
 }
 
-func (s system) Lstat(name string) (info Info, err error) {
+func (s system) Lstat(name string) (Info, error) {
 	if s.root == nil {
 		return lstatAt(unix.AT_FDCWD, name, name)
 	}
+	return s.lstatBeneath(name)
+}
+
+// lstatBeneath is a function of its own because what is captured here is allocated.
+func (s system) lstatBeneath(name string) (info Info, err error) {
 	err = s.beside(name, func(dir int, base string) (err error) {
 		info, err = lstatAt(dir, base, name)
 		return err
@@ -155,9 +160,9 @@ func (s system) Lstat(name string) (info Info, err error) {
 
 func lstatAt(dir int, base, name string) (Info, error) {
 	var st unix.Stat_t
-	err := unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	for err == unix.EINTR {
-		err = unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+		err = fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
 		return Info{}, &fs.PathError{Op: "lstat", Path: name, Err: err}

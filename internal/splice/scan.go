@@ -5,6 +5,7 @@ package splice
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -160,7 +161,11 @@ func (s *scanner) number() error {
 func (s *scanner) str() (escaped bool, err error) {
 	start := s.pos
 	s.pos++
-	for s.pos < len(s.data) {
+	for {
+		s.plain()
+		if s.pos >= len(s.data) {
+			return escaped, s.fail(start, "a string that is not closed")
+		}
 		c := s.data[s.pos]
 		switch {
 		case c == '"':
@@ -173,8 +178,6 @@ func (s *scanner) str() (escaped bool, err error) {
 			}
 		case c < 0x20:
 			return escaped, s.fail(s.pos, "control character %q in a string; escape it", c)
-		case c < utf8.RuneSelf:
-			s.pos++
 		default:
 			r, size := utf8.DecodeRune(s.data[s.pos:])
 			if r == utf8.RuneError && size == 1 {
@@ -183,7 +186,44 @@ func (s *scanner) str() (escaped bool, err error) {
 			s.pos += size
 		}
 	}
-	return escaped, s.fail(start, "a string that is not closed")
+}
+
+// isPlain are the bytes that stand in a string as they are: ASCII, and no control character, quote or backslash.
+var isPlain = func() (all [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		all[c] = c != '"' && c != '\\'
+	}
+	return all
+}()
+
+// plain goes on to the next byte of a string that is not plain, byte by byte, and where there are many of them, by words.
+func (s *scanner) plain() {
+	data, pos := s.data, s.pos
+	for most := min(pos+24, len(data)); pos < most; pos++ {
+		if !isPlain[data[pos]] {
+			s.pos = pos
+			return
+		}
+	}
+	for ; len(data)-pos >= 32; pos += 32 {
+		words := data[pos : pos+32]
+		if special(words[0:8])|special(words[8:16])|special(words[16:24])|special(words[24:32]) != 0 {
+			break
+		}
+	}
+	for pos < len(data) && isPlain[data[pos]] {
+		pos++
+	}
+	s.pos = pos
+}
+
+// special is not zero if there is a special one among eight bytes. Each of its tests sets the highest bit of the first byte that meets it, and
+// perhaps of some after that. See https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord.
+func special(eight []byte) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	word := binary.LittleEndian.Uint64(eight)
+	quote, backslash := word^(ones*'"'), word^(ones*'\\')
+	return (word | (word - ones*0x20) | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
 func (s *scanner) escape() error {

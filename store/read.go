@@ -1,0 +1,229 @@
+// Reads, and the snapshot that a handle keeps: what has not changed since is not read, checked and decoded again.
+//
+// One look at the name tells: the same inode with the same size and times is the same content. That holds because every
+// write changes the time of the file's last change, ctime, which no program can set, and because a clock has gone on between
+// the read and the write. It goes in ticks of some milliseconds, though: what is written within the tick in which the file was
+// read can have the very time that it had then. So a snapshot is only kept of a file whose times were older than that when it
+// was read (git treats its index in this way, and calls such a file "racily clean"). A document that has just been written is
+// read again each time until it has come of age. The snapshot of a version that this handle itself has published is
+// not kept either: to look at its times after the rename costs each write a system call, and it is too young all the same.
+//
+// What this does not see is what other readers would not see yet either: a write through a memory mapping that the
+// system has not noticed yet, and a write after which the clock is set back to the very nanosecond of the file's time.
+
+package store
+
+import (
+	"context"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+const (
+	// ofAge is how long before it was read a file must have changed, so that a later change shows in its times: several times the
+	// longest tick of a clock, 10 ms.
+	ofAge = int64(20 * time.Millisecond)
+	// ofCoarseAge is that where the file system seems to keep only milliseconds or even seconds; FAT has steps of two.
+	ofCoarseAge = int64(2*time.Second) + ofAge
+	// A directory's handle keeps so many snapshots, of so many bytes in all.
+	mostSnapshots     = 1024
+	mostSnapshotBytes = 64 << 20
+)
+
+// snapshot is a document as it was read. It does not change, but for what is found out of it.
+type snapshot struct {
+	info    fsys.Info // of the file, if it may be kept
+	data    []byte
+	version driver.Version
+
+	valid   atomic.Pointer[splice.Limits] // under which the content was checked, and is valid
+	decoded atomic.Value                  // a decodedValue
+}
+
+// decodedValue is the content as a Go value of some type, which has no parts that a caller could change.
+type decodedValue struct{ value any }
+
+// snapshots are those that a handle keeps, by key.
+type snapshots struct {
+	single atomic.Pointer[snapshot] // of a handle on one file
+
+	mu    sync.RWMutex
+	byKey map[string]*snapshot
+	bytes int
+}
+
+// snapshot returns the document as it is, from the snapshot that is kept if that is not out of date.
+func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if d.shared.closed.Load() {
+		return nil, ErrClosed
+	}
+	if s := d.shared.snapshots.get(d, key); s != nil && int64(len(s.data)) <= d.opts.MaxSize {
+		if now, err := d.files.Lstat(d.path(key)); err == nil && s.isAt(now) {
+			return s, nil
+		}
+	}
+	before := d.files.Now()
+	var s *snapshot
+	err := d.following(key, func(path string) error {
+		found, err := d.load(ctx, path, d.mode)
+		if err != nil {
+			return err
+		}
+		found.close()
+		s = &snapshot{info: found.info, data: found.data, version: found.version}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	// What a symbolic link leads to is kept too, but never found to be unchanged: the name stands for the link.
+	if isOfAge(s.info, before) {
+		d.shared.snapshots.put(d, key, s)
+	}
+	return s, nil
+}
+
+// isOfAge reports whether whatever is written to the file from now on changes its times.
+func isOfAge(info fsys.Info, now int64) bool {
+	if info.Ctime == 0 {
+		return false // there is none here, or the file is not there
+	}
+	age := ofAge
+	const coarse = int64(time.Millisecond)
+	if info.Ctime%coarse == 0 || info.Mtime%coarse == 0 {
+		age = ofCoarseAge
+	}
+	return now-max(info.Mtime, info.Ctime) >= age
+}
+
+// isAt reports whether a file that is as told has the content of the snapshot.
+func (s *snapshot) isAt(now fsys.Info) bool {
+	then := s.info
+	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime && now.Ctime == then.Ctime && now.Mode == then.Mode
+}
+
+func (t *snapshots) get(d *fileDriver, key string) *snapshot {
+	if d.single != "" {
+		return t.single.Load()
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.byKey[key]
+}
+
+func (t *snapshots) put(d *fileDriver, key string, s *snapshot) {
+	if d.single != "" {
+		t.single.Store(s)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byKey == nil {
+		t.byKey = map[string]*snapshot{}
+	}
+	t.forget(key)
+	// Any others go: to know the one that is missed least would cost each read a lock.
+	for other := range t.byKey {
+		if len(t.byKey) < mostSnapshots && t.bytes+len(s.data) <= mostSnapshotBytes {
+			break
+		}
+		t.forget(other)
+	}
+	if len(s.data) <= mostSnapshotBytes {
+		t.byKey[key] = s
+		t.bytes += len(s.data)
+	}
+}
+
+// forget is for one who holds mu.
+func (t *snapshots) forget(key string) {
+	if s := t.byKey[key]; s != nil {
+		t.bytes -= len(s.data)
+		delete(t.byKey, key)
+	}
+}
+
+// close lets go of all.
+func (t *snapshots) close() {
+	t.single.Store(nil)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byKey, t.bytes = nil, 0
+}
+
+// read returns the document, which is valid under the limits of d unless there is an error. What
+// it returns is never nil.
+func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {
+	if d.keyErr != nil {
+		return &snapshot{}, d.keyErr
+	}
+	if files, ok := d.drv.(*fileDriver); ok {
+		s, err = files.snapshot(ctx, d.key)
+	} else {
+		s = &snapshot{}
+		s.data, s.version, err = d.drv.Read(ctx, d.key)
+	}
+	if err != nil {
+		return &snapshot{}, err
+	}
+	d.db.stats.reads.Add(1)
+	if s.version.IsAbsent() {
+		return s, ErrNotExist
+	}
+	limits := d.opts.limits()
+	if valid := s.valid.Load(); valid != nil && *valid == limits {
+		return s, nil
+	}
+	if err := d.checkContent(s.data); err != nil {
+		return s, err
+	}
+	checked := limits // a variable of its own, or each read would allocate one
+	s.valid.Store(&checked)
+	return s, nil
+}
+
+// decodeSnapshot decodes the content into a T, or copies the T that was decoded before if nobody can change what is in it.
+func decodeSnapshot[T any](s *snapshot) (value T, err error) {
+	if known, ok := s.decoded.Load().(decodedValue); ok {
+		if value, ok := known.value.(T); ok {
+			return value, nil
+		}
+	}
+	if err := decode(s.data, &value); err != nil {
+		return value, err
+	}
+	if isPlain(reflect.TypeFor[T]()) {
+		s.decoded.Store(decodedValue{value})
+	}
+	return value, nil
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// isPlain reports whether a copy of a value of the type shares nothing with it that could be changed.
+func isPlain(t reflect.Type) bool {
+	switch kind := t.Kind(); {
+	case t == timeType: // what it points to, nobody can change
+		return true
+	case kind == reflect.Array:
+		return isPlain(t.Elem())
+	case kind == reflect.Struct:
+		for i := range t.NumField() {
+			if !isPlain(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	default:
+		return kind == reflect.String || reflect.Bool <= kind && kind <= reflect.Complex128 && kind != reflect.Uintptr
+	}
+}
