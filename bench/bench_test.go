@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// TestMain lets the test binary be one of the processes that it starts.
+func TestMain(m *testing.M) {
+	if encoded := os.Getenv(workerVariable); encoded != "" {
+		exitOn(beWorker(encoded))
+		return
+	}
+	os.Exit(m.Run())
+}
+
+var levels = []store.Durability{store.Durable, store.Ordered, store.Volatile}
+
+// newHandle opens a document of its own, or skips what is not offered.
+func newHandle(t testing.TB, p peer, durability store.Durability, size int) handle {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "document.json")
+	create := p.create
+	if create == nil {
+		create = writeFile
+	}
+	if err := create(path, document(size)); err != nil {
+		t.Fatal(err)
+	}
+	h, err := p.open(setting{Path: path, Durability: durability})
+	if errors.Is(err, errNotOffered) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return h
+}
+
+// TestPeersKeepUpdates: whoever is not said to lose any keeps all, from goroutines and from processes.
+func TestPeersKeepUpdates(t *testing.T) {
+	for _, p := range peers() {
+		t.Run(p.name, func(t *testing.T) {
+			for _, c := range []cell{{Processes: 1, Goroutines: 4}, {Processes: 3, Goroutines: 1}} {
+				if p.loses && c.Processes > 1 {
+					continue
+				}
+				c.Peer, c.Durability, c.Size = p.name, store.Volatile, 200
+				if strings.Contains(p.name, "renameio") {
+					c.Durability = store.Ordered
+				}
+				m, err := c.measure(t.TempDir(), 50*time.Millisecond)
+				if errors.Is(err, errNotOffered) {
+					continue
+				}
+				if err != nil || m.Lost != 0 || m.Failed != 0 || m.Rate == 0 {
+					t.Errorf("%+v: lost %d, %d failed (%s), %v a second, %v", c, m.Lost, m.Failed, m.Failure, m.Rate, err)
+				}
+			}
+		})
+	}
+}
+
+// TestLossesAreSeen: the count finds what those lose who take no lock.
+func TestLossesAreSeen(t *testing.T) {
+	for range 20 {
+		m, err := cell{Peer: "rename, no lock", Durability: store.Volatile, Processes: 4, Goroutines: 1, Size: 200}.measure(t.TempDir(), 50*time.Millisecond)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Lost > 0 {
+			return
+		}
+	}
+	t.Error("four processes without a lock have lost nothing, or it was not noticed")
+}
+
+func TestIncrement(t *testing.T) {
+	data := document(200)
+	if len(data) != 200 || !json.Valid(data) {
+		t.Errorf("%d bytes: %s", len(data), data)
+	}
+	for want := 1; want <= 12; want++ {
+		changed, err := increment(data)
+		n, _, countErr := count(changed)
+		if err != nil || countErr != nil || n != want || !json.Valid(changed) {
+			t.Fatalf("%s, %v, %v", changed, err, countErr)
+		}
+		data = changed
+	}
+	for _, bad := range []string{"", "{}", `{"count":x,}`, `{"count":1`} {
+		if _, err := increment([]byte(bad)); err == nil {
+			t.Errorf("%q was counted up", bad)
+		}
+	}
+}
+
+// TestTablesStandBetweenTheirMarks and leave the rest of the file alone.
+func TestTablesStandBetweenTheirMarks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	if err := os.WriteFile(path, []byte("before\n"+beginFigures+"old\n"+endFigures+"after\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tables := range []string{"one\n", "two\n"} {
+		if err := writeTables(path, tables); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if want := "before\n" + beginFigures + "\n" + tables + endFigures + "after\n"; err != nil || string(got) != want {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeTables(path, "lost"); err == nil {
+		t.Error("a file without marks was written to")
+	}
+	if got, _ := os.ReadFile(path); !bytes.Equal(got, []byte("something else")) {
+		t.Errorf("%q", got)
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	for _, durability := range levels {
+		for _, p := range peers() {
+			for _, size := range []int{200, 10 << 10, 1 << 20} {
+				b.Run(fmt.Sprintf("%v/%s/%d", durability, p.name, size), func(b *testing.B) {
+					h := newHandle(b, p, durability, size)
+					b.ReportAllocs()
+					for b.Loop() {
+						if err := h.Update(); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func BenchmarkGoroutines(b *testing.B) {
+	for _, durability := range []store.Durability{store.Durable, store.Volatile} {
+		for _, p := range peers() {
+			if !p.goroutines {
+				continue
+			}
+			for _, n := range []int{8, 64} {
+				b.Run(fmt.Sprintf("%v/%s/%d", durability, p.name, n), func(b *testing.B) {
+					h := newHandle(b, p, durability, 200)
+					var begun atomic.Int64
+					b.SetParallelism(n) // so many for each core, of which n begin
+					b.RunParallel(func(pb *testing.PB) {
+						if begun.Add(1) > int64(n) {
+							return
+						}
+						for pb.Next() {
+							if err := h.Update(); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	for _, p := range peers() {
+		for _, size := range []int{200, 10 << 10, 1 << 20} {
+			b.Run(fmt.Sprintf("%s/%d", p.name, size), func(b *testing.B) {
+				h := newHandle(b, p, store.Durable, size)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := h.Read(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,249 @@
+// Command bench compares jsonstore with what a user would pick instead, on this machine's disk, and prints tables.
+//
+//	go run . --dir /where/the/documents/live --out ../docs/performance.md
+//
+// All peers are measured in turn within a round, so that what else the machine does hits them all; the tables have the
+// medians of the rounds. Every cell counts lost updates; if one of ours has any, the exit code is 1.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+func main() {
+	if encoded := os.Getenv(workerVariable); encoded != "" {
+		exitOn(beWorker(encoded))
+		return
+	}
+	exitOn(run())
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// config is what is to be measured.
+type config struct {
+	dir        string
+	rounds     int
+	time       time.Duration
+	only       *regexp.Regexp
+	processes  []int
+	goroutines []int
+	sizes      []int
+	out        string
+}
+
+func parse() (c config, err error) {
+	var only, processes, goroutines, sizes string
+	flag.StringVar(&c.dir, "dir", "", "measure in this `directory`, which exists; default: a temporary one")
+	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
+	flag.DurationVar(&c.time, "time", 300*time.Millisecond, "measure each cell for this `time` in each round")
+	flag.StringVar(&only, "only", "", "only the peers whose name matches this `expression`")
+	flag.StringVar(&processes, "processes", "1,2,8,32", "so many processes")
+	flag.StringVar(&goroutines, "goroutines", "1,8,64", "so many goroutines of one process")
+	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "documents of so many bytes")
+	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, between the lines <!-- figures --> and <!-- /figures -->")
+	flag.Parse()
+	if flag.NArg() > 0 || c.rounds < 1 || c.time <= 0 {
+		return c, fmt.Errorf("want flags only, and positive numbers; see go run . -help")
+	}
+	c.only, err = regexp.Compile(only)
+	for text, into := range map[string]*[]int{processes: &c.processes, goroutines: &c.goroutines, sizes: &c.sizes} {
+		for _, field := range strings.Split(text, ",") {
+			n, parseErr := strconv.Atoi(field)
+			if parseErr != nil || n < 1 {
+				return c, fmt.Errorf("want positive numbers with commas between, not %q", text)
+			}
+			*into = append(*into, n)
+		}
+	}
+	return c, err
+}
+
+// section is one table.
+type section struct {
+	title string
+	base  string
+	cells []cell
+}
+
+func (c config) sections() []section {
+	var all []section
+	names := func(want func(p peer) bool) (found []string) {
+		for _, p := range peers() {
+			if c.only.MatchString(p.name) && (want == nil || want(p)) {
+				found = append(found, p.name)
+			}
+		}
+		return found
+	}
+	add := func(title string, peers []string, c cell) {
+		s := section{title: title, base: base}
+		for _, name := range peers {
+			c.Peer = name
+			s.cells = append(s.cells, c)
+		}
+		all = append(all, s)
+	}
+	for _, durability := range []store.Durability{store.Durable, store.Ordered, store.Volatile} {
+		for _, n := range c.processes {
+			add(fmt.Sprintf("%v, %d %s", durability, n, plural("process", "processes", n)),
+				names(func(p peer) bool { return n == 1 || !strings.HasPrefix(p.name, "the bare") }),
+				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
+		}
+	}
+	for _, durability := range []store.Durability{store.Durable, store.Volatile} {
+		for _, n := range c.goroutines {
+			if n > 1 {
+				add(fmt.Sprintf("%v, %d goroutines of one process", durability, n), names(func(p peer) bool { return p.goroutines }),
+					cell{Durability: durability, Processes: 1, Goroutines: n, Size: 200})
+				all[len(all)-1].base = "SQLite (modernc)"
+			}
+		}
+	}
+	for _, durability := range []store.Durability{store.Durable, store.Volatile} {
+		for _, size := range c.sizes {
+			if size != 200 {
+				add(fmt.Sprintf("%v, documents of %s bytes", durability, thousands(float64(size))), names(nil),
+					cell{Durability: durability, Processes: 1, Goroutines: 1, Size: size})
+			}
+		}
+	}
+	return all
+}
+
+func plural(one, many string, n int) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func run() error {
+	c, err := parse()
+	if err != nil {
+		return err
+	}
+	top, err := os.MkdirTemp(c.dir, "jsonstore-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(top)
+	sections := c.sections()
+	cells := 0
+	for _, s := range sections {
+		cells += len(s.cells)
+	}
+	fmt.Fprintf(os.Stderr, "bench: %d cells, %d rounds of %v: about %.0f minutes\n", cells, c.rounds, c.time,
+		(time.Duration(cells*c.rounds)*(c.time+200*time.Millisecond)).Minutes()+2)
+	var tables strings.Builder
+	tables.WriteString(c.describe(top))
+	lost := 0
+	for i, s := range sections {
+		fmt.Fprintf(os.Stderr, "bench: %d of %d: %s\n", i+1, len(sections), s.title)
+		figures := c.measure(top, s)
+		for _, f := range figures {
+			if strings.HasPrefix(f.cell.Peer, "jsonstore") {
+				lost += f.lost
+				if f.missing != nil {
+					return fmt.Errorf("%s, %s: %w", s.title, f.cell.Peer, f.missing)
+				}
+			}
+		}
+		tables.WriteString(updatesTable(s.title, s.base, figures))
+	}
+	reads, err := c.reads(top)
+	if err != nil {
+		return err
+	}
+	tables.WriteString(reads)
+	commands, err := c.commands(top)
+	if err != nil {
+		return err
+	}
+	tables.WriteString(commands)
+	if err := writeTables(c.out, tables.String()); err != nil {
+		return err
+	}
+	if lost != 0 {
+		return fmt.Errorf("jsonstore has lost %d updates", lost)
+	}
+	return nil
+}
+
+// measure measures a section. Each round begins with another peer.
+func (c config) measure(top string, s section) []*figure {
+	figures := make([]*figure, len(s.cells))
+	for i := range figures {
+		figures[i] = &figure{cell: s.cells[i]}
+	}
+	for round := range c.rounds {
+		for i := range figures {
+			f := figures[(i+round)%len(figures)]
+			if f.missing == nil {
+				m, err := f.cell.measure(top, c.time)
+				f.add(m, c.time, err)
+			}
+		}
+	}
+	return figures
+}
+
+// describe says where it was measured, and who took part.
+func (c config) describe(top string) string {
+	files := fsys.New()
+	kind, err := files.Type(top)
+	if err != nil {
+		kind = "unknown: " + err.Error()
+	}
+	order := "the portable order"
+	if files.OneJournal(top) {
+		order = "the order for one journal"
+	}
+	args := slices.Clone(os.Args[1:])
+	for i := range args {
+		if i > 0 && args[i-1] == "--dir" {
+			args[i] = "…"
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, %s, %d cores, file system %s (jsonstore flushes in %s), %s. `go run . %s` in `bench/`.\n\n",
+		time.Now().Format("2006-01-02"), kernel(), runtime.NumCPU(), kind, order, runtime.Version(), strings.Join(args, " "))
+	for _, p := range peers() {
+		if c.only.MatchString(p.name) {
+			fmt.Fprintf(&b, "- %s: %s.\n", p.name, p.about)
+		}
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return runtime.GOOS
+	}
+	return "Linux " + strings.TrimSpace(string(release))
+}
+
+// built is the command, built as it is released.
+func built(dir string) (string, error) {
+	program := filepath.Join(dir, "jsonstore")
+	return program, goBuild(program)
+}

@@ -1,0 +1,277 @@
+// One cell of the tables: processes and goroutines that work on one document for some time, and what came of it.
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/load"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// work is what one process does.
+type work struct {
+	Peer       string
+	Setting    setting
+	Goroutines int
+	Time       time.Duration
+	Read       bool // instead of updating
+}
+
+// done is what it has done.
+type done struct {
+	Operations int
+	Latency    load.Histogram
+	Failed     int
+	Failure    string // the first one
+}
+
+func (w work) find() (peer, error) {
+	for _, p := range peers() {
+		if p.name == w.Peer {
+			return p, nil
+		}
+	}
+	return peer{}, fmt.Errorf("no peer %q", w.Peer)
+}
+
+// run does the work when begin returns.
+func (w work) run(begin func() error) (done, error) {
+	p, err := w.find()
+	if err != nil {
+		return done{}, err
+	}
+	h, err := p.open(w.Setting)
+	if err != nil {
+		return done{}, err
+	}
+	defer h.Close()
+	if err := begin(); err != nil {
+		return done{}, err
+	}
+	operation := h.Update
+	if w.Read {
+		operation = func() error {
+			_, err := h.Read()
+			return err
+		}
+	}
+	end := time.Now().Add(w.Time)
+	var all done
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	for range w.Goroutines {
+		working.Go(func() {
+			var mine done
+			for last := time.Now(); last.Before(end); {
+				err := operation()
+				now := time.Now()
+				mine.Latency.Add(now.Sub(last))
+				last = now
+				if err != nil {
+					mine.Failed++
+					mine.Failure = err.Error()
+					continue
+				}
+				mine.Operations++
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all.Operations += mine.Operations
+			all.Failed += mine.Failed
+			all.Latency.Merge(&mine.Latency)
+			if all.Failure == "" {
+				all.Failure = mine.Failure
+			}
+		})
+	}
+	working.Wait()
+	return all, nil
+}
+
+// workerVariable has the work of a process that this program starts.
+const workerVariable = "JSONSTORE_BENCH_WORK"
+
+// beWorker is the life of such a process: it says that it is ready, begins at the next line, and tells what it has done.
+func beWorker(encoded string) error {
+	var w work
+	if err := json.Unmarshal([]byte(encoded), &w); err != nil {
+		return err
+	}
+	d, err := w.run(func() error {
+		fmt.Println("ready")
+		_, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(d)
+}
+
+// cell is one figure of a table, before it is measured.
+type cell struct {
+	Peer       string
+	Durability store.Durability
+	Processes  int
+	Goroutines int
+	Size       int
+	Read       bool
+}
+
+// measured is what came of a cell in one round.
+type measured struct {
+	Rate    float64 // operations a second
+	Latency load.Histogram
+	Share   float64 // operations of the slowest process over those of the fastest
+	Lost    int     // updates that were acknowledged and are not in the document
+	Failed  int
+	Failure string
+}
+
+// measure runs a cell in a new directory. The error is errNotOffered where the peer cannot do that.
+func (c cell) measure(top string, last time.Duration) (m measured, err error) {
+	dir, err := os.MkdirTemp(top, "cell-")
+	if err != nil {
+		return m, err
+	}
+	defer os.RemoveAll(dir)
+	w := work{
+		Peer: c.Peer, Goroutines: c.Goroutines, Time: last, Read: c.Read,
+		Setting: setting{Path: filepath.Join(dir, "document.json"), Durability: c.Durability, Shared: c.Processes > 1},
+	}
+	p, err := w.find()
+	if err != nil {
+		return m, err
+	}
+	create := p.create
+	if create == nil {
+		create = writeFile
+	}
+	if err := create(w.Setting.Path, document(c.Size)); err != nil {
+		return m, err
+	}
+	if c.Goroutines > 1 && !p.goroutines {
+		return m, errNotOffered
+	}
+	if !w.Setting.Shared {
+		h, err := p.open(w.Setting)
+		if err != nil {
+			return m, err
+		}
+		h.Close()
+	} else if h, err := p.open(w.Setting); errors.Is(err, errNotOffered) {
+		return m, err
+	} else if err == nil {
+		h.Close()
+	}
+	all, err := startAll(w, c.Processes)
+	if err != nil {
+		return m, err
+	}
+	slowest, fastest, total := -1, 0, 0
+	for _, d := range all {
+		total += d.Operations
+		m.Failed += d.Failed
+		m.Latency.Merge(&d.Latency)
+		if m.Failure == "" {
+			m.Failure = d.Failure
+		}
+		if slowest < 0 || d.Operations < slowest {
+			slowest = d.Operations
+		}
+		fastest = max(fastest, d.Operations)
+	}
+	m.Rate = float64(total) / last.Seconds()
+	m.Share = float64(slowest) / float64(max(fastest, 1))
+	if c.Read {
+		return m, nil
+	}
+	h, err := p.open(setting{Path: w.Setting.Path, Durability: c.Durability})
+	if err != nil {
+		return m, err
+	}
+	defer h.Close()
+	data, err := h.Read()
+	if err != nil {
+		return m, err
+	}
+	n, _, err := count(data)
+	m.Lost = total - n
+	return m, err
+}
+
+// process is one that works.
+type process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// startAll lets some processes do the work, all at once.
+func startAll(w work, processes int) (all []done, err error) {
+	encoded, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var started []*process
+	defer func() {
+		for _, p := range started {
+			if err != nil {
+				_ = p.cmd.Process.Kill()
+			}
+			p.in.Close()
+			if waitErr := p.cmd.Wait(); err == nil {
+				err = waitErr
+			}
+		}
+	}()
+	for range processes {
+		p := &process{cmd: exec.Command(self)}
+		p.cmd.Env = append(os.Environ(), workerVariable+"="+string(encoded))
+		p.cmd.Stderr = os.Stderr
+		if p.in, err = p.cmd.StdinPipe(); err != nil {
+			return nil, err
+		}
+		out, err := p.cmd.StdoutPipe()
+		if err != nil {
+			return nil, err
+		}
+		p.out = bufio.NewReader(out)
+		if err := p.cmd.Start(); err != nil {
+			return nil, err
+		}
+		started = append(started, p)
+	}
+	for _, p := range started {
+		if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
+			return nil, fmt.Errorf("%s: a process said %q (%v)", w.Peer, line, err)
+		}
+	}
+	for _, p := range started {
+		if _, err := io.WriteString(p.in, "go\n"); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range started {
+		var d done
+		if err := json.NewDecoder(p.out).Decode(&d); err != nil {
+			return nil, fmt.Errorf("%s: a process ended early: %w", w.Peer, err)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
