@@ -58,7 +58,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	facts := verify.Probe(ctx, files, dir, program.Ask)
+	facts := verify.Probe(ctx, files, dir, verify.AskBy(program))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/verify"
 )
@@ -124,13 +125,13 @@ func isTerminal(w io.Writer) bool {
 }
 
 // self is this program, as a worker.
-func self() (verify.Program, error) {
+func self() (crew.Program, error) {
 	path, err := os.Executable()
 	if err != nil {
-		return verify.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
+		return crew.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
 	}
 	// A program of several names goes by the one that it was called by.
-	return verify.Program{Path: path, Args: []string{os.Args[0], workerVerb}}, nil
+	return crew.Program{Path: path, Args: []string{os.Args[0], workerVerb}}, nil
 }
 
 func (a *app) workerCommand() *cobra.Command {

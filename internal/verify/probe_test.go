@@ -17,7 +17,7 @@ import (
 
 func TestProbe(t *testing.T) {
 	dir := t.TempDir()
-	facts := Probe(t.Context(), fsys.New(), dir, program(t, "").Ask)
+	facts := Probe(t.Context(), fsys.New(), dir, AskBy(program(t, "")))
 	findings := Judge(facts, false)
 	for _, f := range findings {
 		t.Logf("%s %s: %s", f.State, f.Name, f.Text)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -22,7 +23,7 @@ type Config struct {
 	Time         time.Duration // about
 	Processes    int
 	AllowNetwork bool
-	Program      Program                                // what the processes run
+	Program      crew.Program                           // what the processes run
 	Progress     func(since time.Duration, text string) // told when a test begins
 }
 
@@ -85,7 +86,7 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 			err = errors.Join(err, fmt.Errorf("remove what the test made; do so by hand: %w", removeErr))
 		}
 	}()
-	r.facts(Probe(ctx, config.Files, r.dir, config.Program.Ask))
+	r.facts(Probe(ctx, config.Files, r.dir, AskBy(config.Program)))
 	if r.report.Facts.ReplaceError == "" {
 		r.tests(ctx)
 	}

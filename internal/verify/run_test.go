@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -72,7 +73,7 @@ func tools(broken string) Tools {
 	return tools
 }
 
-func program(t *testing.T, broken string) Program {
+func program(t *testing.T, broken string) crew.Program {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -80,7 +81,7 @@ func program(t *testing.T, broken string) Program {
 	}
 	// The race detector lets every process wait for a second at its end, unless it is told not to.
 	env := append(os.Environ(), toolsVariable+"="+broken, "GORACE=atexit_sleep_ms=0")
-	return Program{Path: self, Args: os.Args[:1], Env: env}
+	return crew.Program{Path: self, Args: os.Args[:1], Env: env}
 }
 
 func runTest(t *testing.T, broken string) *Report {

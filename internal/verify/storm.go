@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -25,17 +26,17 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 	for i := range todo {
 		todo[i] = task{Role: roleHold, File: filepath.Join(dir, documentName)}
 	}
-	all, err := r.Program.crew(ctx, todo, last)
+	all, err := r.crewFor(ctx, todo, last)
 	if err != nil {
 		return err
 	}
 	var together sync.WaitGroup
 	records, errs := make([][]Hold, len(all)), make([]error, len(all)+1)
-	all.begin()
+	all.Begin()
 	for i, p := range all {
 		together.Go(func() {
 			for {
-				line, err := p.line()
+				line, err := p.Line()
 				if err != nil {
 					break
 				}
@@ -47,11 +48,11 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 				h.Process = i + 1
 				records[i] = append(records[i], h)
 			}
-			errs[i] = first(errs[i], p.end())
+			errs[i] = crew.First(errs[i], p.End())
 		})
 	}
 	sleep(ctx, last)
-	all.stop()
+	all.Stop()
 	together.Wait()
 	var holds []Hold
 	for _, record := range records {
@@ -59,7 +60,7 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 	}
 	c.Holds = len(holds)
 	c.HandOvers, errs[len(all)] = CheckHolds(holds)
-	if err := first(errs...); err != nil {
+	if err := crew.First(errs...); err != nil {
 		return err
 	}
 	if c.HandOvers == 0 && r.Processes > 1 {
@@ -93,16 +94,16 @@ func (r *runner) deadHolder(ctx context.Context, c *Check, dir string) error {
 }
 
 func (r *runner) killHolder(ctx context.Context, file string) (took time.Duration, err error) {
-	all, err := r.Program.crew(ctx, []task{{Role: roleKeep, File: file}}, 0)
+	all, err := r.crewFor(ctx, []task{{Role: roleKeep, File: file}}, 0)
 	if err != nil {
 		return 0, err
 	}
 	holder := all[0]
-	all.begin()
-	if err := holder.expect("held"); err != nil {
+	all.Begin()
+	if err := holder.Expect("held"); err != nil {
 		return 0, err
 	}
-	defer all.kill() // which does no harm to a dead one
+	defer all.Kill() // which does no harm to a dead one
 	doc, err := store.OpenFile(file, Way{Mode: "locking"}.options())
 	if err != nil {
 		return 0, err
@@ -116,8 +117,8 @@ func (r *runner) killHolder(ctx context.Context, file string) (took time.Duratio
 		return 0, fmt.Errorf("the lock that another process held could be taken (%v)", err)
 	}
 	start := time.Now()
-	holder.kill()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	holder.Kill()
+	ctx, cancel := context.WithTimeout(ctx, crew.Patience)
 	defer cancel()
 	if err := StoreTools.Hold(ctx, doc, func() {}); err != nil {
 		return 0, fmt.Errorf("the lock of a process that was killed cannot be had: %w", err)
@@ -133,31 +134,31 @@ func (r *runner) counts(ctx context.Context, c *Check, dir string, way Way, last
 	for i := range r.Processes {
 		todo = append(todo, task{Role: roleCount, File: file, Member: fmt.Sprintf("p%d", i+1), Way: way})
 	}
-	all, err := r.Program.crew(ctx, todo, last)
+	all, err := r.crewFor(ctx, todo, last)
 	if err != nil {
 		return err
 	}
 	reader, counters := all[0], all[1:]
 	record, errs := make([]Count, len(counters)), make([]error, len(counters))
 	var together sync.WaitGroup
-	all.begin()
+	all.Begin()
 	for i, p := range counters {
 		together.Go(func() {
-			record[i].Member = p.task.Member
-			record[i].Acknowledged, errs[i] = p.acknowledged(nil)
+			record[i].Member = todo[1+i].Member
+			record[i].Acknowledged, errs[i] = acknowledged(p, nil)
 		})
 	}
 	sleep(ctx, last)
-	counters.stop()
+	counters.Stop()
 	together.Wait()
-	if err := first(append(errs, r.watched(reader))...); err != nil {
+	if err := crew.First(append(errs, r.watched(reader))...); err != nil {
 		return err
 	}
 	found, err := r.read(ctx, file)
 	if err != nil {
 		return err
 	}
-	if err := first(CheckCounts(record, found), r.checkLitter(dir)); err != nil {
+	if err := crew.First(CheckCounts(record, found), r.checkLitter(dir)); err != nil {
 		return err
 	}
 	for _, count := range record {
@@ -168,8 +169,8 @@ func (r *runner) counts(ctx context.Context, c *Check, dir string, way Way, last
 }
 
 // watched adds up what the plain readers saw.
-func (r *runner) watched(reader *process) error {
-	seen, err := reader.result()
+func (r *runner) watched(reader *crew.Process) error {
+	seen, err := result(reader)
 	r.seen.Reads += seen.Reads
 	r.seen.Versions += seen.Versions
 	if r.seen.Fault == "" {
@@ -216,11 +217,11 @@ func (r *runner) torn(c *Check) error {
 // kills: processes that count are killed at any moment, and others take their place.
 func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last time.Duration) error {
 	file := filepath.Join(dir, documentName)
-	readers, err := r.Program.crew(ctx, []task{{Role: roleRead, File: file}}, last)
+	readers, err := r.crewFor(ctx, []task{{Role: roleRead, File: file}}, last)
 	if err != nil {
 		return err
 	}
-	readers.begin()
+	readers.Begin()
 	var (
 		slots  sync.WaitGroup
 		mu     sync.Mutex
@@ -243,7 +244,7 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 	}
 	slots.Wait()
 	errs = append(errs, r.watched(readers[0]))
-	if err := first(errs...); err != nil {
+	if err := crew.First(errs...); err != nil {
 		return err
 	}
 	for _, count := range record {
@@ -261,7 +262,7 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 	if err != nil {
 		return err
 	}
-	if err := first(CheckCounts(record, found), r.checkLitter(dir)); err != nil {
+	if err := crew.First(CheckCounts(record, found), r.checkLitter(dir)); err != nil {
 		return err
 	}
 	c.Text = fmt.Sprintf("%d writers killed, %d updates acknowledged and found; no litter", c.Kills, c.Updates)
@@ -271,19 +272,19 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 // killOne starts a process that counts, and kills it at some moment of some update.
 func (r *runner) killOne(ctx context.Context, todo task) (Count, error) {
 	count := Count{Member: todo.Member}
-	all, err := r.Program.crew(ctx, []task{todo}, 0)
+	all, err := r.crewFor(ctx, []task{todo}, 0)
 	if err != nil {
 		return count, err
 	}
 	p := all[0]
 	until, delay := 1+rand.IntN(10), time.Duration(rand.IntN(3000))*time.Microsecond
-	all.begin()
-	count.Acknowledged, err = p.acknowledged(func(n int) {
+	all.Begin()
+	count.Acknowledged, err = acknowledged(p, func(n int) {
 		if n == until {
-			time.AfterFunc(delay, p.kill)
+			time.AfterFunc(delay, p.Kill)
 		}
 	})
-	count.Killed = p.killed.Load()
+	count.Killed = p.Killed()
 	return count, err
 }
 
@@ -309,25 +310,25 @@ func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.
 	for i := range todo {
 		todo[i] = task{Role: roleCreate, Member: fmt.Sprintf("p%d", i+1)}
 	}
-	all, err := r.Program.crew(ctx, todo, last)
+	all, err := r.crewFor(ctx, todo, last)
 	if err != nil {
 		return err
 	}
-	defer all.kill()
+	defer all.Kill()
 	var races []Creation
 	for end := time.Now().Add(last); len(races) == 0 || len(races) < mostRaces && time.Now().Before(end) && ctx.Err() == nil; {
 		file := filepath.Join(dir, fmt.Sprintf("%d.json", len(races)))
 		race := Creation{}
 		for _, p := range all {
-			_ = p.send(file)
+			_ = p.Send(file)
 		}
-		for _, p := range all {
-			line, err := p.line()
+		for i, p := range all {
+			line, err := p.Line()
 			if err != nil {
-				return first(p.end(), err)
+				return crew.First(p.End(), err)
 			}
 			if line == "created" {
-				race.Winners = append(race.Winners, p.task.Member)
+				race.Winners = append(race.Winners, todo[i].Member)
 			}
 		}
 		found, err := r.read(ctx, file)
