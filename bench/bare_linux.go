@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -62,7 +63,7 @@ func (b *bare) Update() error {
 	if failed(readErr) {
 		return err
 	}
-	data, err := increment(buffer[:n])
+	data, err := load.Increment(buffer[:n])
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -34,7 +34,7 @@ func newHandle(t testing.TB, p peer, durability store.Durability, size int) hand
 	if create == nil {
 		create = writeFile
 	}
-	if err := create(path, document(size)); err != nil {
+	if err := create(path, load.Document(size)); err != nil {
 		t.Fatal(err)
 	}
 	h, err := p.open(setting{Path: path, Durability: durability})
@@ -84,26 +84,6 @@ func TestLossesAreSeen(t *testing.T) {
 		}
 	}
 	t.Error("four processes without a lock have lost nothing, or it was not noticed")
-}
-
-func TestIncrement(t *testing.T) {
-	data := document(200)
-	if len(data) != 200 || !json.Valid(data) {
-		t.Errorf("%d bytes: %s", len(data), data)
-	}
-	for want := 1; want <= 12; want++ {
-		changed, err := increment(data)
-		n, _, countErr := count(changed)
-		if err != nil || countErr != nil || n != want || !json.Valid(changed) {
-			t.Fatalf("%s, %v, %v", changed, err, countErr)
-		}
-		data = changed
-	}
-	for _, bad := range []string{"", "{}", `{"count":x,}`, `{"count":1`} {
-		if _, err := increment([]byte(bad)); err == nil {
-			t.Errorf("%q was counted up", bad)
-		}
-	}
 }
 
 // TestTablesStandBetweenTheirMarks and leave the rest of the file alone.

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 	_ "modernc.org/sqlite"
 
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -88,7 +89,7 @@ func (b *bolt) Update() error {
 			update = db.Batch
 		}
 		return update(func(tx *bbolt.Tx) error {
-			changed, err := increment(tx.Bucket(bucket).Get(key))
+			changed, err := load.Increment(tx.Bucket(bucket).Get(key))
 			if err != nil {
 				return err
 			}
@@ -179,7 +180,7 @@ func (s *sqlite) Update() error {
 	if err := tx.Stmt(s.get).QueryRow().Scan(&data); err != nil {
 		return err
 	}
-	if data, err = increment(data); err != nil {
+	if data, err = load.Increment(data); err != nil {
 		return err
 	}
 	if _, err := tx.Stmt(s.put).Exec(data); err != nil {

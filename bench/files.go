@@ -16,6 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/rogpeppe/go-internal/lockedfile"
 
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -75,7 +76,7 @@ func (f *file) Update() error {
 	}
 	old, err := os.ReadFile(f.Path)
 	if err == nil {
-		old, err = increment(old)
+		old, err = load.Increment(old)
 	}
 	if err == nil {
 		err = f.replace(f.setting, old)
@@ -130,7 +131,7 @@ func syncDirectory(s setting, err error) error {
 
 type transformed struct{ path string }
 
-func (t transformed) Update() error { return lockedfile.Transform(t.path, increment) }
+func (t transformed) Update() error { return lockedfile.Transform(t.path, load.Increment) }
 
 func (t transformed) Read() ([]byte, error) {
 	f, err := lockedfile.Open(t.path)

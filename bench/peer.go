@@ -7,11 +7,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -74,43 +72,13 @@ func openOurs(opts store.Options) func(setting) (handle, error) {
 }
 
 func (o ours) Update() error {
-	_, err := o.Doc.Update(background, increment)
+	_, err := o.Doc.Update(background, load.Increment)
 	return err
 }
 
 func (o ours) Read() ([]byte, error) {
 	data, _, err := o.Doc.Read(background)
 	return data, err
-}
-
-const head = `{"count":`
-
-// document is one of so many bytes, or few more.
-func document(size int) []byte {
-	const tail = `0,"pad":""}`
-	return []byte(head + `0,"pad":"` + strings.Repeat("x", max(size-len(head)-len(tail), 0)) + `"}`)
-}
-
-// increment is the update that all do.
-func increment(old []byte) ([]byte, error) {
-	n, rest, err := count(old)
-	if err != nil {
-		return nil, err
-	}
-	changed := make([]byte, 0, len(old)+1)
-	changed = strconv.AppendInt(append(changed, head...), int64(n+1), 10)
-	return append(changed, rest...), nil
-}
-
-// count reads the number in a document, and returns what follows it.
-func count(data []byte) (n int, rest []byte, err error) {
-	text, ok := strings.CutPrefix(string(data[:min(len(data), 64)]), head)
-	digits := strings.IndexByte(text, ',')
-	if !ok || digits < 0 {
-		return 0, nil, fmt.Errorf("%q is not the beginning of the document", text)
-	}
-	n, err = strconv.Atoi(text[:digits])
-	return n, data[len(head)+digits:], err
 }
 
 func writeFile(path string, document []byte) error { return os.WriteFile(path, document, 0o600) }

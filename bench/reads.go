@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/load"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -63,7 +64,7 @@ func readers(top string, size int) (all []reader, closeAll func(), err error) {
 	}
 	path, fresh := filepath.Join(dir, "document.json"), filepath.Join(dir, "fresh.json")
 	for _, path := range []string{path, fresh} {
-		if err := writeFile(path, document(size)); err != nil {
+		if err := writeFile(path, load.Document(size)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -98,7 +99,7 @@ func readers(top string, size int) (all []reader, closeAll func(), err error) {
 		s := setting{Path: path, Durability: store.Durable}
 		if p.create != nil {
 			s.Path += "." + strings.Fields(p.name)[0] + fmt.Sprint(len(all))
-			if err := p.create(s.Path, document(size)); err != nil {
+			if err := p.create(s.Path, load.Document(size)); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -129,7 +130,7 @@ func (c config) commands(top string) (string, error) {
 	}
 	ours, plain := filepath.Join(top, "ours.json"), filepath.Join(top, "plain.json")
 	for _, path := range []string{ours, plain} {
-		if err := writeFile(path, document(200)); err != nil {
+		if err := writeFile(path, load.Document(200)); err != nil {
 			return "", err
 		}
 	}

@@ -157,7 +157,7 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	if create == nil {
 		create = writeFile
 	}
-	if err := create(w.Setting.Path, document(c.Size)); err != nil {
+	if err := create(w.Setting.Path, load.Document(c.Size)); err != nil {
 		return m, err
 	}
 	if c.Goroutines > 1 && !p.goroutines {
@@ -205,7 +205,7 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
-	n, _, err := count(data)
+	n, err := load.Count(data)
 	m.Lost = total - n
 	return m, err
 }

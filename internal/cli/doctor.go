@@ -48,7 +48,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	program, err := self()
+	program, err := self(workerVerb)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ All happens in a new directory within, which is removed; nothing else is touched
 }
 
 func (a *app) verify(ctx context.Context, dir string, last time.Duration, processes int) error {
-	program, err := self()
+	program, err := self(workerVerb)
 	if err != nil {
 		return err
 	}
@@ -124,14 +124,14 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// self is this program, as a worker.
-func self() (crew.Program, error) {
+// self is this program, as a worker with that verb.
+func self(verb string) (crew.Program, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return crew.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
 	}
 	// A program of several names goes by the one that it was called by.
-	return crew.Program{Path: path, Args: []string{os.Args[0], workerVerb}}, nil
+	return crew.Program{Path: path, Args: []string{os.Args[0], verb}}, nil
 }
 
 func (a *app) workerCommand() *cobra.Command {

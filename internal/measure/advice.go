@@ -1,0 +1,161 @@
+// What follows from the figures, in words.
+
+package measure
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// find returns the row that is like this one in what can be set, if it was measured.
+func (r *Report) find(like Update) (Update, bool) {
+	for _, u := range r.Updates {
+		if u.Section == like.Section && u.Mode == like.Mode && u.Sync == like.Sync && u.Processes == like.Processes &&
+			u.Goroutines == like.Goroutines && u.Documents == like.Documents && u.Bytes == like.Bytes {
+			return u, u.Measured()
+		}
+	}
+	return Update{}, false
+}
+
+// rows returns those of a section with a durability and a mode, in order.
+func (r *Report) rows(section, sync, mode string) (found []Update) {
+	for _, u := range r.Updates {
+		if u.Section == section && u.Sync == sync && u.Mode == mode && u.Measured() {
+			found = append(found, u)
+		}
+	}
+	return found
+}
+
+// advise says what to do. It says nothing of what was not measured.
+func advise(r *Report) (advice []string) {
+	say := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
+	if r.Lost != 0 {
+		say("UPDATES WERE LOST: %d that were acknowledged are in no document. Do not keep anything here; run jsonstore verify.", r.Lost)
+	}
+	one := Update{Section: byProcesses, Mode: "hash", Processes: 1, Goroutines: 1, Documents: 1, Bytes: smallest}
+	durable, ordered, volatile := one, one, one
+	durable.Sync, ordered.Sync, volatile.Sync = "durable", "ordered", "volatile"
+	d, okD := r.find(durable)
+	o, okO := r.find(ordered)
+	v, okV := r.find(volatile)
+	if okD && okO && okV {
+		say("A durable update, which survives a power cut, takes %s here, an ordered one, which is never torn by one, %s, and a volatile one %s. %s",
+			us(d.MedianUs), us(o.MedianUs), us(v.MedianUs), whichSync(d.MedianUs, o.MedianUs, v.MedianUs))
+	}
+	if text := adviseLocking(r); text != "" {
+		say("%s", text)
+	}
+	if rows := r.rows(byDocuments, "durable", "hash"); len(rows) > 1 && rows[0].RatePerS > 0 {
+		first, best := rows[0], rows[0]
+		for _, u := range rows[1:] {
+			if u.RatePerS > best.RatePerS {
+				best = u
+			}
+		}
+		if best.RatePerS > 1.2*first.RatePerS {
+			say("%d processes that update one document get %s durable updates a second, and %s with %d documents: split what need not change together.",
+				first.Processes, perSecond(first.RatePerS), perSecond(best.RatePerS), best.Documents)
+		} else {
+			say("%d processes get no more done with several documents than with one (%s and %s durable updates a second): it is the device that bounds them.",
+				first.Processes, perSecond(best.RatePerS), perSecond(first.RatePerS))
+		}
+	}
+	if rows := r.rows(byGoroutines, "durable", "hash"); len(rows) > 1 && rows[0].RatePerS > 0 {
+		first, last := rows[0], rows[len(rows)-1]
+		say("In one process, share a handle among goroutines: %d of them make %s durable updates a second, which is %.1f times as many as one makes, since what waits is done together.",
+			last.Goroutines, perSecond(last.RatePerS), last.RatePerS/first.RatePerS)
+	}
+	if rows := r.rows(bySize, "durable", "hash"); len(rows) > 1 {
+		first, last := rows[0], rows[len(rows)-1]
+		say("An update writes the whole document: one of %s takes %s, against %s for %s. Where documents grow beyond that and small parts of them change often, a database is the better tool.",
+			bytesText(last.Bytes), us(last.MedianUs), us(first.MedianUs), bytesText(first.Bytes))
+	}
+	if okD {
+		most := d.RatePerS
+		for _, u := range r.Updates {
+			if u.Sync == "durable" {
+				most = max(most, u.RatePerS)
+			}
+		}
+		say("If more than about %s durable updates a second are needed, this disk is not fast enough for jsonstore.", perSecond(most))
+	}
+	return advice
+}
+
+func whichSync(durable, ordered, volatile float64) string {
+	switch {
+	case durable <= 2*volatile:
+		return "Durability costs little on this disk: leave it on."
+	case ordered <= 2*volatile:
+		return fmt.Sprintf("Leave it durable where every update counts. Where the last ones may be lost, ordered costs hardly more than volatile and %.1f times less than durable.", durable/ordered)
+	}
+	return fmt.Sprintf("Leave it durable where every update counts; what may go back a little after a power cut can be ordered (%.1f times faster), and only what can be made anew volatile (%.1f times).",
+		durable/ordered, durable/volatile)
+}
+
+// adviseLocking compares the two where it matters most: with the most processes.
+func adviseLocking(r *Report) string {
+	var faster, slower []string
+	processes := 0
+	for _, sync := range []string{"durable", "ordered", "volatile"} {
+		hash, locking := r.rows(byProcesses, sync, "hash"), r.rows(byProcesses, sync, "locking")
+		if len(hash) == 0 || len(locking) == 0 {
+			continue
+		}
+		h, l := hash[len(hash)-1], locking[len(locking)-1]
+		if h.Processes != l.Processes || h.RatePerS == 0 {
+			continue
+		}
+		processes = h.Processes
+		text := fmt.Sprintf("%.2f %s", l.RatePerS/h.RatePerS, sync)
+		if l.RatePerS > 1.1*h.RatePerS {
+			faster = append(faster, text)
+		} else {
+			slower = append(slower, text)
+		}
+	}
+	switch {
+	case processes == 0:
+		return ""
+	case len(faster) == 0:
+		return fmt.Sprintf("Locking is not worth it: with %d processes it makes these multiples of what optimistic updates do: %s.", processes, strings.Join(slower, ", "))
+	}
+	return fmt.Sprintf("Consider locking where %d processes or more update one document all the time: it makes these multiples of what optimistic updates do: %s. Elsewhere it only keeps others waiting.",
+		processes, strings.Join(append(faster, slower...), ", "))
+}
+
+// Microseconds prints them in the unit that reads best.
+func Microseconds(n float64) string { return us(n) }
+
+func us(n float64) string {
+	d := time.Duration(n * 1e3)
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.3g ms", n/1e3)
+	}
+	return fmt.Sprintf("%.3g µs", n)
+}
+
+// perSecond prints a rate with commas between the thousands.
+func perSecond(n float64) string {
+	digits := fmt.Sprintf("%.0f", n)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
+
+func bytesText(n int) string {
+	switch {
+	case n >= 1_000_000:
+		return fmt.Sprintf("%g MB", float64(n)/1e6)
+	case n >= 1_000:
+		return fmt.Sprintf("%g KB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

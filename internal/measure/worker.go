@@ -1,0 +1,151 @@
+// The worker: a process that updates documents for some time. It gets a task on its standard input, says "ready", begins with the
+// next line, and tells on its standard output what it has done.
+
+package measure
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/load"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// task is what a worker does.
+type task struct {
+	Dir        string           `json:"dir"`
+	Mode       string           `json:"mode"` // hash, mtime or locking
+	Durability store.Durability `json:"durability"`
+	Goroutines int              `json:"goroutines"`
+	Documents  int              `json:"documents"` // updated in turn
+	Time       time.Duration    `json:"time_ns"`
+}
+
+// tally is what it has done.
+type tally struct {
+	Acknowledged int            `json:"acknowledged"`
+	Failed       int            `json:"failed"`
+	Failure      string         `json:"failure"` // the first one
+	Latency      load.Histogram `json:"latency"`
+	Stats        store.Stats    `json:"stats"`
+}
+
+// modes are the ways to update, as they are told.
+var modes = []string{"hash", "mtime", "locking"}
+
+func (t task) options() *store.Options {
+	opts := &store.Options{Durability: t.Durability, AllowNetwork: true, Logger: slog.New(slog.DiscardHandler)}
+	switch t.Mode {
+	case "mtime":
+		opts.Versions = store.VersionMtime
+	case "locking":
+		opts.Locking = true
+	}
+	return opts
+}
+
+// key is that of the nth document; its file has a suffix.
+func key(n int) string { return fmt.Sprintf("d%d", n) }
+
+func file(dir string, n int) string { return filepath.Join(dir, key(n)+".json") }
+
+// open opens the documents: one as a file, several as a directory.
+func (t task) open() (docs []*store.Doc, closeAll func() error, err error) {
+	if t.Documents == 1 {
+		doc, err := store.OpenFile(file(t.Dir, 0), t.options())
+		if err != nil {
+			return nil, nil, err
+		}
+		return []*store.Doc{doc}, doc.Close, nil
+	}
+	db, err := store.Open(t.Dir, t.options())
+	if err != nil {
+		return nil, nil, err
+	}
+	for n := range t.Documents {
+		docs = append(docs, db.Doc(key(n)))
+	}
+	return docs, db.Close, nil
+}
+
+// Work is what a worker process does with its life.
+func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	input := bufio.NewReader(stdin)
+	line, err := input.ReadBytes('\n')
+	if err != nil {
+		return errors.New("a worker of jsonstore bench has to be given a task: run jsonstore bench DIR")
+	}
+	var t task
+	if err := json.Unmarshal(line, &t); err != nil {
+		return fmt.Errorf("the task of a worker of jsonstore bench: %w", err)
+	}
+	docs, closeAll, err := t.open()
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	if _, err := io.WriteString(stdout, "ready\n"); err != nil {
+		return err
+	}
+	if _, err := input.ReadByte(); err != nil {
+		return err // whoever wanted it is gone
+	}
+	done := t.run(ctx, docs)
+	done.Stats = docs[0].Stats()
+	result, err := json.Marshal(done)
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(append(result, '\n'))
+	return err
+}
+
+// run updates until the time is up.
+func (t task) run(ctx context.Context, docs []*store.Doc) (all tally) {
+	var mu sync.Mutex
+	var working sync.WaitGroup
+	end := time.Now().Add(t.Time)
+	for first := range t.Goroutines {
+		working.Go(func() {
+			var mine tally
+			for n, last := first, time.Now(); last.Before(end) && ctx.Err() == nil; n++ {
+				_, err := docs[n%len(docs)].Update(ctx, load.Increment)
+				now := time.Now()
+				if err != nil {
+					mine.Failed++
+					mine.Failure = err.Error()
+				} else {
+					mine.Acknowledged++
+					mine.Latency.Add(now.Sub(last))
+				}
+				last = now
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all.add(mine)
+		})
+	}
+	working.Wait()
+	return all
+}
+
+func (t *tally) add(other tally) {
+	t.Acknowledged += other.Acknowledged
+	t.Failed += other.Failed
+	if t.Failure == "" {
+		t.Failure = other.Failure
+	}
+	t.Latency.Merge(&other.Latency)
+	t.Stats.Conflicts += other.Stats.Conflicts
+	t.Stats.Retries += other.Stats.Retries
+	t.Stats.Escalations += other.Stats.Escalations
+	t.Stats.LockWaits += other.Stats.LockWaits
+}
