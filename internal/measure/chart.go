@@ -33,8 +33,8 @@ type point struct {
 
 // The size of a chart, in its own units; the page scales it. The text stays readable at half of that.
 const (
-	chartWidth, chartHeight = 480.0, 300.0
-	left, right             = 62.0, 14.0
+	chartWidth, chartHeight = 400.0, 270.0
+	left, right             = 60.0, 14.0
 	top, bottom             = 16.0, 46.0
 )
 

@@ -24,7 +24,7 @@ p { max-width: 42rem; margin: .5rem 0; }
 .lead { font-size: 1.12rem; margin: 1.2rem 0; }
 .bad { color: var(--bad); font-weight: 600; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 18.5rem), 1fr)); gap: 1rem; margin: 1rem 0; }
-figure { margin: 0; padding: .9rem .8rem .7rem; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; min-width: 0; }
+figure { margin: 0; padding: .9rem .8rem .7rem; background: var(--card); border: 1px solid var(--rule); border-radius: 6px; min-width: 0; max-width: 34rem; }
 .chart { display: block; width: 100%; height: auto; }
 .chart text { font-family: system-ui, sans-serif; fill: var(--soft); font-size: 14.5px; }
 .grid { stroke: var(--rule); stroke-width: 1; }
