@@ -62,6 +62,12 @@ func (a *app) bench(ctx context.Context, dir string, last time.Duration, process
 			return fmt.Errorf("it is on a network file system (%s); allow it with --allow-network at your own risk", network)
 		}
 	}
+	if page != "" {
+		// Not to find out at the end.
+		if _, err := files.Lstat(filepath.Dir(unshield(page))); err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+	}
 	progress, done := a.countdown()
 	report, err := measure.Run(ctx, measure.Config{
 		Files: files, Dir: dir, Time: last, Processes: processes, Program: program, Version: version(),
