@@ -132,8 +132,18 @@ func (b *batch) run(ctx context.Context) {
 		}
 		cancel()
 		if result == told {
+			b.warn()
 			return
 		}
+	}
+}
+
+// warn says, once, that more than one update in ten is tried again.
+func (b *batch) warn() {
+	stats := b.doc.db.stats
+	if stats.manyRetries() {
+		b.doc.opts.Logger.Warn("more than one update in ten is tried again: other programs change the document at once, perhaps without its lock; "+
+			"consider GuardForeign or Locking, or fewer and larger updates", "document", b.doc.name, "stats", stats.stats().String())
 	}
 }
 

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math"
 	"math/big"
 	"os"
@@ -288,6 +290,33 @@ func TestChangedInPlace(t *testing.T) {
 	})
 	if got := content(t, doc); err != nil || got != `["b","c"]` || doc.Stats().Conflicts != 1 {
 		t.Errorf("%s, %v, %v", got, err, doc.Stats())
+	}
+}
+
+// TestManyRetriesAreTold: once, when more than one update in ten has to be tried again.
+func TestManyRetriesAreTold(t *testing.T) {
+	var said strings.Builder
+	doc := document(t, "0", Options{Durability: Volatile, Logger: slog.New(slog.NewTextHandler(&said, nil)), Retry: Retry{MaxBackoff: time.Microsecond}})
+	for i := range 150 {
+		lost := i%5 != 0
+		_, err := doc.Update(context.Background(), func(old []byte) ([]byte, error) {
+			if !lost {
+				lost = true
+				if err := os.WriteFile(doc.Name(), fmt.Appendf(nil, "%s ", old), 0o600); err != nil {
+					return nil, err
+				}
+			}
+			return increment(bytes.TrimSpace(old))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i < 98 && said.Len() > 0 {
+			t.Fatalf("after %d updates: %s", i, said.String())
+		}
+	}
+	if n := strings.Count(said.String(), "more than one update in ten"); n != 1 {
+		t.Errorf("told %d times: %s", n, said.String())
 	}
 }
 
