@@ -184,7 +184,7 @@ var mutants = []mutant{
 		"	if len(digits) == guardedDigits && document != o.locked {",
 		"	if false {",
 	}}},
-	{"what was read compared by its size alone", "TestChangedInPlace", "cas.go", []edit{{
+	{"what was read compared by its size alone", "TestChangedInPlace", "verify.go", []edit{{
 		"		if !bytes.Equal(chunk[:n], read.data[at:at+n]) {",
 		"		if false {",
 	}}},

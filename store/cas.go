@@ -18,11 +18,9 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -233,98 +231,6 @@ func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 func (a *attempt) isPublished(s *staged) bool {
 	now, err := a.d.files.Lstat(a.path)
 	return err == nil && now.SameFile(s.info)
-}
-
-// isReplaced reports whether it looks as if the document were no longer the file that was read.
-func (a *attempt) isReplaced() bool {
-	now, err := a.d.files.Lstat(a.path)
-	if err != nil {
-		return !a.current.version.IsAbsent()
-	}
-	read := a.current.info
-	return !now.SameFile(read) || now.Mtime != read.Mtime || now.Size != read.Size
-}
-
-// verify looks whether the document still is at the version that was read, and
-// returns how its file is now.
-func (a *attempt) verify(ctx context.Context) (fsys.Info, error) { return a.verifyAt(ctx, a.path) }
-
-// verifyAt is verify for the file at path instead of the document.
-func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) {
-	now, err := a.d.files.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if a.current.version.IsAbsent() {
-			return now, nil
-		}
-		return now, a.conflict(driver.Absent)
-	}
-	if err != nil {
-		return now, err
-	}
-	// The version that was read is open: this is its inode if and only if the number is the same.
-	if a.current.file != nil && now.SameFile(a.current.info) {
-		if same, err := a.unchanged(now); same || err != nil {
-			return now, err
-		}
-	}
-	s, err := a.d.load(ctx, path, a.mode)
-	if err != nil {
-		return now, err
-	}
-	defer s.close()
-	if s.version != a.current.version || a.mode == VersionHash && !bytes.Equal(s.data, a.current.data) {
-		return now, a.conflict(s.version)
-	}
-	return s.info, nil
-}
-
-// unchanged reports whether the file that was read, and is now as told, still has the version that it had.
-func (a *attempt) unchanged(now fsys.Info) (bool, error) {
-	read := a.current
-	if a.mode == VersionMtime {
-		return now.Mtime == read.info.Mtime && now.Size == read.info.Size, nil
-	}
-	if now.Size != int64(len(read.data)) {
-		return false, nil
-	}
-	chunk := make([]byte, min(len(read.data), 64<<10))
-	for at := 0; at < len(read.data); {
-		n, err := read.file.ReadAt(chunk[:min(len(chunk), len(read.data)-at)], int64(at))
-		if !bytes.Equal(chunk[:n], read.data[at:at+n]) {
-			return false, nil
-		}
-		if at += n; err != nil && at < len(read.data) {
-			return false, ignoreEnd(err) // another program is making it shorter
-		}
-	}
-	return true, nil
-}
-
-func ignoreEnd(err error) error {
-	if err == io.EOF {
-		return nil
-	}
-	return err
-}
-
-// verifyFor verifies and, where somebody meanwhile changed what a version does
-// not stand for, such as the mode of the file, sees that s has it too.
-func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
-	now, err := a.verify(ctx)
-	if err != nil || a.current.file == nil {
-		return err
-	}
-	read := a.current.info
-	if now.Mode == read.Mode && now.UID == read.UID && now.GID == read.GID && (now.Mtime < s.info.Mtime || !s.fine) {
-		return nil
-	}
-	if err := s.resemble(now, true); err != nil {
-		return err
-	}
-	if a.d.opts.Durability == Volatile || a.d.journalOrder(a.path) {
-		return nil // in a journal, this change is before the rename too
-	}
-	return s.file.Sync()
 }
 
 func (a *attempt) Delete(ctx context.Context) error {
