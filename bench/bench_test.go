@@ -24,8 +24,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var levels = []store.Durability{store.Durable, store.Ordered, store.Volatile}
-
 // newHandle opens a document of its own, or skips what is not offered.
 func newHandle(t testing.TB, p peer, durability store.Durability, size int) handle {
 	t.Helper()
@@ -113,7 +111,7 @@ func TestTablesStandBetweenTheirMarks(t *testing.T) {
 }
 
 func BenchmarkUpdate(b *testing.B) {
-	for _, durability := range levels {
+	for _, durability := range allLevels {
 		for _, p := range peers() {
 			for _, size := range []int{200, 10 << 10, 1 << 20} {
 				b.Run(fmt.Sprintf("%v/%s/%d", durability, p.name, size), func(b *testing.B) {

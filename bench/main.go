@@ -9,6 +9,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,11 +47,13 @@ type config struct {
 	processes  []int
 	goroutines []int
 	sizes      []int
+	levels     []store.Durability
+	updates    bool // nothing but updates
 	out        string
 }
 
 func parse() (c config, err error) {
-	var only, processes, goroutines, sizes string
+	var only, processes, goroutines, sizes, levels string
 	flag.StringVar(&c.dir, "dir", "", "measure in this `directory`, which exists; default: a temporary one")
 	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
 	flag.DurationVar(&c.time, "time", 300*time.Millisecond, "measure each cell for this `time` in each round")
@@ -58,10 +61,19 @@ func parse() (c config, err error) {
 	flag.StringVar(&processes, "processes", "1,2,8,32", "so many processes")
 	flag.StringVar(&goroutines, "goroutines", "1,8,64", "so many goroutines of one process")
 	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "documents of so many bytes")
+	flag.StringVar(&levels, "durability", "durable,ordered,volatile", "these of `durable, ordered, volatile`")
+	flag.BoolVar(&c.updates, "updates", false, "measure updates and nothing else")
 	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, between the lines <!-- figures --> and <!-- /figures -->")
 	flag.Parse()
 	if flag.NArg() > 0 || c.rounds < 1 || c.time <= 0 {
 		return c, fmt.Errorf("want flags only, and positive numbers; see go run . -help")
+	}
+	for _, name := range strings.Split(levels, ",") {
+		at := slices.IndexFunc(allLevels, func(d store.Durability) bool { return d.String() == name })
+		if at < 0 {
+			return c, fmt.Errorf("want durable, ordered or volatile with commas between, not %q", levels)
+		}
+		c.levels = append(c.levels, allLevels[at])
 	}
 	c.only, err = regexp.Compile(only)
 	for text, into := range map[string]*[]int{processes: &c.processes, goroutines: &c.goroutines, sizes: &c.sizes} {
@@ -75,6 +87,8 @@ func parse() (c config, err error) {
 	}
 	return c, err
 }
+
+var allLevels = []store.Durability{store.Durable, store.Ordered, store.Volatile}
 
 // section is one table.
 type section struct {
@@ -101,14 +115,15 @@ func (c config) sections() []section {
 		}
 		all = append(all, s)
 	}
-	for _, durability := range []store.Durability{store.Durable, store.Ordered, store.Volatile} {
+	for _, durability := range c.levels {
 		for _, n := range c.processes {
 			add(fmt.Sprintf("%v, %d %s", durability, n, plural("process", "processes", n)),
 				names(func(p peer) bool { return n == 1 || !strings.HasPrefix(p.name, "the bare") }),
 				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
 		}
 	}
-	for _, durability := range []store.Durability{store.Durable, store.Volatile} {
+	extremes := slices.DeleteFunc(slices.Clone(c.levels), func(d store.Durability) bool { return d == store.Ordered })
+	for _, durability := range extremes {
 		for _, n := range c.goroutines {
 			if n > 1 {
 				add(fmt.Sprintf("%v, %d goroutines of one process", durability, n), names(func(p peer) bool { return p.goroutines }),
@@ -117,7 +132,7 @@ func (c config) sections() []section {
 			}
 		}
 	}
-	for _, durability := range []store.Durability{store.Durable, store.Volatile} {
+	for _, durability := range extremes {
 		for _, size := range c.sizes {
 			if size != 200 {
 				add(fmt.Sprintf("%v, documents of %s bytes", durability, thousands(float64(size))), names(nil),
@@ -168,16 +183,15 @@ func run() error {
 		}
 		tables.WriteString(updatesTable(s.title, s.base, figures))
 	}
-	reads, err := c.reads(top)
-	if err != nil {
-		return err
+	if !c.updates {
+		for _, more := range []func(string) (string, error){c.reads, c.commands} {
+			text, err := more(top)
+			if err != nil {
+				return err
+			}
+			tables.WriteString(text)
+		}
 	}
-	tables.WriteString(reads)
-	commands, err := c.commands(top)
-	if err != nil {
-		return err
-	}
-	tables.WriteString(commands)
 	if err := writeTables(c.out, tables.String()); err != nil {
 		return err
 	}
@@ -187,15 +201,15 @@ func run() error {
 	return nil
 }
 
-// measure measures a section. Each round begins with another peer.
+// measure measures a section, in another order in each round: what one leaves the disk to do must not always meet the same other one.
 func (c config) measure(top string, s section) []*figure {
 	figures := make([]*figure, len(s.cells))
 	for i := range figures {
 		figures[i] = &figure{cell: s.cells[i]}
 	}
-	for round := range c.rounds {
-		for i := range figures {
-			f := figures[(i+round)%len(figures)]
+	for range c.rounds {
+		for _, i := range rand.Perm(len(figures)) {
+			f := figures[i]
 			if f.missing == nil {
 				m, err := f.cell.measure(top, c.time)
 				f.add(m, c.time, err)

@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,9 +32,8 @@ func (c config) reads(top string) (string, error) {
 			return "", err
 		}
 		nanoseconds := make([][]float64, len(all))
-		for round := range c.rounds {
-			for i := range all {
-				at := (i + round) % len(all)
+		for range c.rounds {
+			for _, at := range rand.Perm(len(all)) {
 				n, begin := 0, time.Now()
 				for time.Since(begin) < c.time/2 {
 					for range 10 {

@@ -97,13 +97,8 @@ func (c *call) lead() (Version, error) {
 
 // function runs the function, and remembers meanwhile on which goroutine.
 func (c *call) function(old docState) (change, error) {
-	running := func(goroutine int64) {
-		c.line.of.mu.Lock()
-		c.line.running = goroutine
-		c.line.of.mu.Unlock()
-	}
-	running(currentGoroutine())
-	defer running(0)
+	c.line.running.Store(currentGoroutine())
+	defer c.line.running.Store(0)
 	return c.decide(old)
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jsonstore/jsonstore/driver"
@@ -25,14 +26,15 @@ type lines struct {
 
 // line is the updates of one document through one handle. Its fields are guarded by lines.mu.
 type line struct {
-	of      *lines
-	key     string
-	busy    bool    // somebody is at the head of it
-	calls   []*call // those that wait behind, in their order
-	running int64   // the goroutine whose function is running, else 0
-	latest  int     // how many calls the latest batch had
+	of     *lines
+	key    string
+	busy   bool    // somebody is at the head of it
+	calls  []*call // those that wait behind, in their order
+	latest int     // how many calls the latest batch had
 	// eager is how many of the next updates begin with the lock because an optimistic one lost not long ago.
 	eager int
+
+	running atomic.Int64 // the goroutine whose function is running, else 0; not guarded
 }
 
 // mostLines is how many lines are kept for what they know, though nobody stands in them.
@@ -92,7 +94,7 @@ func (t *lines) enter(c *call) (leads bool, err error) {
 		t.byKey[c.doc.key] = l
 	}
 	c.line = l
-	if l.running == self {
+	if l.running.Load() == self {
 		return false, errNested
 	}
 	if l.busy && c.doc.opts.LockWait < 0 {
@@ -125,7 +127,7 @@ func (t *lines) enter(c *call) (leads bool, err error) {
 func (t *lines) checkNested(key string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.byKey[key]; l != nil && l.running != 0 && l.running == currentGoroutine() {
+	if l := t.byKey[key]; l != nil && l.running.Load() == currentGoroutine() {
 		return errNested
 	}
 	return nil
