@@ -26,11 +26,11 @@ type lines struct {
 
 // line is the updates of one document through one handle. Its fields are guarded by lines.mu.
 type line struct {
-	of     *lines
-	key    string
-	busy   bool    // somebody is at the head of it
-	calls  []*call // those that wait behind, in their order
-	latest int     // how many calls the latest batch had
+	of    *lines
+	key   string
+	busy  bool    // somebody is at the head of it
+	calls []*call // those that wait behind, in their order
+	crowd int     // how many calls batches had of late: one that has fewer halves it
 	// eager is how many of the next updates begin with the lock because an optimistic one lost not long ago.
 	eager int
 
@@ -102,8 +102,9 @@ func (t *lines) enter(c *call) (leads bool, err error) {
 	}
 	first := !l.busy
 	l.busy = true
-	if first && l.latest > 1 {
-		// Those of the latest batch are about to come back: with them, this one need not go alone.
+	if first && l.crowd > 1 {
+		// Others are about to come back, and may stand behind this one for a processor, which it keeps for all of its short system
+		// calls. To go without them is not only a commit for one: two that take turns so keep all others out for many milliseconds.
 		t.mu.Unlock()
 		runtime.Gosched()
 		t.mu.Lock()
@@ -137,7 +138,7 @@ func (t *lines) checkNested(key string) error {
 func (l *line) begin() {
 	if len(l.calls) == 0 {
 		l.busy = false
-		if l.eager == 0 && l.latest <= 1 || len(l.of.byKey) > mostLines {
+		if l.eager == 0 && l.crowd <= 1 || len(l.of.byKey) > mostLines {
 			delete(l.of.byKey, l.key)
 		}
 		return
@@ -146,7 +147,7 @@ func (l *line) begin() {
 	l.calls = l.calls[1:]
 	b := &batch{line: l, doc: first.doc, calls: []*call{first}}
 	first.batch = b
-	if combiner, ok := first.doc.drv.(driver.Combiner); ok && len(l.calls) > 0 {
+	if combiner, ok := first.doc.drv.(driver.Combiner); ok {
 		b.combiner = combiner
 		go b.conduct()
 		return
