@@ -75,8 +75,7 @@ func (a *attempt) begin(ctx context.Context, lock bool) (err error) {
 
 func (a *attempt) lock(ctx context.Context) (err error) {
 	if a.current != nil && a.current.file != nil {
-		perm := a.current.info.Mode.Perm()
-		a.unlock, a.waited, err = a.d.shared.locks.acquire(ctx, a.path, perm, a.d.opts.LockWait)
+		a.unlock, a.waited, err = a.d.lockWith(ctx, a.path, a.current.info.Mode.Perm(), a.d.opts.LockWait)
 		return err
 	}
 	a.unlock, a.waited, err = a.d.lock(ctx, a.path, a.d.opts.LockWait)
@@ -92,7 +91,20 @@ func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) 
 		}
 		perm = info.Mode.Perm()
 	}
-	return d.shared.locks.acquire(ctx, path, perm, wait)
+	return d.lockWith(ctx, path, perm, wait)
+}
+
+// spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen microseconds,
+// as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
+const spinFor = 50 * time.Microsecond
+
+// lockWith is lock for one who knows the mode of the document.
+func (d *fileDriver) lockWith(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), waited bool, err error) {
+	how := locking{perm: perm, wait: wait}
+	if d.opts.Durability == Volatile {
+		how.spin = spinFor
+	}
+	return d.shared.locks.acquire(ctx, path, how)
 }
 
 // tryLock is lock that does not wait: ErrLocked if somebody has it.

@@ -269,7 +269,7 @@ func TestLockFileIsRemoved(t *testing.T) {
 				}
 				file, err := fsys.New().Open(lockPath(first.Name()), fsys.OpenLock, 0o600)
 				if err == nil {
-					err = file.Lock()
+					err = file.Lock(0)
 				}
 				if err == nil {
 					_ = os.Remove(lockPath(first.Name()))

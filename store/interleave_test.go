@@ -244,7 +244,7 @@ func readTwice(doc *Doc, versions *[]string) error {
 func removeLockFile(files fsys.FS) error {
 	file, err := files.Open(simulatedLock, fsys.OpenLock, 0o600)
 	if err == nil {
-		err = file.Lock()
+		err = file.Lock(0)
 	}
 	if err != nil {
 		return err

@@ -49,15 +49,20 @@ type docLock struct {
 	wait  *kernelWait   // a wait whose caller left, else nil
 }
 
+// locking is how a lock is to be taken.
+type locking struct {
+	perm fs.FileMode   // of a new lock file: whoever may change the document must be able to lock it
+	wait time.Duration // for at most so long; 0 is without limit, negative not at all
+	spin time.Duration // before sleeping, ask again and again for so long
+}
+
 // acquire takes the lock of the document at path, and returns the function that gives it
-// back. It waits until the context ends, or at most the given time: 0 is without limit,
-// negative not at all; then the error is ErrLocked. A new lock file gets the mode perm,
-// since whoever may change the document must be able to lock it.
-func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), waited bool, err error) {
+// back. It waits until the context ends, or as long as how says; then the error is ErrLocked.
+func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlock func(), waited bool, err error) {
 	path = lockPath(path)
-	if wait > 0 {
+	if how.wait > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, wait, errLockWait(wait))
+		ctx, cancel = context.WithTimeoutCause(ctx, how.wait, errLockWait(how.wait))
 		defer cancel()
 	}
 	lock, err := t.enter(path)
@@ -69,7 +74,7 @@ func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, 
 	default:
 		waited = true
 		t.stats.lockWaits.Add(1)
-		if wait < 0 {
+		if how.wait < 0 {
 			t.leave(path, lock)
 			return nil, waited, errLockBusy
 		}
@@ -80,7 +85,7 @@ func (t *lockTable) acquire(ctx context.Context, path string, perm fs.FileMode, 
 			return nil, waited, context.Cause(ctx)
 		}
 	}
-	file, busy, err := t.lockFile(ctx, lock, path, perm, wait < 0)
+	file, busy, err := t.lockFile(ctx, lock, path, how)
 	waited = waited || busy
 	if err != nil {
 		<-lock.queue
@@ -166,12 +171,12 @@ func (t *lockTable) close() {
 }
 
 // lockFile opens and locks the file, for the caller whose turn it is; busy means that it was not to be had at once.
-func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (file fsys.File, busy bool, err error) {
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, how locking) (file fsys.File, busy bool, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, busy, context.Cause(ctx)
 		}
-		file, waited, err := t.lockOnce(ctx, lock, path, perm, noWait)
+		file, waited, err := t.lockOnce(ctx, lock, path, how)
 		busy = busy || waited
 		if err != nil {
 			return nil, busy, err
@@ -202,26 +207,26 @@ func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
 	return err == nil && named.SameFile(locked), err
 }
 
-func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, perm fs.FileMode, noWait bool) (file fsys.File, busy bool, err error) {
+func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, how locking) (file fsys.File, busy bool, err error) {
 	if lock.wait == nil {
-		file, locked, err := t.tryLock(lock, path, perm)
+		file, locked, err := t.tryLock(lock, path, how.perm)
 		if err != nil || locked {
 			return file, false, err
 		}
 		t.stats.lockWaits.Add(1)
-		if noWait {
+		if how.wait < 0 {
 			file.Close()
 			return nil, true, errLockBusy
 		}
 		if ctx.Done() == nil {
-			if err := file.Lock(); err != nil {
+			if err := file.Lock(how.spin); err != nil {
 				file.Close()
 				return nil, true, err
 			}
 			return file, true, nil
 		}
-		lock.wait = t.startWait(lock, path, file)
-	} else if noWait {
+		lock.wait = t.startWait(lock, path, file, how.spin)
+	} else if how.wait < 0 {
 		return nil, true, errLockBusy
 	}
 	file, over, err := lock.wait.join(ctx)
@@ -270,14 +275,14 @@ type kernelWait struct {
 	err    error
 }
 
-func (t *lockTable) startWait(lock *docLock, path string, file fsys.File) *kernelWait {
+func (t *lockTable) startWait(lock *docLock, path string, file fsys.File, spin time.Duration) *kernelWait {
 	w := &kernelWait{done: make(chan struct{}), joined: true}
 	t.mu.Lock()
 	lock.users++ // keeps lock in the table, for others to find this wait
 	t.mu.Unlock()
 	go func() {
 		defer t.leave(path, lock)
-		err := file.Lock()
+		err := file.Lock(spin)
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.over = true

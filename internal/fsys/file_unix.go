@@ -7,6 +7,8 @@ package fsys
 import (
 	"io"
 	"io/fs"
+	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -116,7 +118,14 @@ func (f *file) Chown(uid, gid uint32) error {
 
 func (f *file) Sync() error { return f.do("sync", fsync) }
 
-func (f *file) Lock() error {
+func (f *file) Lock(spin time.Duration) error {
+	if spin > 0 && runtime.NumCPU() > 1 {
+		for start := time.Now(); time.Since(start) < spin; {
+			if locked, err := f.TryLock(); locked || err != nil {
+				return err
+			}
+		}
+	}
 	for {
 		switch err := unix.Flock(f.fd, unix.LOCK_EX); err {
 		case nil:

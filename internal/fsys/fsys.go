@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // FS is a file system. Names are what the implementation was made for: any path for
@@ -95,8 +96,9 @@ type File interface {
 	// errors.ErrUnsupported where the system has no such call.
 	SyncData() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
-	// frees the lock when the last descriptor is closed, so a dead process holds none.
-	Lock() error
+	// frees the lock when the last descriptor is closed, so a dead process holds none. Before it sleeps it may ask again and
+	// again for as long as spin says: to be woken takes longer than a lock that is held for microseconds.
+	Lock(spin time.Duration) error
 	// TryLock is Lock that reports false instead of waiting.
 	TryLock() (bool, error)
 	// Unlock gives the lock back and keeps the file open.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -176,7 +177,7 @@ func (f file) lock(flags uint32) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &region)
 }
 
-func (f file) Lock() error {
+func (f file) Lock(time.Duration) error {
 	if err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK); err != nil {
 		return lockError(f.Name(), err)
 	}

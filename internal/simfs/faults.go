@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"sync/atomic"
+	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
@@ -197,7 +198,9 @@ func (f *faultyFile) sync(op string, call func() error) error {
 	return call()
 }
 
-func (f *faultyFile) Lock() error { return f.in.do("lock", f.name, f.File.Lock) }
+func (f *faultyFile) Lock(spin time.Duration) error {
+	return f.in.do("lock", f.name, func() error { return f.File.Lock(spin) })
+}
 
 func (f *faultyFile) TryLock() (locked bool, err error) {
 	err = f.in.do("trylock", f.name, func() (err error) { locked, err = f.File.TryLock(); return err })

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
@@ -88,7 +89,7 @@ func (f *file) SyncData() error {
 // Lock, and TryLock that succeeds, happen together with the operation after: whatever others
 // do in between they could as well have done before, or could not have done at all. Likewise, Unlock happens
 // together with the operation before.
-func (f *file) Lock() error {
+func (f *file) Lock(time.Duration) error {
 	if err := f.process.turn("lock", f.name, f.inode); err != nil {
 		return err
 	}
