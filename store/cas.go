@@ -96,7 +96,7 @@ func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) 
 
 // spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen microseconds,
 // as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
-const spinFor = 50 * time.Microsecond
+const spinFor = 30 * time.Microsecond
 
 // lockWith is lock for one who knows the mode of the document.
 func (d *fileDriver) lockWith(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), waited bool, err error) {
