@@ -304,7 +304,7 @@ func (m mutant) mustBeKilled(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	start := time.Now()
-	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m")
+	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m", "-rapid.nofailfile")
 	cmd.Dir = filepath.Dir(path)
 	out, err := cmd.CombinedOutput()
 	seconds := time.Since(start).Seconds()

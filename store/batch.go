@@ -18,7 +18,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"time"
 
@@ -306,9 +305,6 @@ func (b *batch) handOver() {
 
 // tell tells all callers what came of their updates. Those that have more to do come back at once, and so are in the next batch.
 func (b *batch) tell(made states, version Version, err error) {
-	if b.combiner != nil {
-		defer runtime.Gosched()
-	}
 	b.line.of.mu.Lock()
 	defer b.line.of.mu.Unlock()
 	for _, c := range b.calls {
@@ -320,6 +316,9 @@ func (b *batch) tell(made states, version Version, err error) {
 		default:
 			b.answer(c, version, err)
 		}
+	}
+	if b.combiner != nil {
+		b.line.yield()
 	}
 }
 

@@ -1,6 +1,6 @@
 // The goroutines of one handle stand in line for each document: among themselves they need not conflict.
 //
-// The first one does its update by itself. Those that come meanwhile wait, and when its version is published,
+// The first one does its update by itself. Those that come meanwhile wait, and when it is done,
 // all that are in line by then are done as one batch, if the engine can do that (batch.go), else the next one.
 
 package store
@@ -33,12 +33,20 @@ type line struct {
 	crowd int     // how many calls batches had of late: one that has fewer halves it
 	// eager is how many of the next updates begin with the lock because an optimistic one lost not long ago.
 	eager int
+	// noYield is until when there is no yield.
+	noYield time.Time
 
 	running atomic.Int64 // the goroutine whose function is running, else 0; not guarded
 }
 
 // mostLines is how many lines are kept for what they know, though nobody stands in them.
 const mostLines = 1000
+
+// A yield that took longer than longYield is followed by none for yieldRest times as long.
+const (
+	longYield = time.Millisecond
+	yieldRest = 20
+)
 
 // eagerFor is for how many updates in a row that find the lock free at once a conflict is remembered.
 const eagerFor = 16
@@ -105,9 +113,7 @@ func (t *lines) enter(c *call) (leads bool, err error) {
 	if first && l.crowd > 1 {
 		// Others are about to come back, and may stand behind this one for a processor, which it keeps for all of its short system
 		// calls. To go without them is not only a commit for one: two that take turns so keep all others out for many milliseconds.
-		t.mu.Unlock()
-		runtime.Gosched()
-		t.mu.Lock()
+		l.yield()
 	}
 	if first && len(l.calls) == 0 {
 		c.batch = &batch{line: l, doc: c.doc, calls: []*call{c}}
@@ -121,6 +127,21 @@ func (t *lines) enter(c *call) (leads bool, err error) {
 	l.calls = slices.Insert(l.calls, 0, c)
 	l.begin()
 	return false, nil
+}
+
+// yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served after all others; so
+// only a twentieth of the time is spent on such yields. The caller holds lines.mu, and gives it up meanwhile.
+func (l *line) yield() {
+	start := time.Now()
+	if start.Before(l.noYield) {
+		return
+	}
+	l.of.mu.Unlock()
+	runtime.Gosched()
+	l.of.mu.Lock()
+	if took := time.Since(start); took > longYield {
+		l.noYield = start.Add(yieldRest * took)
+	}
 }
 
 // checkNested refuses a write from the function of an update of the same document: when
