@@ -56,7 +56,7 @@ func parse() (c config, err error) {
 	var only, processes, goroutines, sizes, levels string
 	flag.StringVar(&c.dir, "dir", "", "measure in this `directory`, which exists; default: a temporary one")
 	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
-	flag.DurationVar(&c.time, "time", 300*time.Millisecond, "measure each cell for this `time` in each round")
+	flag.DurationVar(&c.time, "time", time.Second, "measure each cell for this `time` in each round")
 	flag.StringVar(&only, "only", "", "only the peers whose name matches this `expression`")
 	flag.StringVar(&processes, "processes", "1,2,8,32", "so many processes")
 	flag.StringVar(&goroutines, "goroutines", "1,8,64", "so many goroutines of one process")
