@@ -52,7 +52,7 @@ const (
 	published
 )
 
-// conduct is the goroutine of a batch of several callers. It ends when they have been told, or have all left.
+// conduct is the goroutine of a batch that callers were in line for. It ends when they have been told, or have all left.
 func (b *batch) conduct() { b.run(context.Background()) }
 
 // outcome is what came of a try.
@@ -277,8 +277,8 @@ func (b *batch) failed(ctx context.Context, err error) outcome {
 	return told
 }
 
-// publish notes that others can build on what is published. Where one by itself has published and one waits, that one goes on at once, while
-// this is made durable. Of more, all wait, and then become durable at once: to go on with half of them costs each half a commit.
+// publish notes that others can build on what is published. Where nobody else is about, whoever comes need not wait until this is durable. Where
+// others are, all wait, and then become durable at once: to go on with half of them costs each half a commit.
 func (b *batch) publish() {
 	l := b.line
 	l.of.mu.Lock()
