@@ -1,38 +1,55 @@
-// One caller in line for a document.
+// One caller: it stands in line, runs its function when it is asked to, and leaves when its context ends.
 
 package store
 
 import (
+	"bytes"
 	"context"
-	"slices"
+	"errors"
 	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/combine"
 )
 
 // call is an update that one goroutine waits for.
 type call struct {
+	combine.Caller[docState]
+	line   *line
 	doc    *Doc
 	ctx    context.Context
 	decide decision
+	frame  frame
 	start  time.Time
-	line   *line
 
-	orders  chan order // what it is to do next
-	replies chan reply
+	orders   chan orderKind // from other goroutines
+	patience *time.Timer    // for LockWait; nil if that is without limit
+	waits    bool           // patience is running; guarded by line.mu
+	lost     []error        // its conflicts, for the log; guarded by line.mu
+	pause    *backoff.ExponentialBackOff
 
-	// Guarded by lines.mu while it is in line.
-	state callState
-	batch *batch // that it is part of, nil while it is in line
-
-	// What has come of it, for the batch.
-	late    bool // it came after the document was read
-	tries   int  // tries that conflicted
-	at      int  // the state of the document that it made or saw
-	version Version
-	err     error
+	order    order    // with toRun
+	asked    bool     // toRun, found by this goroutine itself
+	answered bool     // toReturn, likewise
+	made     docState // what its function made or saw
+	version  Version  // with toReturn
 }
 
-// decision says what is to become of the document. It may be asked more than once.
-type decision func(old docState) (change, error)
+type orderKind int
+
+const (
+	toRun    orderKind = iota // your function, as order says, and report what came of it
+	toReturn                  // Answer and version are there
+)
+
+// order is how a function is to be run.
+type order struct {
+	state   docState
+	shared  bool      // the state is another caller's, and valid as long as the batch waits for this one
+	started time.Time // the functions of this batch
+}
 
 // docState is a state of a document, which need not have been published.
 type docState struct {
@@ -41,108 +58,218 @@ type docState struct {
 	checked bool // an update has made it, which has checked it
 }
 
-// change is what is to become of a document.
-type change struct {
-	kind changeKind
-	data []byte // for put
+func (s docState) equal(t docState) bool { return s.exists == t.exists && bytes.Equal(s.data, t.data) }
+
+// A decision says what is to become of the document. It may be asked more than once, and may change what it gets.
+type decision func(old docState) (docState, error)
+
+func callOf(c *combine.Caller[docState]) *call { return c.Owner.(*call) }
+
+// combined does an update, alone or together with others.
+func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
+	l := d.db.lines.enter(d.key)
+	defer l.leave()
+	if d.opts.LockWait < 0 && l.busy() {
+		return Absent, errLockBusy
+	}
+	c := &call{line: l, doc: d, ctx: ctx, decide: decide, start: time.Now(), orders: make(chan orderKind, 1)}
+	c.Owner, c.Group = c, d.opts
+	retry := d.opts.Retry
+	c.MaxRuns, c.LockAfter = retry.MaxTries, retry.EscalateAfter
+	if d.opts.Locking {
+		c.LockAfter = 0
+	}
+	if retry.MaxElapsed > 0 {
+		c.GiveUpAt = int64(c.start.Add(retry.MaxElapsed).Sub(l.of.epoch))
+	}
+	if d.opts.LockWait > 0 {
+		c.patience, c.waits = time.NewTimer(d.opts.LockWait), true
+		defer c.patience.Stop()
+	}
+	l.carry(l.event(func(m *machine) orders { return m.Arrive(&c.Caller) }), c)
+	c.obey()
+	c.log()
+	return c.outcome()
 }
 
-type changeKind int
-
-const (
-	keep changeKind = iota
-	put
-	remove
-)
-
-type callState int
-
-const (
-	waiting  callState = iota // in line, or in a batch until its function is to run
-	asked                     // its function is to run, or runs, or it is to lead
-	applied                   // its function has run
-	leaving                   // likewise, but its context has ended, and its change may yet be published
-	left                      // its context has ended, and nobody waits for what comes of it
-	answered                  // it has been told
-)
-
-// order tells a call what to do.
-type order struct {
-	kind    orderKind
-	old     docState // for toRun
-	version Version  // for toReturn
-	err     error
+// obey does what is ordered until it is answered.
+func (c *call) obey() {
+	ended := c.ctx.Done()
+	var tired <-chan time.Time
+	if c.patience != nil {
+		tired = c.patience.C
+	}
+	for !c.answered {
+		if c.asked {
+			c.asked = false
+			c.run()
+			continue
+		}
+		c.line.block(func() bool { return len(c.orders) > 0 || ended != nil && c.ctx.Err() != nil })
+		select {
+		case what := <-c.orders:
+			c.asked, c.answered = what == toRun, what == toReturn
+		case <-ended:
+			ended = nil
+			cause := context.Cause(c.ctx)
+			c.line.carry(c.line.event(func(m *machine) orders { return m.End(&c.Caller, cause) }), c)
+		case <-tired:
+			c.line.carry(c.line.event(func(m *machine) orders {
+				c.waits = false
+				return m.Tire(&c.Caller, errLockWait(c.doc.opts.LockWait))
+			}), c)
+		}
+	}
 }
 
-type orderKind int
+// mayLeave reports whether it may want to leave.
+func (c *call) mayLeave() bool { return c.ctx.Done() != nil || c.patience != nil }
 
-const (
-	toLead   orderKind = iota // do the update by yourself
-	toRun                     // run your function, and reply
-	toReturn                  // this has come of it
-)
-
-// reply is what came of an order to run.
-type reply struct {
-	change change
-	err    error
-	gone   bool // it did not run, or not to its end
+// run runs the function and reports what came of it; also if it panics, which goes on after that.
+func (c *call) run() {
+	l, returned := c.line, false
+	defer func() {
+		if !returned {
+			w := l.returned(c, combine.Result[docState]{Kind: combine.Gone})
+			l.of.spawn(func() { l.carry(w, nil) })
+		}
+	}()
+	var r combine.Result[docState]
+	if old, ok := c.take(); ok {
+		r = c.judge(c.function(old))
+	}
+	returned = true
+	l.carry(l.returned(c, r), c)
 }
 
-// lead does the update by itself.
-func (c *call) lead() (Version, error) {
-	c.batch.run(c.ctx)
-	return c.version, c.err
-}
-
-// function runs the function, and remembers meanwhile on which goroutine.
-func (c *call) function(old docState) (change, error) {
-	c.line.running.Store(currentGoroutine())
-	defer c.line.running.Store(0)
+// function runs it, and lets it be known meanwhile that it runs here.
+func (c *call) function(old docState) (docState, error) {
+	c.frame.push(c.doc)
+	defer c.frame.pop()
 	return c.decide(old)
 }
 
-// run runs the function and replies; also if it panics, which goes on after that.
-func (c *call) run(old docState) {
-	r := reply{gone: true}
-	defer func() {
-		c.line.of.mu.Lock()
-		c.state = applied
-		if r.gone {
-			c.state = left
-		}
-		c.line.of.mu.Unlock()
-		c.replies <- r
-	}()
-	change, err := c.function(old)
-	r = reply{change: change, err: err}
-}
-
-// leave takes a call out whose context has ended. It reports false if its outcome is on its way.
-func (c *call) leave() bool {
-	l := c.line
-	l.of.mu.Lock()
-	defer l.of.mu.Unlock()
+// judge says what the function wants.
+func (c *call) judge(made docState, err error) combine.Result[docState] {
 	switch {
-	case c.batch == nil:
-		l.calls = slices.DeleteFunc(l.calls, func(other *call) bool { return other == c })
-		return true
-	case c.state == asked: // and has not heard of it yet
-		c.state = left
-		if o := <-c.orders; o.kind == toLead {
-			l.begin()
-		} else {
-			c.replies <- reply{gone: true}
-		}
-		return true
+	case err != nil:
+		return combine.Result[docState]{Kind: combine.Refuse, Err: err}
+	case c.keeps(made):
+		return combine.Result[docState]{Kind: combine.Keep, State: made}
 	}
-	return c.batch.withdraw(c)
+	if made.exists {
+		if err := c.doc.checkNew(made.data); err != nil {
+			return combine.Result[docState]{Kind: combine.Refuse, Err: err}
+		}
+		made.checked = true
+	}
+	return combine.Result[docState]{Kind: combine.Put, State: made}
 }
 
-// error is the error for the caller. If its context has ended after conflicts, it says so.
-func (c *call) error(err error) error {
-	if err != nil && c.tries > 0 && c.ctx.Err() != nil {
-		return c.conflicted(err)
+// keeps reports whether the function has made what it was run on.
+func (c *call) keeps(made docState) bool {
+	old := c.order.state
+	if made.exists != old.exists || len(made.data) != len(old.data) {
+		return false
 	}
-	return err
+	if c.order.shared {
+		c.line.mu.Lock()
+		defer c.line.mu.Unlock()
+		if !c.line.machine.Stands(&c.Caller) {
+			return true // what it made is thrown away
+		}
+	}
+	return bytes.Equal(made.data, old.data)
+}
+
+// take returns what the function is to be run on, in bytes of its own: the function may change them, and what another
+// caller has made is that one's again as soon as it is answered. It reports false if nobody waits for this function any longer.
+func (c *call) take() (docState, bool) {
+	old := c.order.state
+	if !c.order.shared {
+		old.data = bytes.Clone(old.data) // which stays nil
+		return old, true
+	}
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	if !c.line.machine.Stands(&c.Caller) {
+		return docState{}, false
+	}
+	old.data = bytes.Clone(old.data)
+	return old, true
+}
+
+// returned is the event that a function has returned.
+func (l *line) returned(c *call, r combine.Result[docState]) work {
+	c.made = r.State
+	r.Over = r.Kind != combine.Gone && time.Since(c.order.started) >= l.of.longest
+	return l.event(func(m *machine) orders { return m.Returned(&c.Caller, r) })
+}
+
+// tell tells a caller that it is answered.
+func (c *call) tell(t *try, self *call) {
+	switch c.Answer.Version {
+	case combine.AsRead:
+		c.version = t.read
+	case combine.AsFound:
+		c.version = t.found
+	}
+	if c == self {
+		c.answered = true
+		return
+	}
+	c.orders <- toReturn
+}
+
+// outcome returns what came of it.
+func (c *call) outcome() (Version, error) {
+	a := c.Answer
+	if a.Version == combine.Own && c.made.exists {
+		// On its own goroutine, while the bytes are its own.
+		c.version = c.doc.drv.(driver.Combiner).Superseded(c.made.data)
+	}
+	switch {
+	case a.Err == nil:
+		c.doc.db.stats.updates.Add(1)
+	case a.Lost > 0 && (errors.Is(a.Err, ErrConflict) || c.ctx.Err() != nil && errors.Is(a.Err, context.Cause(c.ctx))):
+		return c.version, c.conflicted(a)
+	}
+	return c.version, a.Err
+}
+
+// rest and await stop and start the time of LockWait. The caller holds line.mu.
+func (c *call) rest() {
+	if c.patience != nil {
+		c.patience.Stop()
+		c.waits = false
+	}
+}
+
+func (c *call) await() {
+	if c.patience != nil && !c.waits {
+		c.patience.Reset(c.doc.opts.LockWait)
+		c.waits = true
+	}
+}
+
+// maxLogged is how many conflicts of one call are logged.
+const maxLogged = 100
+
+// noteConflict remembers a conflict for the log. The caller holds line.mu.
+func (c *call) noteConflict(err error) {
+	if len(c.lost) < maxLogged {
+		c.lost = append(c.lost, err)
+	}
+}
+
+// log logs conflicts, when nobody waits for this goroutine: a handler may do as it likes, update this document too.
+func (c *call) log() {
+	logger := c.doc.opts.Logger
+	for i, err := range c.lost {
+		logger.Debug("conflict", "document", c.doc.name, "try", i+1, "err", err)
+	}
+	if stats := c.doc.db.stats; stats.manyRetries() {
+		logger.Warn("more than one update in ten is tried again: other programs change the document at once, perhaps without its lock; "+
+			"consider GuardForeign or Locking, or fewer and larger updates", "document", c.doc.name, "stats", stats.stats().String())
+	}
 }

@@ -32,11 +32,14 @@ import (
 // attempt is one try at an update of a file.
 type attempt struct {
 	d         *fileDriver
-	key, path string
+	key       string
+	path      string // where the document is, which is known from the first step on
 	mode      VersionMode
+	locking   locking   // how to take the lock
+	unlock    func()    // while it is held, else nil
 	current   *state    // what was read; open until Close, so that its inode number stays taken
-	unlock    func()    // while the lock is held, else nil
-	waited    bool      // somebody else had the lock when it was wanted
+	staged    *staged   // the new version, until it is published
+	data      []byte    // its content
 	published bool      // there is something to settle
 	created   bool      // and that is a new name
 	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
@@ -44,73 +47,10 @@ type attempt struct {
 }
 
 // Attempt implements driver.Attempter.
-func (d *fileDriver) Attempt(ctx context.Context, key string, lock bool) (driver.Attempt, error) {
-	return d.attempt(ctx, key, lock, d.mode)
-}
+func (d *fileDriver) Attempt(key string) driver.Attempt { return d.attempt(key, d.mode) }
 
-func (d *fileDriver) attempt(ctx context.Context, key string, lock bool, mode VersionMode) (result *attempt, err error) {
-	err = d.following(key, func(path string) error {
-		result = &attempt{d: d, key: key, path: path, mode: mode}
-		err := result.begin(ctx, lock)
-		if err != nil {
-			result.Close()
-		}
-		return err
-	})
-	return result, err
-}
-
-func (a *attempt) begin(ctx context.Context, lock bool) (err error) {
-	if lock {
-		if err := a.makeParents(); err != nil {
-			return err
-		}
-		if err := a.lock(ctx); err != nil {
-			return err
-		}
-	}
-	a.current, err = a.d.load(ctx, a.path, a.mode)
-	return err
-}
-
-func (a *attempt) lock(ctx context.Context) (err error) {
-	if a.current != nil && a.current.file != nil {
-		a.unlock, a.waited, err = a.d.lockWith(ctx, a.path, a.current.info.Mode.Perm(), a.d.opts.LockWait)
-		return err
-	}
-	a.unlock, a.waited, err = a.d.lock(ctx, a.path, a.d.opts.LockWait)
-	return err
-}
-
-// lock takes the lock of the document at path. The lock file is for the same users as the document.
-func (d *fileDriver) lock(ctx context.Context, path string, wait time.Duration) (unlock func(), waited bool, err error) {
-	perm := d.opts.Perm
-	if info, err := d.files.Lstat(path); err == nil {
-		if err := checkRegular(info); err != nil {
-			return nil, false, err
-		}
-		perm = info.Mode.Perm()
-	}
-	return d.lockWith(ctx, path, perm, wait)
-}
-
-// spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen microseconds,
-// as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
-const spinFor = 30 * time.Microsecond
-
-// lockWith is lock for one who knows the mode of the document.
-func (d *fileDriver) lockWith(ctx context.Context, path string, perm fs.FileMode, wait time.Duration) (unlock func(), waited bool, err error) {
-	how := locking{perm: perm, wait: wait}
-	if d.opts.Durability == Volatile {
-		how.spin = spinFor
-	}
-	return d.shared.locks.acquire(ctx, path, how)
-}
-
-// tryLock is lock that does not wait: ErrLocked if somebody has it.
-func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
-	unlock, _, err = d.lock(context.Background(), path, -1)
-	return unlock, err
+func (d *fileDriver) attempt(key string, mode VersionMode) *attempt {
+	return &attempt{d: d, key: key, mode: mode}
 }
 
 // Superseded implements driver.Combiner. No file has the inode number 0.
@@ -121,8 +61,109 @@ func (d *fileDriver) Superseded(data []byte) driver.Version {
 	return hashVersion(data)
 }
 
-func (a *attempt) Data() []byte            { return a.current.data }
-func (a *attempt) Version() driver.Version { return a.current.version }
+// first does a step that may be the first one: a symbolic link at the document's name leads to where the document is.
+func (a *attempt) first(step func() error) error {
+	if a.path != "" {
+		if a.d.shared.closed.Load() {
+			return ErrClosed
+		}
+		return step()
+	}
+	return a.d.following(a.key, func(path string) error {
+		a.path = path
+		return step()
+	})
+}
+
+// TryLock implements driver.Attempt.
+func (a *attempt) TryLock(ctx context.Context) (bool, error) {
+	err := a.lock(ctx, -1)
+	if errors.Is(err, ErrLocked) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// lock takes the document's lock, for which it waits as Options.LockWait says. Whoever may change the document may lock it.
+func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
+	return a.first(func() (err error) {
+		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}
+		switch {
+		case a.current == nil:
+			if err := a.makeParents(); err != nil {
+				return err
+			}
+			if a.locking.perm, err = a.d.lockPerm(a.path); err != nil {
+				return err
+			}
+		case a.current.file != nil:
+			a.locking.perm = a.current.info.Mode.Perm()
+		}
+		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+		return err
+	})
+}
+
+// Lock implements driver.Attempt. It touches nothing that Forget does.
+func (a *attempt) Lock(ctx context.Context) (err error) {
+	a.locking.wait, a.locking.tried = 0, true
+	a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	return err
+}
+
+// lockPerm is the mode of the lock file for the document at path, which need not be there.
+func (d *fileDriver) lockPerm(path string) (fs.FileMode, error) {
+	info, err := d.files.Lstat(path)
+	if err != nil {
+		return d.opts.Perm, nil // what else is wrong with it is found when it is read
+	}
+	return info.Mode.Perm(), checkRegular(info)
+}
+
+// spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen
+// microseconds, as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
+const spinFor = 30 * time.Microsecond
+
+func (d *fileDriver) spin() time.Duration {
+	if d.opts.Durability == Volatile {
+		return spinFor
+	}
+	return 0
+}
+
+// tryLock takes the lock of the document at path: ErrLocked if somebody has it.
+func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
+	perm, err := d.lockPerm(path)
+	if err != nil {
+		return nil, err
+	}
+	return d.shared.locks.acquire(context.Background(), path, locking{perm: perm, wait: -1})
+}
+
+// Read implements driver.Attempt.
+func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
+	a.Forget()
+	err := a.first(func() (err error) {
+		a.current, err = a.d.load(ctx, a.path, a.mode)
+		return err
+	})
+	if err != nil {
+		return nil, driver.Absent, err
+	}
+	return a.current.data, a.current.version, nil
+}
+
+// Forget implements driver.Attempt.
+func (a *attempt) Forget() {
+	if a.staged != nil {
+		a.staged.discard()
+		a.staged, a.data = nil, nil
+	}
+	if a.current != nil {
+		a.current.close()
+		a.current = nil
+	}
+}
 
 func (a *attempt) release() {
 	if a.unlock != nil {
@@ -131,12 +172,11 @@ func (a *attempt) release() {
 	}
 }
 
+// Close implements driver.Attempt.
 func (a *attempt) Close() {
 	a.release()
 	a.closePublished()
-	if a.current != nil {
-		a.current.close()
-	}
+	a.Forget()
 }
 
 // conflict is the error for a document that was found at another version.
@@ -144,21 +184,51 @@ func (a *attempt) conflict(have driver.Version) error {
 	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
 }
 
-func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version, err error) {
+// Stage implements driver.Attempt.
+func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
+	if err := a.makeParents(); err != nil {
+		return err
+	}
+	a.d.sweep(a.path, a.unlock != nil)
+	s, err := a.d.stage(a.path, data, a.current)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.discard()
+			return
+		}
+		a.staged, a.data = s, data
+	}()
+	if a.mode == VersionMtime && !s.fine {
+		return errCoarse(filepath.Dir(a.path))
+	}
+	if a.d.opts.Durability == Volatile {
+		return nil
+	}
+	// A sure loser need not pay for a flush.
+	if a.unlock == nil && a.isReplaced() {
+		if _, err := a.verify(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.flush(s); err != nil {
+		return fmt.Errorf("flush the new version: %w", err)
+	}
+	return nil
+}
+
+// Publish implements driver.Attempt.
+func (a *attempt) Publish(ctx context.Context) (version driver.Version, err error) {
 	defer func() {
 		a.release()
 		if a.displaced != "" {
 			_ = a.d.files.Remove(a.displaced) // if that fails a sweep does it
 		}
 	}()
-	if err := a.makeParents(); err != nil {
-		return driver.Absent, err
-	}
-	a.d.sweep(a.path, a.unlock != nil)
-	s, err := a.d.stage(a.path, data, a.current)
-	if err != nil {
-		return driver.Absent, err
-	}
+	s := a.staged
+	a.staged = nil
 	defer func() {
 		switch {
 		case err != nil:
@@ -169,34 +239,15 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 			s.file.Close()
 		}
 	}()
-	if a.mode == VersionMtime && !s.fine {
-		return driver.Absent, errCoarse(filepath.Dir(a.path))
-	}
-	if a.d.opts.Durability != Volatile {
-		// A sure loser need not pay for a flush.
-		if a.unlock == nil && a.isReplaced() {
-			if _, err := a.verify(ctx); err != nil {
-				return driver.Absent, err
-			}
-		}
-		if err := a.flush(s); err != nil {
-			return driver.Absent, fmt.Errorf("flush the new version: %w", err)
-		}
-	}
-	if a.unlock == nil {
-		if err := a.lock(ctx); err != nil {
-			return driver.Absent, err
-		}
-	}
 	if err := a.verifyFor(ctx, s); err != nil {
 		return driver.Absent, err
 	}
 	if a.mode == VersionMtime {
 		version = mtimeVersion(s.info, s.file)
 	} else {
-		version = hashVersion(data)
+		version = hashVersion(a.data)
 	}
-	if err := a.publish(ctx, s, data); err != nil {
+	if err := a.publish(ctx, s); err != nil {
 		return driver.Absent, err
 	}
 	a.published, a.created = true, a.current.version.IsAbsent()
@@ -204,27 +255,22 @@ func (a *attempt) Swap(ctx context.Context, data []byte) (version driver.Version
 }
 
 // publish makes the staged file the document.
-func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
+func (a *attempt) publish(ctx context.Context, s *staged) error {
 	how := fsys.Replace
 	switch {
 	case a.current.version.IsAbsent():
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
-		return a.exchange(ctx, s, data)
+		return a.exchange(ctx, s)
 	case a.d.exchanges(a.path):
-		err := a.d.files.Rename(s.path, a.path, fsys.Exchange)
-		if err == nil || a.isPublished(s) {
-			a.displaced = s.path
-			return nil
-		}
-		if named, lstatErr := a.d.files.Lstat(s.path); lstatErr != nil || !named.SameFile(s.info) {
-			return fmt.Errorf("publish the new version: %w", err) // it may have happened, and been overtaken
+		if done, err := a.exchangeVolatile(s); done || err != nil {
+			return err
 		}
 		// It cannot be done here, or somebody has just deleted the document.
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
-	if err == nil || a.isPublished(s) {
-		return nil
+	if happened, err := a.happened(err, s); happened || err != nil {
+		return err
 	}
 	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {
 		// A program that does not take our lock has created it just now.
@@ -238,44 +284,82 @@ func (a *attempt) publish(ctx context.Context, s *staged, data []byte) error {
 	return fmt.Errorf("publish the new version: %w", err)
 }
 
-// isPublished is for a rename that is told to have failed: it may have happened all the same, over a network for example. The
-// staged file is open, so that no other file can have its number.
-func (a *attempt) isPublished(s *staged) bool {
-	now, err := a.d.files.Lstat(a.path)
-	return err == nil && now.SameFile(s.info)
+// exchangeVolatile publishes by exchange. It reports false if that was not possible.
+func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
+	err := a.d.files.Rename(s.path, a.path, fsys.Exchange)
+	happened, unknownErr := a.happened(err, s)
+	if happened {
+		a.displaced = s.path
+	}
+	if happened || unknownErr != nil {
+		return happened, unknownErr
+	}
+	if named, lstatErr := a.d.files.Lstat(s.path); lstatErr != nil || !named.SameFile(s.info) {
+		return false, unknown(s, err) // it may have happened, and been overtaken
+	}
+	return false, nil
 }
 
+// happened reports whether a rename has put the staged file in the document's place, given what the rename said: one that is told to have failed
+// may have happened all the same, over a network for example. The staged file is open, so that no other file can have
+// its number. The error is ErrUnknown if that cannot be found out.
+func (a *attempt) happened(err error, s *staged) (bool, error) {
+	if err == nil {
+		return true, nil
+	}
+	now, lstatErr := a.d.files.Lstat(a.path)
+	if lstatErr != nil && !errors.Is(lstatErr, fs.ErrNotExist) {
+		return false, unknown(s, errors.Join(err, lstatErr))
+	}
+	return lstatErr == nil && now.SameFile(s.info), nil
+}
+
+// unknown is the error for a staged file of which nobody knows whether it was published. What has its name may be
+// another one's by now.
+func unknown(s *staged, err error) error {
+	s.keep = true
+	return fmt.Errorf("%w: publish the new version: %w; read the document to see whether it was", ErrUnknown, err)
+}
+
+// Delete implements driver.Attempt.
 func (a *attempt) Delete(ctx context.Context) error {
 	defer a.release()
 	if a.current.version.IsAbsent() {
 		return a.conflict(driver.Absent)
 	}
-	a.d.sweep(a.path, a.unlock != nil)
-	if a.unlock == nil {
-		if err := a.lock(ctx); err != nil {
-			return err
-		}
-	}
+	a.d.sweep(a.path, true)
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}
-	remove := func() error {
-		err := a.d.files.Remove(a.path)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			if _, statErr := a.d.files.Lstat(a.path); errors.Is(statErr, fs.ErrNotExist) {
-				return nil // it has happened all the same
-			}
-		}
-		return err
-	}
+	remove := a.remove
 	if a.d.opts.GuardForeign {
-		remove = func() error { return a.deleteGuarded(ctx) }
+		remove = a.deleteGuarded
 	}
-	if err := remove(); err != nil {
+	if err := remove(ctx); err != nil {
 		return err
 	}
 	a.published = true
 	return nil
+}
+
+func (a *attempt) remove(context.Context) error {
+	err := a.d.files.Remove(a.path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	switch _, statErr := a.d.files.Lstat(a.path); {
+	case errors.Is(statErr, fs.ErrNotExist):
+		return nil // it has happened all the same
+	case statErr != nil:
+		return fmt.Errorf("%w: delete the document: %w", ErrUnknown, errors.Join(err, statErr))
+	}
+	return err
+}
+
+// Confirm implements driver.Attempt.
+func (a *attempt) Confirm(ctx context.Context) error {
+	_, err := a.verify(ctx)
+	return err
 }
 
 // makeParents makes the directories that a key of more than one part needs.
@@ -304,8 +388,14 @@ func (d *fileDriver) mkdir(dir string) error {
 
 // Swap implements driver.Driver.
 func (d *fileDriver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (version driver.Version, err error) {
-	err = d.once(ctx, key, old, func(a driver.Attempt) error {
-		version, err = a.Swap(ctx, data)
+	err = d.once(ctx, key, old, func(a *attempt) error {
+		if err := a.Stage(ctx, data); err != nil {
+			return err
+		}
+		if err := a.lockOnce(ctx); err != nil {
+			return err
+		}
+		version, err = a.Publish(ctx)
 		return err
 	})
 	return version, err
@@ -313,11 +403,19 @@ func (d *fileDriver) Swap(ctx context.Context, key string, old driver.Version, d
 
 // Delete implements driver.Driver.
 func (d *fileDriver) Delete(ctx context.Context, key string, old driver.Version) error {
-	return d.once(ctx, key, old, func(a driver.Attempt) error { return a.Delete(ctx) })
+	return d.once(ctx, key, old, func(a *attempt) error {
+		if a.current.version.IsAbsent() {
+			return a.conflict(driver.Absent)
+		}
+		if err := a.lockOnce(ctx); err != nil {
+			return err
+		}
+		return a.Delete(ctx)
+	})
 }
 
 // once does one thing to a document if it is at version old.
-func (d *fileDriver) once(ctx context.Context, key string, old driver.Version, do func(driver.Attempt) error) error {
+func (d *fileDriver) once(ctx context.Context, key string, old driver.Version, do func(*attempt) error) error {
 	mode := d.mode
 	if d.opts.Versions == VersionAuto && !old.IsAbsent() {
 		// A program that could not try out the directory has given out the other kind.
@@ -329,16 +427,30 @@ func (d *fileDriver) once(ctx context.Context, key string, old driver.Version, d
 	if err := driver.CheckKind(old, mode.kind()); err != nil {
 		return err
 	}
-	a, err := d.attempt(ctx, key, d.opts.Locking, mode)
+	a := d.attempt(key, mode)
+	defer a.Close()
+	if d.opts.Locking {
+		if err := a.lockOnce(ctx); err != nil {
+			return err
+		}
+	}
+	_, version, err := a.Read(ctx)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	if a.Version() != old {
-		return &driver.ConflictError{Key: key, Want: old, Have: a.Version()}
+	if version != old {
+		return &driver.ConflictError{Key: key, Want: old, Have: version}
 	}
 	if err := do(a); err != nil {
 		return err
 	}
 	return a.Settle()
+}
+
+// lockOnce takes the lock if it is not held, and waits for it as the options say.
+func (a *attempt) lockOnce(ctx context.Context) error {
+	if a.unlock != nil {
+		return nil
+	}
+	return a.lock(ctx, a.d.opts.LockWait)
 }

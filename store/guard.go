@@ -61,9 +61,9 @@ func guardedPath(path string, name guardedName) string {
 
 // exchange publishes the staged file by exchange, and takes that back if it displaced any
 // other version than the one that was read. Its error is then that of verify.
-func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
+func (a *attempt) exchange(ctx context.Context, s *staged) error {
 	files := a.d.files
-	name := guardedName{contentDigits(a.current.data), contentDigits(data), stampDigits(s.info)}
+	name := guardedName{contentDigits(a.current.data), contentDigits(a.data), stampDigits(s.info)}
 	if !s.fine {
 		name.stamp = guardedNumber(files.Random()) // coarse times do not tell files apart: nothing will be put back
 	}
@@ -82,7 +82,9 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 			return err
 		}
 	}
-	if err != nil && !a.isPublished(s) {
+	if happened, unknownErr := a.happened(err, s); unknownErr != nil {
+		return unknownErr
+	} else if !happened {
 		return fmt.Errorf("publish the new version: %w", err)
 	}
 	// From here on a context that ends must not leave things half done.
@@ -93,9 +95,9 @@ func (a *attempt) exchange(ctx context.Context, s *staged, data []byte) error {
 	}
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
 		s.keep = true
-		// Not as a conflict: what is published must not be tried again.
-		return fmt.Errorf("the new version is published, but what it has displaced is another one than was read (%v) and "+
-			"could not be put back (%w); it is kept as %s", verifyErr, err, s.path)
+		// Not as a conflict: what may be published must not be tried again.
+		return fmt.Errorf("%w: the new version was published, but what it has displaced is another one than was read (%v) and "+
+			"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, s.path)
 	}
 	return verifyErr
 }
@@ -138,9 +140,12 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 	files := a.d.files
 	guarded := guardedPath(a.path, guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())})
 	if err := files.Rename(a.path, guarded, fsys.Replace); err != nil {
-		if _, statErr := files.Lstat(guarded); statErr != nil {
+		switch _, statErr := files.Lstat(guarded); {
+		case errors.Is(statErr, fs.ErrNotExist):
 			return err
-		} // else it has happened all the same
+		case statErr != nil:
+			return fmt.Errorf("%w: delete the document: %w", ErrUnknown, errors.Join(err, statErr))
+		} // it has happened all the same
 	}
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), guarded)
 	if verifyErr != nil {
@@ -149,8 +154,8 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 			return verifyErr
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("the document is deleted, but was at another version than was read (%v) and "+
-				"could not be put back (%w); it is kept as %s", verifyErr, err, guarded)
+			return fmt.Errorf("%w: the document was deleted, but was at another version than was read (%v) and "+
+				"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, guarded)
 		}
 		// The program has gone on: what we hold is one that it has replaced.
 	}

@@ -145,9 +145,6 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 	for i, opts := range s.writers {
 		name := string(rune('a' + i))
 		write(name, opts, func(doc *Doc) error {
-			if s.batches {
-				return updateTogether(ctx, doc, appendName(name), appendName(name+"+"))
-			}
 			_, err := doc.Update(ctx, appendName(name))
 			return err
 		})
@@ -187,22 +184,6 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		}
 		return s.noLitter(w)
 	}
-}
-
-// updateTogether does updates in one batch, as those of several goroutines are, but on one: a simulated process has no more.
-func updateTogether(ctx context.Context, doc *Doc, updates ...func(old []byte) ([]byte, error)) error {
-	b := &batch{line: &line{of: &doc.db.lines, busy: true}, doc: doc}
-	for _, update := range updates {
-		b.calls = append(b.calls, &call{doc: doc, ctx: ctx, line: b.line, decide: doc.decision(update)})
-	}
-	calls := slices.Clone(b.calls)
-	b.run(ctx)
-	for _, c := range calls {
-		if c.err != nil {
-			return c.err
-		}
-	}
-	return nil
 }
 
 // deleteWhatIsRead deletes the document as it was read, and reads again if it has changed.

@@ -54,11 +54,13 @@ type locking struct {
 	perm fs.FileMode   // of a new lock file: whoever may change the document must be able to lock it
 	wait time.Duration // for at most so long; 0 is without limit, negative not at all
 	spin time.Duration // before sleeping, ask again and again for so long
+	// tried: it was asked for just now, and was not free.
+	tried bool
 }
 
 // acquire takes the lock of the document at path, and returns the function that gives it
 // back. It waits until the context ends, or as long as how says; then the error is ErrLocked.
-func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlock func(), waited bool, err error) {
+func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlock func(), err error) {
 	path = lockPath(path)
 	if how.wait > 0 {
 		var cancel context.CancelFunc
@@ -67,30 +69,28 @@ func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlo
 	}
 	lock, err := t.enter(path)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	select {
 	case lock.queue <- struct{}{}:
 	default:
-		waited = true
-		t.stats.lockWaits.Add(1)
+		t.busy(how)
 		if how.wait < 0 {
 			t.leave(path, lock)
-			return nil, waited, errLockBusy
+			return nil, errLockBusy
 		}
 		select {
 		case lock.queue <- struct{}{}:
 		case <-ctx.Done():
 			t.leave(path, lock)
-			return nil, waited, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	file, busy, err := t.lockFile(ctx, lock, path, how)
-	waited = waited || busy
+	file, err := t.lockFile(ctx, lock, path, how)
 	if err != nil {
 		<-lock.queue
 		t.leave(path, lock)
-		return nil, waited, err
+		return nil, err
 	}
 	var once sync.Once
 	return func() {
@@ -103,7 +103,14 @@ func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlo
 			<-lock.queue
 			t.leave(path, lock)
 		})
-	}, waited, nil
+	}, nil
+}
+
+// busy counts a lock that is not free, once.
+func (t *lockTable) busy(how locking) {
+	if !how.tried {
+		t.stats.lockWaits.Add(1)
+	}
 }
 
 var errLockBusy = fmt.Errorf("%w by another writer; wait for it, or try again later", ErrLocked)
@@ -170,27 +177,26 @@ func (t *lockTable) close() {
 	t.unused = nil
 }
 
-// lockFile opens and locks the file, for the caller whose turn it is; busy means that it was not to be had at once.
-func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, how locking) (file fsys.File, busy bool, err error) {
+// lockFile opens and locks the file, for the caller whose turn it is.
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, how locking) (fsys.File, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return nil, busy, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		file, waited, err := t.lockOnce(ctx, lock, path, how)
-		busy = busy || waited
+		file, err := t.lockOnce(ctx, lock, path, how)
 		if err != nil {
-			return nil, busy, err
+			return nil, err
 		}
 		if file == nil {
 			continue // the wait that we joined was just over
 		}
 		same, err := t.stillNamed(file, path)
 		if same {
-			return file, busy, nil
+			return file, nil
 		}
 		file.Close() // a lock on a file that is gone excludes nobody
 		if err != nil {
-			return nil, busy, err
+			return nil, err
 		}
 	}
 }
@@ -207,58 +213,62 @@ func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
 	return err == nil && named.SameFile(locked), err
 }
 
-func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, how locking) (file fsys.File, busy bool, err error) {
+func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, how locking) (fsys.File, error) {
 	if lock.wait == nil {
-		file, locked, err := t.tryLock(lock, path, how.perm)
-		if err != nil || locked {
-			return file, false, err
+		file, err := t.openLock(lock, path, how.perm)
+		if err != nil {
+			return nil, err
 		}
-		t.stats.lockWaits.Add(1)
+		if !how.tried {
+			if locked, err := file.TryLock(); locked || err != nil {
+				return closeOn(err, file)
+			}
+		}
+		t.busy(how)
 		if how.wait < 0 {
-			file.Close()
-			return nil, true, errLockBusy
+			lock.idle = file
+			return nil, errLockBusy
 		}
 		if ctx.Done() == nil {
-			if err := file.Lock(how.spin); err != nil {
-				file.Close()
-				return nil, true, err
-			}
-			return file, true, nil
+			return closeOn(file.Lock(how.spin), file)
 		}
 		lock.wait = t.startWait(lock, path, file, how.spin)
 	} else if how.wait < 0 {
-		return nil, true, errLockBusy
+		t.busy(how)
+		return nil, errLockBusy
 	}
 	file, over, err := lock.wait.join(ctx)
 	if over {
 		lock.wait = nil
 	}
-	return file, true, err
+	return file, err
 }
 
-func (t *lockTable) tryLock(lock *docLock, path string, perm fs.FileMode) (fsys.File, bool, error) {
-	file := lock.idle
-	lock.idle = nil
-	if file == nil {
-		var err error
-		file, err = t.files.Open(path, fsys.OpenLock, perm|0o400)
-		if errors.Is(err, fsys.ErrSymlink) {
-			// Not passed on: it would be taken for the document being one.
-			return nil, false, fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, false, errNoDirectory(path, err)
-		}
-		if err != nil {
-			return nil, false, fmt.Errorf("open the lock file: %w", err)
-		}
-	}
-	locked, err := file.TryLock()
+// closeOn closes the file if there is an error, and returns what is to be returned.
+func closeOn(err error, file fsys.File) (fsys.File, error) {
 	if err != nil {
 		file.Close()
-		return nil, false, err
+		return nil, err
 	}
-	return file, locked, nil
+	return file, nil
+}
+
+func (t *lockTable) openLock(lock *docLock, path string, perm fs.FileMode) (fsys.File, error) {
+	if file := lock.idle; file != nil {
+		lock.idle = nil
+		return file, nil
+	}
+	file, err := t.files.Open(path, fsys.OpenLock, perm|0o400)
+	switch {
+	case errors.Is(err, fsys.ErrSymlink):
+		// Not passed on: it would be taken for the document being one.
+		return nil, fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errNoDirectory(path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open the lock file: %w", err)
+	}
+	return file, nil
 }
 
 // A kernelWait is a goroutine that blocks in the kernel for a lock. Nothing can

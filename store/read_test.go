@@ -135,7 +135,7 @@ func TestReadsAreFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db := &DB{drv: drv, opts: &full, stats: &counters{}}
+		db := newDB(drv, &full, &counters{})
 		doc := &Doc{db: db, drv: drv, opts: &full, key: path, name: path, owns: true}
 		defer doc.Close()
 		now := "" // what is in the file, empty for no file

@@ -30,8 +30,11 @@ func ParseVersion(text string) (Version, error) { return driver.ParseVersion(tex
 type DB struct {
 	drv   driver.Driver
 	opts  *Options
-	lines lines
+	lines *lines
 	stats *counters
+
+	where  string // the directory, or the one file; empty where documents are no files
+	single bool
 }
 
 // Open opens the documents beneath a directory, which must exist: the key "users/alice" is
@@ -44,6 +47,9 @@ func Open(dir string, opts *Options) (*DB, error) {
 		return nil, &Error{"open", dir, err}
 	}
 	db, err := openFiles(files, "", ".", opts)
+	if err == nil {
+		db.where, err = filepath.Abs(dir)
+	}
 	if err != nil {
 		files.Close()
 		return nil, &Error{"open", dir, err}
@@ -85,8 +91,10 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	db, err := openFiles(files, name, filepath.Dir(name), opts)
 	if err != nil {
 		files.Close()
+		return nil, "", err
 	}
-	return db, name, err
+	db.where, db.single = abs, true
+	return db, name, nil
 }
 
 // followLinks follows the symbolic links on the way to path and at its end, so that the document and
@@ -127,7 +135,7 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{drv: drv, opts: &full, stats: stats}, nil
+	return newDB(drv, &full, stats), nil
 }
 
 // New opens the documents that an engine keeps. Of opts, what concerns files
@@ -137,7 +145,11 @@ func New(drv driver.Driver, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, &Error{"open", drv.Caps().Name, err}
 	}
-	return &DB{drv: drv, opts: &full, stats: &counters{}}, nil
+	return newDB(drv, &full, &counters{}), nil
+}
+
+func newDB(drv driver.Driver, opts *Options, stats *counters) *DB {
+	return &DB{drv: drv, opts: opts, stats: stats, lines: newLines(drv)}
 }
 
 // Doc returns a handle on the document with a key, whether it exists or not. A key that
@@ -281,13 +293,13 @@ func (d *Doc) checkNew(data []byte) error {
 // old version, after it the new one. When it returns without error the
 // change is as durable as Options.Durability says. ErrNotDurable comes with the new version.
 func (d *Doc) CompareAndSwap(ctx context.Context, old Version, data []byte) (Version, error) {
-	version, err := Absent, d.mayWrite()
-	if err == nil {
-		err = d.checkNew(data)
-	}
-	if err == nil {
-		version, err = d.drv.Swap(ctx, d.key, old, data)
-	}
+	version := Absent
+	err := d.write(func() (err error) {
+		if err = d.checkNew(data); err == nil {
+			version, err = d.drv.Swap(ctx, d.key, old, data)
+		}
+		return err
+	})
 	if err := d.wrote("swap", err); err != nil {
 		return version, err
 	}
@@ -297,11 +309,7 @@ func (d *Doc) CompareAndSwap(ctx context.Context, old Version, data []byte) (Ver
 // CompareAndDelete deletes the document if its version is old. Otherwise, as for a document
 // that is absent, the error is a *ConflictError and nothing was changed.
 func (d *Doc) CompareAndDelete(ctx context.Context, old Version) error {
-	err := d.mayWrite()
-	if err == nil {
-		err = d.drv.Delete(ctx, d.key, old)
-	}
-	return d.wrote("delete", err)
+	return d.wrote("delete", d.write(func() error { return d.drv.Delete(ctx, d.key, old) }))
 }
 
 // Create makes the document; if it is there, the error is ErrExist. It is CompareAndSwap from Absent.
@@ -309,12 +317,17 @@ func (d *Doc) Create(ctx context.Context, data []byte) (Version, error) {
 	return d.CompareAndSwap(ctx, Absent, data)
 }
 
-// mayWrite says why a write cannot even begin.
-func (d *Doc) mayWrite() error {
+// write does what writes to the document without standing in line.
+func (d *Doc) write(do func() error) error {
 	if d.keyErr != nil {
 		return d.keyErr
 	}
-	return d.db.lines.checkNested(d.key)
+	done, err := d.nest()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return do()
 }
 
 // wrote counts a write with the given outcome, and gives its error the document's name.

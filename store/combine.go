@@ -1,0 +1,321 @@
+// The goroutines of one handle that update one document are combined: the shell around package combine.
+//
+// Package combine decides, this file and the two beside it do. Each event is a short call of the line's state machine
+// under the line's mutex. The orders that it returns are carried out after that, by the goroutine that brought the event:
+// mostly that of a caller, whose update then needs no other goroutine (carry). Where an order would keep a caller from
+// leaving, or is not that caller's business any longer, a goroutine is started for it. The machine has one order out at a
+// time, so that one goroutine at a time works on a document.
+//
+// call.go has the caller: its context, its function. step.go has the steps on the engine.
+
+package store
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/combine"
+)
+
+type (
+	machine = combine.Line[docState]
+	orders  = combine.Orders[docState]
+	report  = combine.Report[docState]
+)
+
+// A batch takes no more callers when it has maxBatch, or when their functions have run for longestBatch.
+const (
+	maxBatch     = 256
+	longestBatch = time.Millisecond
+)
+
+// eagerFor is for how many tries in a row that find the lock free a conflict is remembered.
+const eagerFor = 16
+
+// maxLines is how many lines are kept for what they know, though nobody stands in them.
+const maxLines = 1000
+
+// lines has the line of each document of a DB.
+type lines struct {
+	rules   combine.Rules[docState]
+	longest time.Duration // longestBatch, but in tests
+	threads *threads      // nil, but in simulations
+	epoch   time.Time     // when the clock of MaxElapsed began
+
+	mu    sync.Mutex
+	byKey map[string]*line
+}
+
+func newLines(drv driver.Driver) *lines {
+	most := 1
+	if _, ok := drv.(driver.Combiner); ok {
+		most = maxBatch
+	}
+	return &lines{
+		longest: longestBatch,
+		epoch:   time.Now(),
+		byKey:   map[string]*line{},
+		rules: combine.Rules[docState]{
+			Same:     docState.equal,
+			Together: func(a, b any) bool { return a == b || *a.(*Options) == *b.(*Options) },
+			Unique:   drv.Caps().UniqueVersions,
+			Most:     most,
+			Eager:    eagerFor,
+		},
+	}
+}
+
+// line is the updates of one document through one handle.
+type line struct {
+	of    *lines
+	key   string
+	users int // guarded by lines.mu
+
+	mu      sync.Mutex
+	machine machine
+	try     *try // that is under way, nil if none is
+	crowd   int  // how many calls batches had of late: one that has fewer halves it
+
+	timer   *time.Timer
+	armed   bool      // the timer is set for the batch that is being built
+	noYield time.Time // until when there is no yield; of the goroutine that begins a try
+}
+
+// enter returns the line of a document, until leave.
+func (t *lines) enter(key string) *line {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l := t.byKey[key]
+	if l == nil {
+		l = &line{of: t, key: key}
+		l.machine.Rules = t.rules
+		l.timer = time.AfterFunc(time.Hour, l.alarm)
+		l.timer.Stop()
+		t.byKey[key] = l
+	}
+	l.users++
+	return l
+}
+
+func (l *line) leave() {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	l.users--
+	// A request for the lock may outlast the callers: then the line is kept for those who inherit it.
+	if l.users == 0 && len(l.of.byKey) > maxLines && !l.busy() {
+		delete(l.of.byKey, l.key)
+	}
+}
+
+// busy reports whether one who comes now has to wait for others.
+func (l *line) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.machine.Busy()
+}
+
+// work is what an event leads to.
+type work struct {
+	orders
+	pause   time.Duration // for Pause
+	yields  bool          // others are about to come back
+	disarms bool          // the alarm is not needed any longer
+	try     *try          // to do the step with
+	ended   *try          // to be closed first, nil if none
+	// forget is the one of which something is to be released meanwhile, nil if none.
+	forget *try
+}
+
+// work takes over the orders of an event. The caller holds mu.
+func (l *line) work(o orders) work {
+	w := work{orders: o, try: l.try}
+	if o.Close {
+		w.ended, l.try = l.try, nil
+		answered := 0
+		for c := o.Answered; c != nil; c = c.Next {
+			answered++
+		}
+		l.crowd = max(answered, l.crowd/2)
+	}
+	if o.Forget {
+		w.forget, l.try.forgotten = l.try, make(chan struct{})
+	}
+	if o.Escalated {
+		callOf(l.machine.Callers()[0]).doc.db.stats.escalations.Add(1)
+	}
+	switch {
+	case o.Run != nil:
+		l.armed = o.Alarm
+	case l.armed && (o.Do != combine.Idle || o.Close):
+		l.armed, w.disarms = false, true
+	}
+	switch {
+	case o.Begins:
+		l.try = newTry(callOf(l.machine.Callers()[0]))
+		w.try, w.yields = l.try, l.crowd > 1
+	case o.Run != nil:
+		callOf(o.Run).rest()
+	case o.Do == combine.Pause:
+		w.pause = callOf(l.machine.Callers()[0]).nextPause()
+	case o.Do == combine.Wait:
+		for _, c := range l.machine.Callers() {
+			callOf(c).await()
+		}
+	}
+	return w
+}
+
+// carry carries out what an event has led to, and what that leads to, until somebody else has to do something first. Self is
+// the caller whose goroutine this is, nil if it is none's.
+func (l *line) carry(w work, self *call) {
+	for {
+		l.finish(w, self)
+		switch {
+		case w.Run != nil:
+			l.ask(w, self)
+			return
+		case w.Do == combine.Idle:
+			return
+		case self != nil && (self.answered || w.Do == combine.Wait && self.mayLeave()):
+			next := w
+			next.Answered, next.ended, next.forget = nil, nil, nil
+			l.of.spawn(func() { l.carry(next, nil) })
+			return
+		case w.Do == combine.Pause && (self == nil || self.mayLeave()):
+			l.setTimer(w.pause)
+			return
+		case w.Do == combine.Pause:
+			time.Sleep(w.pause)
+			w = l.event((*machine).Alarm)
+			continue
+		case w.yields:
+			// Others are about to come back, and may stand behind this one for a processor, which it keeps for all of its short
+			// system calls. To go without them costs each a version of its own.
+			l.yield()
+		}
+		if w.Do == combine.Read {
+			w.try.awaitForgotten(l)
+		}
+		w = l.done(w.try.step(w.Do, w.State))
+	}
+}
+
+// event brings an event to the machine.
+func (l *line) event(e func(m *machine) orders) work {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.work(e(&l.machine))
+}
+
+// done is the event that a step is done.
+func (l *line) done(r report) work {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stats := l.try.doc.db.stats
+	if r.Outcome == combine.Conflict {
+		r.Now = int64(time.Since(l.of.epoch))
+		stats.conflicts.Add(1)
+		for _, c := range l.machine.Built() {
+			callOf(c).noteConflict(r.Err)
+		}
+	}
+	o := l.machine.Done(r)
+	if o.Again {
+		stats.retries.Add(1)
+	}
+	return l.work(o)
+}
+
+// alarm is the event that the functions of a batch have run for long, or that a pause is over.
+func (l *line) alarm() {
+	l.carry(l.event((*machine).Alarm), nil)
+}
+
+// finish releases what the try that has ended holds, and then tells the callers that are answered.
+func (l *line) finish(w work, self *call) {
+	if w.disarms {
+		l.timer.Stop()
+	}
+	if w.forget != nil {
+		w.forget.forget()
+	}
+	if w.ended != nil {
+		w.ended.awaitForgotten(l)
+		w.ended.attempt.Close()
+	}
+	for c := w.Answered; c != nil; {
+		next := c.Next // the caller may be gone as soon as it is told
+		callOf(c).tell(w.ended, self)
+		c = next
+	}
+}
+
+// ask has a caller run its function.
+func (l *line) ask(w work, self *call) {
+	c := callOf(w.Run)
+	c.order.state, c.order.shared = w.State, w.Alarm
+	if w.Alarm {
+		c.order.started = w.try.started
+		l.setTimer(l.of.longest - time.Since(w.try.started))
+	} else {
+		w.try.started = time.Now()
+		c.order.started = w.try.started
+	}
+	if c == self {
+		c.asked = true
+		return
+	}
+	c.orders <- toRun
+}
+
+// setTimer sets the alarm.
+func (l *line) setTimer(d time.Duration) {
+	if t := l.of.threads; t != nil {
+		t.after(d, l.alarm)
+		return
+	}
+	l.timer.Reset(d)
+}
+
+// A yield that took longer than longYield is followed by none for yieldRest times as long.
+const (
+	longYield = time.Millisecond
+	yieldRest = 20
+)
+
+// yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served
+// after all others; so only a twentieth of the time is spent on such yields.
+func (l *line) yield() {
+	start := time.Now()
+	if start.Before(l.noYield) {
+		return
+	}
+	runtime.Gosched()
+	if took := time.Since(start); took > longYield {
+		l.noYield = start.Add(yieldRest * took)
+	}
+}
+
+// threads takes the place of goroutines and clocks in simulations.
+type threads struct {
+	spawn func(f func())                  // go f()
+	block func(ready func() bool)         // returns when ready
+	after func(d time.Duration, f func()) // time.AfterFunc
+}
+
+func (t *lines) spawn(f func()) {
+	if t.threads != nil {
+		t.threads.spawn(f)
+		return
+	}
+	go f()
+}
+
+// block waits, in simulations only: elsewhere what comes after it does.
+func (l *line) block(ready func() bool) {
+	if t := l.of.threads; t != nil {
+		t.block(ready)
+	}
+}
