@@ -1,0 +1,229 @@
+// One try at an update of a file, up to what it stages. cas.go has how that is published.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// attempt is one try at an update of a file.
+type attempt struct {
+	d         *fileDriver
+	key       string
+	path      string // where the document is, which is known from the first step on
+	mode      VersionMode
+	locking   locking   // how to take the lock
+	unlock    func()    // while it is held, else nil
+	current   *state    // what was read; open until Close, so that its inode number stays taken
+	staged    *staged   // the new version, until it is published
+	data      []byte    // its content
+	published bool      // there is something to settle
+	created   bool      // and that is a new name
+	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
+	displaced string    // the temporary name of the version that was exchanged for it, to be removed
+}
+
+// Attempt implements driver.Attempter.
+func (d *fileDriver) Attempt(key string) driver.Attempt { return d.attempt(key, d.mode) }
+
+func (d *fileDriver) attempt(key string, mode VersionMode) *attempt {
+	return &attempt{d: d, key: key, mode: mode}
+}
+
+// Superseded implements driver.Combiner. No file has the inode number 0.
+func (d *fileDriver) Superseded(data []byte) driver.Version {
+	if d.mode == VersionMtime {
+		return driver.MtimeVersion(d.files.Now(), int64(len(data)), 0, d.files.Random(), true)
+	}
+	return hashVersion(data)
+}
+
+// first does a step that may be the first one: a symbolic link at the document's name leads to where the document is.
+func (a *attempt) first(step func() error) error {
+	if a.path != "" {
+		if a.d.shared.closed.Load() {
+			return ErrClosed
+		}
+		return step()
+	}
+	return a.d.following(a.key, func(path string) error {
+		a.path = path
+		return step()
+	})
+}
+
+// TryLock implements driver.Attempt.
+func (a *attempt) TryLock(ctx context.Context) (bool, error) {
+	err := a.lock(ctx, -1)
+	if errors.Is(err, ErrLocked) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// lock takes the document's lock, for which it waits as Options.LockWait says. Whoever may change the document may lock it.
+func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
+	return a.first(func() (err error) {
+		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}
+		switch {
+		case a.current == nil:
+			if err := a.makeParents(); err != nil {
+				return err
+			}
+			if a.locking.perm, err = a.d.lockPerm(a.path); err != nil {
+				return err
+			}
+		case a.current.file != nil:
+			a.locking.perm = a.current.info.Mode.Perm()
+		}
+		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+		return err
+	})
+}
+
+// Lock implements driver.Attempt. It touches nothing that Forget does.
+func (a *attempt) Lock(ctx context.Context) (err error) {
+	a.locking.wait, a.locking.tried = 0, true
+	a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	return err
+}
+
+// lockPerm is the mode of the lock file for the document at path, which need not be there.
+func (d *fileDriver) lockPerm(path string) (fs.FileMode, error) {
+	info, err := d.files.Lstat(path)
+	if err != nil {
+		return d.opts.Perm, nil // what else is wrong with it is found when it is read
+	}
+	return info.Mode.Perm(), checkRegular(info)
+}
+
+// spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen
+// microseconds, as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
+const spinFor = 30 * time.Microsecond
+
+func (d *fileDriver) spin() time.Duration {
+	if d.opts.Durability == Volatile {
+		return spinFor
+	}
+	return 0
+}
+
+// tryLock takes the lock of the document at path: ErrLocked if somebody has it.
+func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
+	perm, err := d.lockPerm(path)
+	if err != nil {
+		return nil, err
+	}
+	return d.shared.locks.acquire(context.Background(), path, locking{perm: perm, wait: -1})
+}
+
+// Read implements driver.Attempt.
+func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
+	a.Forget()
+	err := a.first(func() (err error) {
+		a.current, err = a.d.load(ctx, a.path, a.mode)
+		return err
+	})
+	if err != nil {
+		return nil, driver.Absent, err
+	}
+	return a.current.data, a.current.version, nil
+}
+
+// Forget implements driver.Attempt.
+func (a *attempt) Forget() {
+	if a.staged != nil {
+		a.staged.discard()
+		a.staged, a.data = nil, nil
+	}
+	if a.current != nil {
+		a.current.close()
+		a.current = nil
+	}
+}
+
+func (a *attempt) release() {
+	if a.unlock != nil {
+		a.unlock()
+		a.unlock = nil
+	}
+}
+
+// Close implements driver.Attempt.
+func (a *attempt) Close() {
+	a.release()
+	a.closePublished()
+	a.Forget()
+}
+
+// conflict is the error for a document that was found at another version.
+func (a *attempt) conflict(have driver.Version) error {
+	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
+}
+
+// Stage implements driver.Attempt.
+func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
+	if err := a.makeParents(); err != nil {
+		return err
+	}
+	a.d.sweep(a.path, a.unlock != nil)
+	s, err := a.d.stage(a.path, data, a.current)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.discard()
+			return
+		}
+		a.staged, a.data = s, data
+	}()
+	if a.mode == VersionMtime && !s.fine {
+		return errCoarse(filepath.Dir(a.path))
+	}
+	if a.d.opts.Durability == Volatile {
+		return nil
+	}
+	// A sure loser need not pay for a flush.
+	if a.unlock == nil && a.isReplaced() {
+		if _, err := a.verify(ctx); err != nil {
+			return err
+		}
+	}
+	if err := a.flush(s); err != nil {
+		return fmt.Errorf("flush the new version: %w", err)
+	}
+	return nil
+}
+
+// makeParents makes the directories that a key of more than one part needs.
+func (a *attempt) makeParents() error {
+	if a.d.single != "" {
+		return nil
+	}
+	return a.d.mkdir(filepath.Dir(a.path))
+}
+
+func (d *fileDriver) mkdir(dir string) error {
+	if _, err := d.files.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if err := d.mkdir(parent); err != nil {
+		return err
+	}
+	// Whoever may read a document may search the directory.
+	err := d.files.Mkdir(dir, d.opts.Perm|d.opts.Perm&0o444>>2)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
