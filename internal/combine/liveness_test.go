@@ -1,0 +1,238 @@
+// Can it go on for ever? The moments of a world and the events between them are a graph, and what
+// goes on for ever stays in one of its strongly connected components in the end.
+//
+// Who plays fair lets each thing happen at last that can happen all the time: a function returns, a
+// step of the engine has its effect and reports it, a foreign program unlocks, a pause ends, or the
+// functions of a batch have run for as long as it may take. So a component in which one of these
+// can happen in every moment, and does in none, is left at some time. There must be no other component
+// in which the caller waits whom this is about.
+
+package combine
+
+import "fmt"
+
+// class is what fairness is about: an event of a class happens at last if one can all the time.
+type class = uint8
+
+const (
+	effect class = iota
+	report
+	unlock
+	pauseEnds
+	batchIsLong
+	functionOf       // a caller of kind 0, and so on
+	unfair     class = 15
+)
+
+// graph is all moments and events.
+type graph struct {
+	first []uint32 // the number of each moment's first event
+	to    []uint32 // where it leads
+	class []class
+	can   []uint16 // the classes of which something can happen in each moment
+	waits []bool   // in it, the caller waits whom this is about
+
+	classes []class
+}
+
+// classOf returns the class of an event that can happen now.
+func (w *world) classOf(e event) class {
+	switch e.what {
+	case acts:
+		return effect
+	case reports:
+		return report
+	case foreignUnlocks:
+		return unlock
+	case returns:
+		return functionOf + w.member[e.who].kind
+	case alarm:
+		if w.line.step == Pause {
+			return pauseEnds
+		}
+		if w.line.built > 0 {
+			return batchIsLong
+		}
+	}
+	return unfair
+}
+
+// waits reports whether the caller waits whom this is about: the one that comes once; else any.
+func (w *world) waits() bool {
+	for i := range w.n {
+		if !w.endless || w.member[i].kind == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// node adds the next moment, and edge each of its events. It returns the classes of these.
+func (g *graph) node(w *world, all []event) []class {
+	can := uint16(0)
+	g.classes = g.classes[:0]
+	for _, e := range all {
+		c := w.classOf(e)
+		g.classes = append(g.classes, c)
+		can |= 1 << c
+	}
+	g.first = append(g.first, uint32(len(g.to)))
+	g.can = append(g.can, can)
+	g.waits = append(g.waits, w.waits())
+	return g.classes
+}
+
+func (g *graph) edge(to uint32, c class) {
+	g.to = append(g.to, to)
+	g.class = append(g.class, c)
+}
+
+// edges are the numbers of the first event of a moment, and of that after its last.
+func (g *graph) edges(n uint32) (from, to uint32) {
+	if int(n) == len(g.first)-1 {
+		return g.first[n], uint32(len(g.to))
+	}
+	return g.first[n], g.first[n+1]
+}
+
+// components calls yield for each strongly connected component of the moments in which the caller
+// waits, until it returns false. It is Tarjan's algorithm, without recursion.
+func (g *graph) components(yield func(component []uint32) bool) {
+	type frame struct{ n, edge uint32 }
+	var (
+		// In which order they were reached, from 1 on.
+		order = make([]uint32, len(g.first))
+		// The lowest order that is known to be in the component; 0 when that is done.
+		low   = make([]uint32, len(g.first))
+		stack []uint32
+		calls []frame
+		count uint32
+	)
+	enter := func(n uint32) {
+		count++
+		order[n], low[n] = count, count
+		stack = append(stack, n)
+		calls = append(calls, frame{n, g.first[n]})
+	}
+	for root := range g.first {
+		if order[root] != 0 || !g.waits[root] {
+			continue
+		}
+		for enter(uint32(root)); len(calls) > 0; {
+			f := &calls[len(calls)-1]
+			n := f.n
+			if _, end := g.edges(n); f.edge < end {
+				to := g.to[f.edge]
+				f.edge++
+				switch {
+				case !g.waits[to]:
+				case order[to] == 0:
+					enter(to)
+				case low[to] != 0:
+					low[n] = min(low[n], order[to])
+				}
+				continue
+			}
+			calls = calls[:len(calls)-1]
+			if len(calls) > 0 {
+				caller := calls[len(calls)-1].n
+				low[caller] = min(low[caller], low[n])
+			}
+			if low[n] != order[n] {
+				continue
+			}
+			at := len(stack) - 1
+			for stack[at] != n {
+				at--
+			}
+			component := stack[at:]
+			if !yield(component) {
+				return
+			}
+			for _, n := range component {
+				low[n] = 0
+			}
+			stack = stack[:at]
+		}
+	}
+}
+
+// endless looks for a component that is never left though all play fair. It returns one of its
+// moments, and a circle through that one: for each moment of it the index of its event.
+func (g *graph) endless() (found bool, n uint32, circle []uint32) {
+	in := make([]bool, len(g.first))
+	g.components(func(component []uint32) bool {
+		for _, n := range component {
+			in[n] = true
+		}
+		always, inside, happens := ^uint16(0), false, uint16(0)
+		for _, n := range component {
+			always &= g.can[n]
+			for e, end := g.edges(n); e < end; e++ {
+				if in[g.to[e]] {
+					inside = true
+					happens |= 1 << g.class[e]
+				}
+			}
+		}
+		if inside && always&^happens&^(1<<unfair) == 0 {
+			found, n = true, component[0]
+			circle = g.circle(n, in)
+		}
+		for _, n := range component {
+			in[n] = false
+		}
+		return !found
+	})
+	return found, n, circle
+}
+
+// circle returns the shortest way from a moment to itself by some moments only.
+func (g *graph) circle(n uint32, in []bool) (way []uint32) {
+	by := map[uint32]uint32{} // the event by which each was reached
+	from := map[uint32]uint32{}
+	for queue := []uint32{n}; len(queue) > 0; queue = queue[1:] {
+		for e, end := g.edges(queue[0]); e < end; e++ {
+			to := g.to[e]
+			if _, known := by[to]; known || !in[to] {
+				continue
+			}
+			by[to], from[to] = e, queue[0]
+			if to != n {
+				queue = append(queue, to)
+				continue
+			}
+			for at := n; ; {
+				way = append([]uint32{by[at] - g.first[from[at]]}, way...)
+				if at = from[at]; at == n {
+					return way
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// neverEnds looks for a run in which a caller waits for ever.
+func (s *search) neverEnds() {
+	if s.bad != "" || s.graph == nil {
+		return
+	}
+	found, n, circle := s.graph.endless()
+	if !found {
+		return
+	}
+	w := newWorld(s.setup)
+	for _, e := range s.story(n) {
+		w.apply(e)
+		w.decode(w.encode(nil))
+	}
+	var events []event
+	for _, i := range circle {
+		events = append(events, w.events(nil)[i])
+		w.apply(events[len(events)-1])
+		w.decode(w.encode(nil))
+	}
+	what := fmt.Sprintf("one can wait for ever; the last %d are a circle", len(circle))
+	s.tell(n, what, events...)
+}
