@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// mutant is a defect in package store.
+// mutant is a defect in a package.
 type mutant struct {
 	name   string
-	killer string // the test, or tests, of package store
-	file   string
+	killer string // the test, or tests, of the package
+	file   string // in store, or in the directory that it names
 	edits  []edit
 }
 
@@ -267,13 +267,17 @@ func TestMutants(t *testing.T) {
 	if _, ok := os.LookupEnv("JSONSTORE_MUTANTS"); !ok {
 		t.Skip("takes minutes: set JSONSTORE_MUTANTS=1")
 	}
-	for _, m := range mutants {
+	for _, m := range append(mutants, combineMutants...) {
 		t.Run(m.name, func(t *testing.T) { m.mustBeKilled(t) })
 	}
 }
 
 func (m mutant) mustBeKilled(t *testing.T) {
-	path, err := filepath.Abs(filepath.Join("../store", m.file))
+	dir, file := filepath.Split(m.file)
+	if dir == "" {
+		dir = "store"
+	}
+	path, err := filepath.Abs(filepath.Join("..", dir, file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,8 +291,8 @@ func (m mutant) mustBeKilled(t *testing.T) {
 		}
 		source = bytes.Replace(source, []byte(e.from), []byte(e.to), 1)
 	}
-	dir := t.TempDir()
-	mutated, overlay := filepath.Join(dir, m.file), filepath.Join(dir, "overlay.json")
+	temp := t.TempDir()
+	mutated, overlay := filepath.Join(temp, file), filepath.Join(temp, "overlay.json")
 	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
 	if err == nil {
 		err = os.WriteFile(overlay, replace, 0o600)
@@ -299,12 +303,17 @@ func (m mutant) mustBeKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "store.test")
-	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, "../store").CombinedOutput(); err != nil {
+	binary := filepath.Join(temp, "package.test")
+	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, ".")
+	build.Dir = filepath.Dir(path)
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	start := time.Now()
-	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m", "-rapid.nofailfile")
+	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m")
+	if dir == "store" {
+		cmd.Args = append(cmd.Args, "-rapid.nofailfile")
+	}
 	cmd.Dir = filepath.Dir(path)
 	out, err := cmd.CombinedOutput()
 	seconds := time.Since(start).Seconds()
