@@ -4,8 +4,10 @@
 // Who plays fair lets each thing happen at last that can happen all the time: a function returns, a
 // step of the engine has its effect and reports it, a foreign program unlocks, a pause ends, or the
 // functions of a batch have run for as long as it may take. So a component in which one of these
-// can happen in every moment, and does in none, is left at some time. There must be no other component
-// in which the caller waits whom this is about.
+// can happen in every moment, and does in none, is left at some time. There must be no other
+// component in which the caller waits whom this is about.
+//
+// Where only some callers come, and only so much hinders them, nothing goes on for ever at all.
 
 package combine
 
@@ -157,9 +159,9 @@ func (g *graph) components(yield func(component []uint32) bool) {
 	}
 }
 
-// endless looks for a component that is never left though all play fair. It returns one of its
+// endless looks for a component that need not be left, if all play fair or not. It returns one of its
 // moments, and a circle through that one: for each moment of it the index of its event.
-func (g *graph) endless() (found bool, n uint32, circle []uint32) {
+func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	in := make([]bool, len(g.first))
 	g.components(func(component []uint32) bool {
 		for _, n := range component {
@@ -175,7 +177,7 @@ func (g *graph) endless() (found bool, n uint32, circle []uint32) {
 				}
 			}
 		}
-		if inside && always&^happens&^(1<<unfair) == 0 {
+		if inside && (!fair || always&^happens&^(1<<unfair) == 0) {
 			found, n = true, component[0]
 			circle = g.circle(n, in)
 		}
@@ -218,7 +220,7 @@ func (s *search) neverEnds() {
 	if s.bad != "" || s.graph == nil {
 		return
 	}
-	found, n, circle := s.graph.endless()
+	found, n, circle := s.graph.endless(s.setup.endless)
 	if !found {
 		return
 	}

@@ -1,6 +1,6 @@
 // The world around a line: a document, its lock, a foreign program, and callers. Here is what it
-// is, and how it becomes bytes and comes out of them. What can happen in it is in world_events_test.go
-// and world_engine_test.go, what must hold in world_checks_test.go.
+// is, and how it becomes bytes and comes out of them. What can happen in it is in
+// world_events_test.go and world_engine_test.go, what must hold in world_checks_test.go.
 
 package combine
 
