@@ -72,7 +72,8 @@ func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	if d.opts.LockWait < 0 && l.busy() {
 		return Absent, errLockBusy
 	}
-	c := &call{line: l, doc: d, ctx: ctx, decide: decide, start: time.Now(), orders: make(chan orderKind, 1)}
+	c := l.of.newCall()
+	c.line, c.doc, c.ctx, c.decide, c.start = l, d, ctx, decide, time.Now()
 	c.Owner, c.Group = c, d.opts
 	retry := d.opts.Retry
 	c.MaxRuns, c.LockAfter = retry.MaxTries, retry.EscalateAfter
@@ -89,7 +90,22 @@ func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	l.carry(l.event(func(m *machine) orders { return m.Arrive(&c.Caller) }), c)
 	c.obey()
 	c.log()
-	return c.outcome()
+	version, err := c.outcome()
+	l.of.free(c) // not if the function panics: others may yet have it
+	return version, err
+}
+
+func (t *lines) newCall() *call {
+	if c, ok := t.calls.Get().(*call); ok {
+		return c
+	}
+	return &call{orders: make(chan orderKind, 1)}
+}
+
+// free keeps a call that is answered for another one: nobody knows it any longer.
+func (t *lines) free(c *call) {
+	*c = call{orders: c.orders}
+	t.calls.Put(c)
 }
 
 // obey does what is ordered until it is answered.
@@ -202,6 +218,7 @@ func (c *call) take() (docState, bool) {
 // returned is the event that a function has returned.
 func (l *line) returned(c *call, r combine.Result[docState]) work {
 	c.made = r.State
+	l.gather(1)
 	r.Over = r.Kind != combine.Gone && time.Since(c.order.started) >= l.of.longest
 	return l.event(func(m *machine) orders { return m.Returned(&c.Caller, r) })
 }

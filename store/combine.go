@@ -13,6 +13,7 @@ package store
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jsonstore/jsonstore/driver"
@@ -42,6 +43,7 @@ type lines struct {
 	rules   combine.Rules[docState]
 	longest time.Duration // longestBatch, but in tests
 	threads *threads      // nil, but in simulations
+	calls   sync.Pool     // of *call
 	epoch   time.Time     // when the clock of MaxElapsed began
 
 	mu    sync.Mutex
@@ -73,14 +75,15 @@ type line struct {
 	key   string
 	users int // guarded by lines.mu
 
+	noYield atomic.Int64 // until when there is no yield, in nanoseconds since lines.epoch
+
 	mu      sync.Mutex
 	machine machine
 	try     *try // that is under way, nil if none is
 	crowd   int  // how many calls batches had of late: one that has fewer halves it
 
-	timer   *time.Timer
-	armed   bool      // the timer is set for the batch that is being built
-	noYield time.Time // until when there is no yield; of the goroutine that begins a try
+	timer *time.Timer
+	armed bool // the timer is set for the batch that is being built
 }
 
 // enter returns the line of a document, until leave.
@@ -154,7 +157,7 @@ func (l *line) work(o orders) work {
 	switch {
 	case o.Begins:
 		l.try = newTry(callOf(l.machine.Callers()[0]))
-		w.try, w.yields = l.try, l.crowd > 1
+		w.try = l.try
 	case o.Run != nil:
 		callOf(o.Run).rest()
 	case o.Do == combine.Pause:
@@ -190,10 +193,8 @@ func (l *line) carry(w work, self *call) {
 			time.Sleep(w.pause)
 			w = l.event((*machine).Alarm)
 			continue
-		case w.yields:
-			// Others are about to come back, and may stand behind this one for a processor, which it keeps for all of its short
-			// system calls. To go without them costs each a version of its own.
-			l.yield()
+		case w.Begins:
+			l.gather(0)
 		}
 		if w.Do == combine.Read {
 			w.try.awaitForgotten(l)
@@ -285,17 +286,35 @@ const (
 	yieldRest = 20
 )
 
+// gather lets those come who are about to. Who has just been told comes back at once, if there is more to do, but may stand
+// behind this goroutine for a processor, which it keeps for all of its short system calls; to go without them costs each a
+// version of its own. So before a try begins, and before a batch is closed with the function that returns, it yields as long as
+// that brings others, and no more are there than of late.
+func (l *line) gather(returning int) {
+	for before := 0; ; {
+		l.mu.Lock()
+		there, built := len(l.machine.Callers()), len(l.machine.Built())+returning
+		enough := there >= l.crowd || there <= before || there > built && returning > 0
+		l.mu.Unlock()
+		if enough || !l.yield() {
+			return
+		}
+		before = there
+	}
+}
+
 // yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served
-// after all others; so only a twentieth of the time is spent on such yields.
-func (l *line) yield() {
-	start := time.Now()
-	if start.Before(l.noYield) {
-		return
+// after all others; so only a twentieth of the time is spent on such yields, and it reports false if there is none now.
+func (l *line) yield() bool {
+	start := time.Since(l.of.epoch)
+	if start < time.Duration(l.noYield.Load()) {
+		return false
 	}
 	runtime.Gosched()
-	if took := time.Since(start); took > longYield {
-		l.noYield = start.Add(yieldRest * took)
+	if took := time.Since(l.of.epoch) - start; took > longYield {
+		l.noYield.Store(int64(start + yieldRest*took))
 	}
+	return true
 }
 
 // threads takes the place of goroutines and clocks in simulations.
