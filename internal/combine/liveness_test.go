@@ -11,7 +11,10 @@
 
 package combine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // class is what fairness is about: an event of a class happens at last if one can all the time.
 type class = uint8
@@ -159,8 +162,8 @@ func (g *graph) components(yield func(component []uint32) bool) {
 	}
 }
 
-// endless looks for a component that need not be left, if all play fair or not. It returns one of its
-// moments, and a circle through that one: for each moment of it the index of its event.
+// endless looks for a component that need not be left: if all play fair, or whether they do or not.
+// It returns one of its moments, and a circle through that one: at each moment the index of its event.
 func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	in := make([]bool, len(g.first))
 	g.components(func(component []uint32) bool {
@@ -179,7 +182,7 @@ func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 		}
 		if inside && (!fair || always&^happens&^(1<<unfair) == 0) {
 			found, n = true, component[0]
-			circle = g.circle(n, in)
+			circle = g.circle(n, in, fair)
 		}
 		for _, n := range component {
 			in[n] = false
@@ -189,30 +192,53 @@ func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	return found, n, circle
 }
 
-// circle returns the shortest way from a moment to itself by some moments only.
-func (g *graph) circle(n uint32, in []bool) (way []uint32) {
-	by := map[uint32]uint32{} // the event by which each was reached
-	from := map[uint32]uint32{}
-	for queue := []uint32{n}; len(queue) > 0; queue = queue[1:] {
-		for e, end := g.edges(queue[0]); e < end; e++ {
+// circle returns a way from a moment to itself by some moments only, on which all play fair.
+func (g *graph) circle(n uint32, in []bool, fair bool) (way []uint32) {
+	at := n
+	walk := func(there func(from, e uint32) bool) bool {
+		part, to, found := g.way(at, in, there)
+		way, at = append(way, part...), to
+		return found
+	}
+	for c := effect; fair && c < unfair; c++ {
+		if !walk(func(_, e uint32) bool { return g.class[e] == c }) {
+			walk(func(from, _ uint32) bool { return g.can[from]>>c&1 == 0 })
+		}
+	}
+	walk(func(_, e uint32) bool { return g.to[e] == n })
+	return way
+}
+
+// way returns the shortest way by some moments only that ends with an event that is wanted, and
+// where it leads; or that there is none.
+func (g *graph) way(
+	at uint32, in []bool, wanted func(from, e uint32) bool,
+) (_ []uint32, to uint32, found bool) {
+	type step struct{ from, event uint32 }
+	by := map[uint32]step{} // by which each was reached
+	for queue := []uint32{at}; len(queue) > 0; queue = queue[1:] {
+		from := queue[0]
+		for e, end := g.edges(from); e < end; e++ {
 			to := g.to[e]
-			if _, known := by[to]; known || !in[to] {
+			if !in[to] {
 				continue
 			}
-			by[to], from[to] = e, queue[0]
-			if to != n {
-				queue = append(queue, to)
-				continue
-			}
-			for at := n; ; {
-				way = append([]uint32{by[at] - g.first[from[at]]}, way...)
-				if at = from[at]; at == n {
-					return way
+			if wanted(from, e) {
+				way := []uint32{e - g.first[from]}
+				for ; from != at; from = by[from].from {
+					before := by[from]
+					way = append(way, before.event-g.first[before.from])
 				}
+				slices.Reverse(way)
+				return way, to, true
+			}
+			if _, known := by[to]; !known && to != at {
+				by[to] = step{from, e}
+				queue = append(queue, to)
 			}
 		}
 	}
-	return nil
+	return nil, at, false
 }
 
 // neverEnds looks for a run in which a caller waits for ever.
