@@ -69,9 +69,6 @@ func callOf(c *combine.Caller[docState]) *call { return c.Owner.(*call) }
 func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	l := d.db.lines.enter(d.key)
 	defer l.leave()
-	if d.opts.LockWait < 0 && l.busy() {
-		return Absent, errLockBusy
-	}
 	c := l.of.newCall()
 	c.line, c.doc, c.ctx, c.decide, c.start = l, d, ctx, decide, time.Now()
 	c.Owner, c.Group = c, d.opts
@@ -87,7 +84,17 @@ func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 		c.patience, c.waits = time.NewTimer(d.opts.LockWait), true
 		defer c.patience.Stop()
 	}
-	l.carry(l.event(func(m *machine) orders { return m.Arrive(&c.Caller) }), c)
+	busy := false
+	w := l.event(func(m *machine) orders {
+		if busy = d.opts.LockWait < 0 && m.Busy(); busy {
+			return orders{}
+		}
+		return m.Arrive(&c.Caller)
+	})
+	if busy {
+		return Absent, errLockBusy
+	}
+	l.carry(w, c)
 	c.obey()
 	c.log()
 	version, err := c.outcome()

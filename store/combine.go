@@ -106,17 +106,15 @@ func (l *line) leave() {
 	l.of.mu.Lock()
 	defer l.of.mu.Unlock()
 	l.users--
-	// A request for the lock may outlast the callers: then the line is kept for those who inherit it.
-	if l.users == 0 && len(l.of.byKey) > maxLines && !l.busy() {
-		delete(l.of.byKey, l.key)
+	if l.users > 0 || len(l.of.byKey) <= maxLines {
+		return
 	}
-}
-
-// busy reports whether one who comes now has to wait for others.
-func (l *line) busy() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.machine.Busy()
+	// A request for the lock may outlast the callers: then the line is kept for those who inherit it.
+	if !l.machine.Busy() {
+		delete(l.of.byKey, l.key)
+	}
 }
 
 // work is what an event leads to.

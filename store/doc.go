@@ -46,6 +46,8 @@
 //     has its old version again (A-B-A). It is not a cryptographic hash: who may choose contents can
 //     make two with one version. [VersionMtime] has other limits; see there.
 //   - Network file systems are refused: their locks and renames do not keep these promises.
+//   - An update whose context ends while it is being published is not interrupted: it returns what came of it. A disk that
+//     does not answer keeps it.
 //   - A caller that gives up waiting for a lock leaves one goroutine behind, at most one for each document
 //     and handle, until that lock is free: nothing can interrupt the system call.
 //   - On Windows and macOS keys that differ only in case name one document.
@@ -53,7 +55,7 @@
 // # Conflicts
 //
 // Within a handle, goroutines that update one document do not conflict: those that wait are combined into one version, in
-// their order. Between handles and processes the first try of an update is optimistic: the lock is held only while
+// their order (internal/combine has the rules). Between handles and processes the first try of an update is optimistic: the lock is held only while
 // the version is compared and the file renamed. It costs nothing while nobody else
 // writes. After a conflict the next try, and for a while the next updates, take the lock before they read, and cannot
 // lose to anybody who takes it. [Options.Locking] does so at once, which is better when the

@@ -30,8 +30,9 @@ var (
 	// ErrNotDurable: the change was published and everybody sees it, but making it
 	// durable went wrong: after a power cut it may be gone. Do not repeat the change.
 	ErrNotDurable = driver.ErrNotDurable
-	// ErrUnknown: the change may have been applied, or may yet be; only engines on other
-	// machines return it.
+	// ErrUnknown: the change may have been applied, or may yet be. On files that is when the system reports an error of the
+	// very call that publishes, and none of those that would tell what came of it works either; engines on other machines
+	// return it when a connection is lost. Read the document before you repeat the change.
 	ErrUnknown = driver.ErrUnknown
 	// ErrVersion: a version of a kind that this document does not have: a mistake of
 	// the caller, never a conflict.

@@ -116,7 +116,7 @@ func allFrames() (all []*frame) {
 	return all
 }
 
-// same reports whether two handles are on one document: by where it is, links followed.
+// same reports whether two handles are on one document.
 func (d *Doc) same(e *Doc) bool {
 	if d.db == e.db && d.key == e.key {
 		return true
@@ -124,12 +124,13 @@ func (d *Doc) same(e *Doc) bool {
 	return d.db.where != "" && e.db.where != "" && d.file() == e.file()
 }
 
-// file is the path of the document's file, as far as links can be followed.
+// file is the path of the document's file. Links on the way to what was opened were followed then, those beneath it are
+// now, as far as they lead.
 func (d *Doc) file() string {
-	path := d.db.where
-	if !d.db.single {
-		path = filepath.Join(path, filepath.FromSlash(d.key)+keySuffix)
+	if d.db.single {
+		return d.db.where
 	}
+	path := filepath.Join(d.db.where, filepath.FromSlash(d.key)+keySuffix)
 	if whole, err := filepath.EvalSymlinks(path); err == nil {
 		return whole
 	}

@@ -58,15 +58,16 @@ type Options struct {
 	// replacement have been proved. The default is to refuse them.
 	AllowNetwork bool
 
-	// LockWait limits how long one wait for a document's lock, or for an update of another goroutine
+	// LockWait limits how long one wait for a document's lock, or for updates of other goroutines
 	// on the same handle, may last; then the error is ErrLocked. Default 0: as long as the context. Negative: not at all.
 	LockWait time.Duration
 
 	// Retry says how Update goes on after a conflict.
 	Retry Retry
 
-	// Logger gets each conflict at level debug, and once a warning when more than one
-	// update in ten has to be tried again. Default: slog.Default().
+	// Logger gets the conflicts of an update at level debug when the update has ended, and once a warning when more
+	// than one update in ten has to be tried again. It runs on the goroutine of the update, when nobody waits for it.
+	// Default: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -77,12 +78,12 @@ type Retry struct {
 	// evenly from zero to a limit that starts at MinBackoff and grows by half each
 	// time up to MaxBackoff. Defaults: 100 microseconds and 50 milliseconds.
 	MinBackoff, MaxBackoff time.Duration
-	// MaxTries is how often the function may run. Default 0: any number.
+	// MaxTries is how often the function may run; the last time it is not combined with others. Default 0: any number.
 	MaxTries int
 	// MaxElapsed is the time after which there is no further try. Default 0: any time.
 	MaxElapsed time.Duration
-	// EscalateAfter is how many conflicts an optimistic update suffers before it takes the
-	// lock for its next try. Default 0: one. Negative: it never does.
+	// EscalateAfter is how often the function of an optimistic update runs in vain before the next try takes the
+	// lock first. Default 0: once. Negative: it never does.
 	EscalateAfter int
 }
 

@@ -18,24 +18,31 @@ import (
 // replaces the document with what fn returns if nobody changed it meanwhile; if somebody
 // did, it does so again on the new content. It returns the version that it made.
 //
-// Fn gets nil if the document is absent, and must neither change nor keep what it gets. If it
-// returns the same content (or nil for nil), nothing is written and the version stays. If
-// it returns an error, nothing is changed and the error comes back wrapped; if it panics,
-// the panic passes through and nothing is changed. It must not write to the same
-// document by other means: that is an error. To delete a document, use Delete.
+// Fn gets nil if the document is absent. The bytes are its own until it returns: it may change them and return them. What
+// it returns must not change until Update has returned. If that is the content as it was (or nil for nil), nothing is
+// written and the version stays. If fn returns an error, nothing is changed and the error comes back wrapped; if it
+// panics, the panic passes through and nothing is changed. Fn must not write to the same document by other means, nor to
+// one whose update waits for this one: that is an error, where it is done on fn's own goroutine; on another one it waits
+// until a context ends. To delete a document, use Delete.
 //
-// Goroutines that update one document through one handle do not conflict. Those that wait while another one's version is published are
-// combined: each fn gets what the one before it has made, which is published together with what the last one makes, and only if
-// that succeeds does its own result count. The version that is returned is that of the state that fn made, in which
-// others may have been faster to build on it, so that a CompareAndSwap from it is a conflict.
+// Goroutines that update one document through one handle do not conflict. Those that wait while another one's version is
+// published are combined, in the order in which they came: each fn gets what the one before it has made, and what the
+// last one makes is published, for all. The version that is returned is that of the state that fn made, in which others
+// may have been faster to build on it, so that a CompareAndSwap from it is a conflict. A fn that takes longer than a
+// millisecond while others have run theirs is not waited for: it is run again, as the first of the next version.
 //
-// Against other handles, processes and programs the first try is optimistic: it holds the lock only for the swap. After
-// Retry.EscalateAfter conflicts, or at once with Options.Locking, it holds the lock from
-// before it reads until it has published, and cannot lose to anybody who takes the lock. So do the next updates through
-// this handle, until they have found the lock free for a while. When the context or
-// Retry ends it after conflicts, the error is ErrConflict and says how often it tried.
+// Against other handles, processes and programs the first try is optimistic: it holds the lock only for the swap. When
+// fn has run in vain Retry.EscalateAfter times, or at once with Options.Locking, it holds the lock from before it reads
+// until it has published, and cannot lose to anybody who takes the lock. So do the next updates through this handle,
+// until they have found the lock free for a while.
 //
-// The linearization point is that of CompareAndSwap; if nothing is changed, it is the read.
+// When the context ends while the update is in line or waits for the lock, it returns at once and nothing was changed.
+// From when fn is called it stays until this try is over, which is soon, and returns what came of it: if it was not
+// applied, the end of the context. When the context or Retry ends it after conflicts, the error is ErrConflict and says how
+// often it tried. ErrConflict always means that nothing was changed; after ErrNotDurable it was, after ErrUnknown it may
+// have been.
+//
+// The linearization point is that of CompareAndSwap; if nothing is changed, it is the read, or a second look at the document.
 func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (Version, error) {
 	return d.update(ctx, "update", fn)
 }

@@ -48,13 +48,22 @@ func Open(dir string, opts *Options) (*DB, error) {
 	}
 	db, err := openFiles(files, "", ".", opts)
 	if err == nil {
-		db.where, err = filepath.Abs(dir)
+		db.where, err = whereIs(dir)
 	}
 	if err != nil {
 		files.Close()
 		return nil, &Error{"open", dir, err}
 	}
 	return db, nil
+}
+
+// whereIs is the absolute path of a directory, links followed.
+func whereIs(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 // OpenFile opens one document, which need not exist, though its directory must. Symbolic

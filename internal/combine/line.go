@@ -12,19 +12,22 @@
 //
 // A line is at one step at a time, which is the order that is out:
 //
-//	     a caller comes
-//	Idle ──────────────► Read ──► Run ──┬─► Stage ──► Lock ──► Publish ──► Settle ──► its callers are answered
-//	  │                   ▲      (each) │    │          │         ▲ ▲
-//	  │                   │             │    └── the lock is had ─│─┘
-//	  └─ lock first ► Lock ── free ─────┤               │         │
-//	                   └─ busy ► Wait ──┘            busy └► Wait ─┘
-//	                              ▲                            │
-//	                              └── one who is built leaves: all that is built is forgotten
-//	                                    │
-//	                                    └─► Confirm ──► its callers are answered: nothing was to be published
+//	        a caller comes
+//	Idle ────────────────────► Read ──► Run ◄─┐ one function after the other
+//	 │                          ▲        │ └──┘
+//	 │ the lock comes first     │ had    │
+//	 ├───────► Lock ────────────┤        ├── nothing to publish ──► Confirm, if one came late ─┐
+//	 │          │ busy          │        ▼                                                     │
+//	 │          ▼               │      Stage ──► Lock ──── had ──► Publish ──► Settle ─────────┤
+//	 │         Wait ────────────┘                 │ busy             ▲                         ▼
+//	 │          ▲                                 ▼                  │ had            the batch is answered
+//	 │          │ one who is built leaves:      Wait ────────────────┘
+//	 │          └──────────────────────────────── ┘
+//	 │            what is built is forgotten
+//	 └── Pause ◄── conflict in Stage, Publish or Confirm: who is still there runs again
 //
-//	conflict (Stage, Publish, Confirm): Pause, or Lock at once; then all who are still there run again
-//	failure: told to a batch of one; the callers of a larger one run again, each as a batch of its own
+// A failure in these is told to a batch of one; the callers of a larger one run again, each as a batch of its own. Whatever
+// ends a try, the next one begins at Idle with those who are in line.
 //
 // This file has the line and how a try goes through its steps; caller.go has a caller and how it comes, runs and leaves;
 // answer.go what callers are told.
