@@ -121,7 +121,6 @@ func (l *line) leave() {
 type work struct {
 	orders
 	pause   time.Duration // for Pause
-	yields  bool          // others are about to come back
 	disarms bool          // the alarm is not needed any longer
 	try     *try          // to do the step with
 	ended   *try          // to be closed first, nil if none

@@ -87,7 +87,7 @@ func (l *Line[S]) notApplied(r Report[S], o *Orders[S]) {
 
 // lost deals with a conflict.
 func (l *Line[S]) lost(r Report[S], o *Orders[S]) {
-	locked := l.locked
+	under := l.under
 	if head := l.list[0]; head.LockAfter > 0 && head.runs >= head.LockAfter {
 		l.eager = l.Eager
 	}
@@ -109,7 +109,7 @@ func (l *Line[S]) lost(r Report[S], o *Orders[S]) {
 	l.forget(o)
 	l.end(o)
 	o.Again = len(l.list) > 0 && l.list[0].conflicts > 0
-	if o.Again && (locked || !l.lockFirst(l.list[0])) {
+	if o.Again && (under || !l.lockFirst(l.list[0])) {
 		l.do(o, Pause)
 		return
 	}

@@ -116,6 +116,7 @@ type Line[S any] struct {
 	list   []*Caller[S] // all that are not answered, in the order in which they came
 	eager  int          // how many of the next tries take the lock first
 	locked bool         // the lock is had
+	under  bool         // the document was read under it
 	closed bool         // no other function begins in this try
 
 	// Of the try that is under way.
@@ -169,14 +170,14 @@ func (l *Line[S]) doRead(o *Orders[S]) {
 	for _, c := range l.list {
 		c.late = false
 	}
-	l.closed = false
+	l.closed, l.under = false, l.locked
 	l.do(o, Read)
 }
 
 // end ends a try: what it has built is forgotten, and what it holds is to be released.
 func (l *Line[S]) end(o *Orders[S]) {
 	var none S
-	l.locked, l.closed, l.alone = false, false, false
+	l.locked, l.under, l.closed, l.alone = false, false, false, false
 	l.lead, l.group, l.read, l.last = nil, nil, none, none
 	l.built, l.puts = 0, 0
 	o.Close = true

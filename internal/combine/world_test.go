@@ -221,7 +221,8 @@ func (w *world) encode(b []byte) []byte {
 	b = append(b, n|byte(w.arrived)<<4, byte(w.writes)|byte(w.holds)<<4,
 		byte(w.faults)|byte(w.holder)<<4|flags(w.read, w.moved)<<6,
 		byte(l.step)|flags(w.done)<<4|byte(w.came)<<5,
-		flags(w.tooBig, w.long, l.locked, l.closed, l.alone)|byte(l.eager)<<5,
+		flags(w.tooBig, w.long, l.locked, l.under, l.closed, l.alone)|
+			byte(l.eager)<<6,
 		byte(l.built)|byte(l.puts)<<4, lead|group<<4, number[w.head])
 	if w.read {
 		b = append(b, byte(w.base-w.doc))
@@ -281,8 +282,8 @@ func (w *world) decode(b []byte) {
 	l.step, w.came = Step(c&15), Outcome(c>>5)
 	unpack(c>>4, &w.done)
 	c = next()
-	unpack(c, &w.tooBig, &w.long, &l.locked, &l.closed, &l.alone)
-	l.eager = int(c >> 5)
+	unpack(c, &w.tooBig, &w.long, &l.locked, &l.under, &l.closed, &l.alone)
+	l.eager = int(c >> 6)
 	c = next()
 	l.built, l.puts = int(c&15), int(c>>4)
 	c = next()
