@@ -69,7 +69,8 @@ var combineMutants = []mutant{
 		everyOrder + "three_alike$", combineCaller, []edit{{
 			"	c.state = waiting\n	switch {\n",
 			"	c.state = waiting\n" +
-				"	l.list = append(slices.DeleteFunc(l.list, func(d *Caller[S]) bool { return d == c }), c)\n" +
+				"	i := slices.Index(l.list, c)\n" +
+				"	l.list = append(slices.Delete(l.list, i, i+1), c)\n" +
 				"	switch {\n",
 		}}},
 	{"combine: who is cut is not waited for",

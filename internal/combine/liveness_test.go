@@ -163,7 +163,7 @@ func (g *graph) components(yield func(component []uint32) bool) {
 }
 
 // endless looks for a component that need not be left: if all play fair, or whether they do or not.
-// It returns one of its moments, and a circle through that one: at each moment the index of its event.
+// It returns one of its moments, and a circle through it: of each moment the index of its event.
 func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	in := make([]bool, len(g.first))
 	g.components(func(component []uint32) bool {
