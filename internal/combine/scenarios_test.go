@@ -6,6 +6,8 @@ package combine
 
 import (
 	"os"
+	"reflect"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -198,5 +200,24 @@ func explore(t *testing.T, worlds []setup) {
 				t.Error(x.bad)
 			}
 		})
+	}
+}
+
+// A moment's bytes have all that its line and callers are. Who adds a field there adds it to encode
+// and decode, and then here.
+func TestEncodeHasAllFields(t *testing.T) {
+	for of, want := range map[reflect.Type]string{
+		reflect.TypeFor[Line[buffer]](): "Rules step list eager locked under closed lead group alone " +
+			"built puts read last",
+		reflect.TypeFor[Caller[buffer]](): "Owner Group LockAfter MaxRuns GiveUpAt Answer Next state " +
+			"runs conflicts ended cause late alone at refusal",
+	} {
+		var names []string
+		for i := range of.NumField() {
+			names = append(names, of.Field(i).Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%v has %s, and known are %s", of, got, want)
+		}
 	}
 }
