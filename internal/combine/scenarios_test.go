@@ -207,10 +207,10 @@ func explore(t *testing.T, worlds []setup) {
 // and decode, and then here.
 func TestEncodeHasAllFields(t *testing.T) {
 	for of, want := range map[reflect.Type]string{
-		reflect.TypeFor[Line[buffer]](): "Rules step list eager locked under closed lead group alone " +
-			"built puts read last",
-		reflect.TypeFor[Caller[buffer]](): "Owner Group LockAfter MaxRuns GiveUpAt Answer Next state " +
-			"runs conflicts ended cause late alone at refusal",
+		reflect.TypeFor[Line[buffer]](): "Rules step list eager locked under closed lead group " +
+			"alone built puts read last",
+		reflect.TypeFor[Caller[buffer]](): "Owner Group LockAfter MaxRuns GiveUpAt Answer Next " +
+			"state runs conflicts ended cause late alone at refusal",
 	} {
 		var names []string
 		for i := range of.NumField() {
