@@ -18,8 +18,6 @@ import (
 	"hash/maphash"
 	"maps"
 	"slices"
-
-	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
 // Model is what a power cut may do.
@@ -217,32 +215,4 @@ func (n *inode) leftovers() [][]byte {
 		return [][]byte{n.data}
 	}
 	return [][]byte{n.data, {}, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
-}
-
-// Sequentially runs the code of a process in this world from beginning to end, with nobody beside it, and calls
-// before, if not nil, before each of its operations.
-func (w *World) Sequentially(name string, run func(files fsys.FS) error, before func() error) error {
-	p := w.Go(name, run)
-	defer func() {
-		if p.state == running {
-			p.kill()
-		}
-		w.processes = slices.DeleteFunc(w.processes, func(q *Process) bool { return q == p })
-	}()
-	p.advance()
-	for p.state == running {
-		if p.wants != nil && p.wants.locked != nil {
-			return fmt.Errorf("%s waits for ever to %s", name, p.next)
-		}
-		if before != nil {
-			if err := before(); err != nil {
-				return fmt.Errorf("%s, before %s: %w", name, p.next, err)
-			}
-		}
-		p.advance()
-		if w.violation != nil {
-			return w.violation
-		}
-	}
-	return p.err
 }

@@ -13,30 +13,71 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// Trace is an order of operations: for each, a letter for the process that does it, a for the
-// first one, or a capital letter for a process that dies.
+// Trace is an order of operations: for each, a letter for the thread that does it, a for that of the
+// first process, or a capital letter for a process that dies. From the 27th on a letter is followed by digits.
 type Trace string
 
-func (w *World) letter(p *Process, dies bool) byte {
-	if dies {
-		return byte('A' + p.index)
+// letter is what can happen next: what a thread does, or, if it is negative, the death of a process.
+type letter int
+
+func (l letter) dies() bool { return l < 0 }
+
+// death is that of the process whose first thread has this letter.
+func (l letter) death() letter { return -1 - l }
+
+func (l letter) String() string {
+	first := 'a'
+	if l.dies() {
+		first, l = 'A', l.death()
 	}
-	return byte('a' + p.index)
+	text := string(first + rune(l%26))
+	if l >= 26 {
+		text += strconv.Itoa(int(l / 26))
+	}
+	return text
 }
 
-// choice returns the process that a letter stands for.
-func (w *World) choice(letter byte) (p *Process, dies bool, err error) {
-	index, dies := int(letter)-'a', false
-	if letter < 'a' {
-		index, dies = int(letter)-'A', true
+// next returns the first letter of a trace and the rest.
+func (t Trace) next() (l letter, rest Trace, err error) {
+	digits := 1
+	for digits < len(t) && t[digits] >= '0' && t[digits] <= '9' {
+		digits++
 	}
-	if index < 0 || index >= len(w.processes) || w.processes[index].state != running {
-		return nil, false, fmt.Errorf("the trace has %q, which is no process that runs", letter)
+	if digits > 1 {
+		number, err := strconv.Atoi(string(t[1:digits]))
+		if err != nil {
+			return 0, "", err
+		}
+		l = letter(26 * number)
 	}
-	return w.processes[index], dies, nil
+	switch c := t[0]; {
+	case c >= 'a' && c <= 'z':
+		l += letter(c - 'a')
+	case c >= 'A' && c <= 'Z':
+		l = (l + letter(c-'A')).death()
+	default:
+		return 0, "", fmt.Errorf("the trace has %q, which is no letter", c)
+	}
+	return l, t[digits:], nil
+}
+
+// choice returns the thread that a letter stands for, with what it does, or the process that dies.
+func (w *World) choice(l letter) (t *thread, choice int, dies *Process, err error) {
+	for _, p := range w.processes {
+		if l.dies() && p.letter.death() == l && p.state == running {
+			return nil, 0, p, nil
+		}
+	}
+	for _, t := range w.threads {
+		if choice := slices.Index(t.letters, l); choice >= 0 {
+			return t, choice, nil, nil
+		}
+	}
+	return nil, 0, nil, fmt.Errorf("the trace has %v, which is nobody that runs", l)
 }
 
 // Setup makes a world, the same each time, and returns what to check when all processes have ended.
@@ -59,7 +100,7 @@ func (v *Violation) Unwrap() error { return v.Err }
 type execution struct {
 	world *World
 	check func() error
-	trace []byte
+	trace Trace
 	steps []string
 	died  int
 }
@@ -67,8 +108,8 @@ type execution struct {
 func start(setup Setup) *execution {
 	w := New()
 	x := &execution{world: w, check: setup(w)}
-	for _, p := range w.processes {
-		p.advance() // to before its first operation
+	for _, t := range slices.Clone(w.threads) {
+		t.advance(0) // to before its first operation
 	}
 	return x
 }
@@ -83,22 +124,52 @@ func (x *execution) end() {
 }
 
 // do does what a letter says.
-func (x *execution) do(letter byte) error {
-	p, dies, err := x.world.choice(letter)
+func (x *execution) do(l letter) error {
+	t, choice, dies, err := x.world.choice(l)
 	if err != nil {
 		return x.violated(err)
 	}
-	x.trace = append(x.trace, letter)
-	if dies {
-		x.steps = append(x.steps, p.Name+" is killed before "+p.next)
+	x.trace += Trace(l.String())
+	if dies != nil {
+		x.steps = append(x.steps, dies.Name+" is killed before "+dies.next())
 		x.died++
-		p.kill()
+		dies.kill()
 	} else {
-		x.steps = append(x.steps, p.Name+": "+p.next)
-		p.advance()
+		step := t.name + ": " + t.next
+		if choice > 0 {
+			step += fmt.Sprintf(", choice %d", choice)
+		}
+		x.steps = append(x.steps, step)
+		t.advance(choice)
 	}
 	if x.world.violation != nil {
 		return x.violated(x.world.violation)
+	}
+	return nil
+}
+
+// next says what the threads of a process are about to do.
+func (p *Process) next() string {
+	var all []string
+	for _, t := range p.world.threads {
+		if t.process == p && !t.alarm {
+			all = append(all, t.next)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// follow does what a trace says.
+func (x *execution) follow(trace Trace) error {
+	for len(trace) > 0 {
+		l, rest, err := trace.next()
+		if err != nil {
+			return x.violated(err)
+		}
+		if err := x.do(l); err != nil {
+			return err
+		}
+		trace = rest
 	}
 	return nil
 }
@@ -107,20 +178,22 @@ func (x *execution) violated(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Violation{err, Trace(x.trace), x.steps}
+	return &Violation{err, x.trace, x.steps}
 }
 
-// choices returns what can happen next.
-func (x *execution) choices(mayDie bool) (letters []byte) {
-	for _, p := range x.world.processes {
-		if p.state == running && (p.wants == nil || p.wants.locked == nil) {
-			letters = append(letters, x.world.letter(p, false))
+// choices returns what can happen next: alarms after all else that goes on, and deaths after these.
+func (x *execution) choices(mayDie bool) (letters []letter) {
+	for _, alarm := range []bool{false, true} {
+		for _, t := range x.world.threads {
+			if t.alarm == alarm {
+				letters = append(letters, t.choices()...)
+			}
 		}
 	}
 	if mayDie {
 		for _, p := range x.world.processes {
 			if p.state == running {
-				letters = append(letters, x.world.letter(p, true))
+				letters = append(letters, p.letter.death())
 			}
 		}
 	}
@@ -131,7 +204,7 @@ func (x *execution) choices(mayDie bool) (letters []byte) {
 func (x *execution) ended() error {
 	for _, p := range x.world.processes {
 		if p.state == running {
-			return x.violated(errors.New("a deadlock: " + p.Name + " waits to " + p.next))
+			return x.violated(errors.New("a deadlock: " + p.Name + " waits to " + p.next()))
 		}
 		if p.err != nil {
 			return x.violated(p.err)
@@ -171,10 +244,8 @@ func (e *Explorer) run(prefix Trace, seen map[uint64]struct{}, seed maphash.Seed
 	e.Runs++
 	x := start(e.Setup)
 	defer x.end()
-	for i := range prefix {
-		if err := x.do(prefix[i]); err != nil {
-			return nil, err
-		}
+	if err := x.follow(prefix); err != nil {
+		return nil, err
 	}
 	for {
 		h := x.world.hash(seed) + uint64(x.died)
@@ -193,11 +264,11 @@ func (e *Explorer) run(prefix Trace, seen map[uint64]struct{}, seed maphash.Seed
 		}
 		choices := x.choices(x.died < e.Deaths)
 		// That only processes can die, and none go on, is a deadlock.
-		if len(choices) == 0 || choices[0] < 'a' {
+		if len(choices) == 0 || choices[0].dies() {
 			return more, x.ended()
 		}
 		for _, other := range slices.Backward(choices[1:]) {
-			more = append(more, Trace(append(slices.Clone(x.trace), other)))
+			more = append(more, x.trace+Trace(other.String()))
 		}
 		if err := x.do(choices[0]); err != nil {
 			return nil, err
@@ -209,10 +280,8 @@ func (e *Explorer) run(prefix Trace, seen map[uint64]struct{}, seed maphash.Seed
 func Replay(setup Setup, trace Trace) error {
 	x := start(setup)
 	defer x.end()
-	for i := range trace {
-		if err := x.do(trace[i]); err != nil {
-			return err
-		}
+	if err := x.follow(trace); err != nil {
+		return err
 	}
 	for {
 		choices := x.choices(false)

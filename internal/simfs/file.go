@@ -88,13 +88,13 @@ func (f *file) SyncData() error {
 
 // Lock, and TryLock that succeeds, happen together with the operation after: whatever others
 // do in between they could as well have done before, or could not have done at all. Likewise, Unlock happens
-// together with the operation before.
+// together with the operation before; but not for other threads of the process, which know more than that the lock is held.
 func (f *file) Lock(time.Duration) error {
 	if err := f.process.turn("lock", f.name, f.inode); err != nil {
 		return err
 	}
 	f.inode.locked = f
-	f.process.atOnce = true
+	f.process.current.atOnce = true
 	return f.process.saw(nil)
 }
 
@@ -106,16 +106,24 @@ func (f *file) TryLock() (bool, error) {
 		return false, f.process.saw(nil, 0)
 	}
 	f.inode.locked = f
-	f.process.atOnce = true
+	f.process.current.atOnce = true
 	return true, f.process.saw(nil, 1)
 }
 
 func (f *file) Unlock() error {
-	if err := f.process.alive(); err != nil {
-		return err
+	err := f.beforeUnlock("unlock")
+	if err == nil {
+		f.release()
 	}
-	f.release()
-	return nil
+	return err
+}
+
+// beforeUnlock is where other threads of the process notice that the lock is given back.
+func (f *file) beforeUnlock(op string) error {
+	if f.process.made > 1 && f.inode.locked == f {
+		return f.process.turn(op, f.name, nil)
+	}
+	return f.process.alive()
 }
 
 func (f *file) release() {
@@ -126,7 +134,7 @@ func (f *file) release() {
 
 // Close is an operation that others notice only where it gives a lock back, as Unlock does.
 func (f *file) Close() error {
-	if !f.closed && f.process.alive() == nil {
+	if !f.closed && f.beforeUnlock("close") == nil {
 		f.close()
 	}
 	return nil

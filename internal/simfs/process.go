@@ -1,14 +1,12 @@
-// A process: the store's code in a coroutine that stops before each operation that others could notice.
+// A process: the store's code, which stops before each operation that others could notice.
 
 package simfs
 
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"io/fs"
-	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,18 +20,15 @@ type Process struct {
 
 	world   *World
 	index   int
+	letter  letter // of its first thread
 	state   state
-	pending int    // operations done
-	next    string // the operation that it is about to do
-	wants   *inode // whose lock that operation waits for, else nil
-	atOnce  bool   // the next operation happens together with the last one
-	seen    uint64 // a hash of the results of its operations
+	current *thread // that runs just now
+	made    uint64  // threads
+	pending int     // operations done
+	seen    uint64  // a hash of the results of its operations, and of the order of its threads
 	seed    maphash.Seed
 	random  uint64
 	open    []*file
-	yield   func(struct{}) bool
-	resume  func() (struct{}, bool)
-	stop    func()
 	err     error
 }
 
@@ -47,23 +42,25 @@ const (
 
 var _ fsys.FS = (*Process)(nil)
 
-// Go adds a process. Its code must be deterministic and must not start goroutines.
+// Go adds a process. Its code must be deterministic, and start no goroutines but by Spawn and Alarm. It ends when all of
+// these have ended.
 func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
 	p := &Process{Name: name, world: w, index: len(w.processes), seed: processSeed}
-	p.resume, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		p.yield = yield
-		defer func() {
-			if r := recover(); r != nil && r != any(errDead) {
-				p.err = fmt.Errorf("%s: panic: %v", name, r)
-			}
-		}()
-		err := run(p)
-		if p.state == running {
-			p.err = err
+	t := p.thread(name, false, func() {
+		if err := run(p); p.state == running {
+			p.fails(err)
 		}
 	})
+	p.letter = t.letters[0]
 	w.processes = append(w.processes, p)
 	return p
+}
+
+// fails notes the first error.
+func (p *Process) fails(err error) {
+	if p.err == nil {
+		p.err = err
+	}
 }
 
 // processSeed is the same for all, so that states of different runs can be compared.
@@ -89,19 +86,18 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	if p.state == dead {
 		return errDead
 	}
-	p.next, p.wants = op+" "+filepath.Base(name), lock
+	t := p.current
+	t.next, t.wants = op+" "+filepath.Base(name), lock
 	// To wait for a lock is never quiet: it has to be seen who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil
 	}
-	if lock == nil && p.atOnce {
-		p.atOnce = false
+	if lock == nil && t.atOnce {
+		t.atOnce = false
 		return nil
 	}
-	p.atOnce = false
-	if !p.yield(struct{}{}) {
-		panic(errDead)
-	}
+	t.atOnce = false
+	t.stand()
 	p.pending++
 	return nil
 }
@@ -110,7 +106,9 @@ func (p *Process) turn(op, name string, lock *inode) error {
 func (p *Process) saw(err error, results ...uint64) error {
 	var buf [128]byte
 	b := binary.LittleEndian.AppendUint64(buf[:0], p.seen)
-	b = append(b, p.next...)
+	if p.current != nil {
+		b = append(b, p.current.next...)
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
@@ -127,20 +125,13 @@ func (p *Process) saw(err error, results ...uint64) error {
 	return err
 }
 
-// advance does the process's next operation and goes on to the one after it.
-func (p *Process) advance() {
-	if _, more := p.resume(); !more {
-		p.state, p.next, p.wants = done, "", nil
-	}
-}
-
 // kill is SIGKILL: what is open is closed, and nothing more is done.
 func (p *Process) kill() {
 	for _, f := range slices.Clone(p.open) {
 		f.close()
 	}
 	p.state = dead
-	p.stop()
+	p.endThreads()
 }
 
 func (p *Process) fail(op, name string, err error) error {

@@ -37,8 +37,6 @@ func (s *Sampler) Run() (uint64, error) {
 func (s *Sampler) run(random *rand.Rand) error {
 	x := start(s.Setup)
 	defer x.end()
-	processes := len(x.world.processes)
-	priority := random.Perm(processes)
 	changes, deaths := map[int]bool{}, map[int]bool{}
 	for range s.Changes {
 		changes[random.IntN(s.Longest)] = true
@@ -46,29 +44,34 @@ func (s *Sampler) run(random *rand.Rand) error {
 	for range s.Deaths {
 		deaths[random.IntN(2*s.Longest)] = true
 	}
-	for step, lowest := 0, -1; ; step, lowest = step+1, lowest-1 {
+	for step, lowest := 0, -1.0; ; step, lowest = step+1, lowest-1 {
 		choices := x.choices(false)
 		if len(choices) == 0 {
 			s.Longest = max(s.Longest, step)
 			return x.ended()
 		}
-		first := func() byte {
-			best := choices[0]
-			for _, letter := range choices {
-				if priority[letter-'a'] > priority[best-'a'] {
-					best = letter
+		first := func() (best *thread, l letter) {
+			for _, other := range choices {
+				t, _, _, _ := x.world.choice(other)
+				if t.rank == 0 {
+					t.rank = 1 + random.Float64()
+				}
+				// Of several things that one thread may do, one is as good as another.
+				if best == nil || t.rank > best.rank || t == best && random.IntN(2) == 0 {
+					best, l = t, other
 				}
 			}
-			return best
+			return best, l
 		}
 		if changes[step] {
-			priority[first()-'a'] = lowest
+			t, _ := first()
+			t.rank = lowest
 		}
-		letter := first()
+		t, l := first()
 		if deaths[step] {
-			letter -= 'a' - 'A'
+			l = t.process.letter.death()
 		}
-		if err := x.do(letter); err != nil {
+		if err := x.do(l); err != nil {
 			return err
 		}
 	}

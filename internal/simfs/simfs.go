@@ -4,8 +4,9 @@
 // the last descriptor, times in steps, and what of all this is on the device, so that it can say
 // what a power cut would leave.
 //
-// This file has the state; process.go and file.go how a process acts on it; explore.go, sample.go and sequential.go the
-// orders; crash.go what is left after a power cut; faults.go a file system whose calls go wrong.
+// This file has the state; process.go and file.go how a process acts on it; thread.go its threads;
+// explore.go, sample.go and sequential.go the orders; crash.go what is left after a power cut; faults.go a file system
+// whose calls go wrong.
 package simfs
 
 import (
@@ -43,6 +44,8 @@ type World struct {
 	live       []*inode // that have a name or are open
 	generation uint64
 	processes  []*Process
+	threads    []*thread // that have not ended
+	letters    []letter  // that they have, and those of processes
 	violation  error
 	disks      [models]disk
 }
