@@ -128,11 +128,14 @@ func (c *call) obey() {
 			c.run()
 			continue
 		}
-		c.line.block(func() bool { return len(c.orders) > 0 || ended != nil && c.ctx.Err() != nil })
+		told, over := c.orders, ended
+		if c.line.of.threads != nil {
+			told, over = c.simulated(ended)
+		}
 		select {
-		case what := <-c.orders:
+		case what := <-told:
 			c.asked, c.answered = what == toRun, what == toReturn
-		case <-ended:
+		case <-over:
 			ended = nil
 			cause := context.Cause(c.ctx)
 			c.line.carry(c.line.event(func(m *machine) orders { return m.End(&c.Caller, cause) }), c)
@@ -143,6 +146,18 @@ func (c *call) obey() {
 			}), c)
 		}
 	}
+}
+
+// simulated waits in a simulation, and returns the one of two channels that is to be received from.
+func (c *call) simulated(ended <-chan struct{}) (chan orderKind, <-chan struct{}) {
+	told := func() bool { return len(c.orders) > 0 }
+	switch {
+	case ended == nil:
+		c.line.block(told)
+	case c.line.block(told, func() bool { return c.ctx.Err() != nil }) == 1:
+		return nil, ended
+	}
+	return c.orders, nil
 }
 
 // mayLeave reports whether it may want to leave.

@@ -187,7 +187,7 @@ func (l *line) carry(w work, self *call) {
 			l.setTimer(w.pause)
 			return
 		case w.Do == combine.Pause:
-			time.Sleep(w.pause)
+			l.sleep(w.pause)
 			w = l.event((*machine).Alarm)
 			continue
 		case w.Begins:
@@ -202,6 +202,7 @@ func (l *line) carry(w work, self *call) {
 
 // event brings an event to the machine.
 func (l *line) event(e func(m *machine) orders) work {
+	l.pass()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.work(e(&l.machine))
@@ -209,6 +210,7 @@ func (l *line) event(e func(m *machine) orders) work {
 
 // done is the event that a step is done.
 func (l *line) done(r report) work {
+	l.pass()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	stats := l.try.doc.db.stats
@@ -234,7 +236,7 @@ func (l *line) alarm() {
 // finish releases what the try that has ended holds, and then tells the callers that are answered.
 func (l *line) finish(w work, self *call) {
 	if w.disarms {
-		l.timer.Stop()
+		l.stopTimer()
 	}
 	if w.forget != nil {
 		w.forget.forget()
@@ -317,8 +319,10 @@ func (l *line) yield() bool {
 // threads takes the place of goroutines and clocks in simulations.
 type threads struct {
 	spawn func(f func())                  // go f()
-	block func(ready func() bool)         // returns when ready
-	after func(d time.Duration, f func()) // time.AfterFunc
+	block func(ready ...func() bool) int  // returns when one is ready, and which; at once if none are given
+	pass  func()                          // others may go on before the line's state changes
+	after func(d time.Duration, f func()) // time.AfterFunc, instead of the one before
+	stop  func()                          // that one need not be called any longer
 }
 
 func (t *lines) spawn(f func()) {
@@ -329,9 +333,30 @@ func (t *lines) spawn(f func()) {
 	go f()
 }
 
-// block waits, in simulations only: elsewhere what comes after it does.
-func (l *line) block(ready func() bool) {
+// block waits, in simulations only: elsewhere what comes after it does. It returns which one was ready, elsewhere -1.
+func (l *line) block(ready ...func() bool) int {
 	if t := l.of.threads; t != nil {
-		t.block(ready)
+		return t.block(ready...)
 	}
+	return -1
+}
+
+func (l *line) pass() {
+	if t := l.of.threads; t != nil {
+		t.pass()
+	}
+}
+
+func (l *line) sleep(d time.Duration) {
+	if l.block() < 0 {
+		time.Sleep(d)
+	}
+}
+
+func (l *line) stopTimer() {
+	if t := l.of.threads; t != nil {
+		t.stop()
+		return
+	}
+	l.timer.Stop()
 }
