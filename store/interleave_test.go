@@ -47,7 +47,6 @@ func appendName(name string) func(old []byte) ([]byte, error) {
 // scenario is some writers with their options, and others beside them.
 type scenario struct {
 	writers  []Options
-	batches  bool     // each writer does two updates at once
 	deleter  *Options // deletes what it finds
 	creator  *Options // creates the document if it is not there
 	restorer *Options // puts back what was there at the start
@@ -123,9 +122,6 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			return fmt.Errorf("the creator took the place of %s", old)
 		case by.Name != "restorer":
 			want, err = appendName(by.Name)(old)
-			if s.batches && by.Name != "creator" {
-				want, err = appendName(by.Name + "+")(want)
-			}
 		}
 		if err != nil || !bytes.Equal(new, want) {
 			return fmt.Errorf("a lost update: %s put %q in the place of %q", by.Name, new, old)

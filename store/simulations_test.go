@@ -38,9 +38,6 @@ func simulations() map[string]simulation {
 		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started, ext4: true}, "ext4: two, a deleter and a death, %s", mode)
 		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true}, "ext4: two, a sweep and a death, %s", mode)
 		add("middle", scenario{writers: three, reader: true, start: started, ext4: true}, "ext4: three and a reader, %s", mode)
-		add("small", scenario{writers: two, batches: true, deleter: &opts, deaths: 1, start: started}, "batches: two, a deleter and a death, %s", mode)
-		add("middle", scenario{writers: three, batches: true, reader: true, start: started}, "batches: three and a reader, %s", mode)
-		add("small", scenario{writers: two, batches: true, creator: &opts}, "batches: two that create and a creator, %s", mode)
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}
