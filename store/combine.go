@@ -305,6 +305,9 @@ func (l *line) gather(returning int) {
 // yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served
 // after all others; so only a twentieth of the time is spent on such yields, and it reports false if there is none now.
 func (l *line) yield() bool {
+	if l.block() >= 0 {
+		return true
+	}
 	start := time.Since(l.of.epoch)
 	if start < time.Duration(l.noYield.Load()) {
 		return false
@@ -319,7 +322,7 @@ func (l *line) yield() bool {
 // threads takes the place of goroutines and clocks in simulations.
 type threads struct {
 	spawn func(f func())                  // go f()
-	block func(ready ...func() bool) int  // returns when one is ready, and which; at once if none are given
+	block func(ready ...func() bool) int  // returns when one is ready, and which; 0 if none is given
 	pass  func()                          // others may go on before the line's state changes
 	after func(d time.Duration, f func()) // time.AfterFunc, instead of the one before
 	stop  func()                          // that one need not be called any longer
