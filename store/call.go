@@ -137,8 +137,7 @@ func (c *call) obey() {
 			c.asked, c.answered = what == toRun, what == toReturn
 		case <-over:
 			ended = nil
-			cause := context.Cause(c.ctx)
-			c.line.carry(c.line.event(func(m *machine) orders { return m.End(&c.Caller, cause) }), c)
+			c.end()
 		case <-tired:
 			c.line.carry(c.line.event(func(m *machine) orders {
 				c.waits = false
@@ -160,6 +159,12 @@ func (c *call) simulated(ended <-chan struct{}) (chan orderKind, <-chan struct{}
 	return c.orders, nil
 }
 
+// end is the event that its context has ended.
+func (c *call) end() {
+	cause := context.Cause(c.ctx)
+	c.line.carry(c.line.event(func(m *machine) orders { return m.End(&c.Caller, cause) }), c)
+}
+
 // mayLeave reports whether it may want to leave.
 func (c *call) mayLeave() bool { return c.ctx.Done() != nil || c.patience != nil }
 
@@ -177,6 +182,9 @@ func (c *call) run() {
 		r = c.judge(c.function(old))
 	}
 	returned = true
+	if c.ctx.Err() != nil {
+		c.end() // first, since what nobody wants any longer is not published
+	}
 	l.carry(l.returned(c, r), c)
 }
 
