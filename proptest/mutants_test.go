@@ -18,7 +18,7 @@ import (
 type mutant struct {
 	name   string
 	killer string // the test, or tests, of the package
-	file   string // in store, or in the directory that it names
+	file   string // or several, with spaces between; in store, or in the directory that it names
 	edits  []edit
 }
 
@@ -35,13 +35,16 @@ var mutants = []mutant{
 		"	if err := a.verifyFor(ctx, s); err != nil {",
 		"	if err := error(nil); err != nil {",
 	}}},
-	{"verify before the lock", orders + "/two,_a_deleter", "cas.go", []edit{{
-		lockThenVerify[0] + lockThenVerify[1],
-		lockThenVerify[1] + lockThenVerify[0],
+	{"verify before the lock", orders + "/two,_a_deleter", "cas.go attempt.go", []edit{{
+		"	if err := a.verifyFor(ctx, s); err != nil {",
+		"	if err := error(nil); err != nil {",
+	}, {
+		"		case a.current.file != nil:\n",
+		"		case a.current.file != nil:\n			if _, err := a.verify(ctx); err != nil {\n				return err\n			}\n",
 	}}},
 	{"unlock before the rename", orders + "/two,_a_deleter", "cas.go", []edit{{
-		"	if err := a.publish(ctx, s, data); err != nil {",
-		"	a.release()\n	if err := a.publish(ctx, s, data); err != nil {",
+		"	if err := a.publish(ctx, s); err != nil {",
+		"	a.release()\n	if err := a.publish(ctx, s); err != nil {",
 	}}},
 	{"no verify of a deletion", orders + "/two,_a_deleter", "cas.go", []edit{{
 		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	remove :=",
@@ -59,9 +62,9 @@ var mutants = []mutant{
 		"		return false, nil\n	}\n	return err == nil && named",
 		"		return true, nil\n	}\n	return err == nil && named",
 	}}},
-	{"the version that was read closed early", orders + "/three,_a_deleter_and_a_death,_mtime_1ns", "cas.go", []edit{{
-		"	a.current, err = a.d.load(ctx, a.path, a.mode)\n",
-		"	a.current, err = a.d.load(ctx, a.path, a.mode)\n	if err == nil && a.current.file != nil {\n		a.current.file.Close()\n	}\n",
+	{"the version that was read closed early", orders + "/three,_a_deleter_and_a_death,_mtime_1ns", "attempt.go", []edit{{
+		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n",
+		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n		if err == nil && a.current.file != nil {\n			a.current.file.Close()\n		}\n",
 	}}},
 	{"no stamp", "TestRestoring", "mtime.go", []edit{{
 		"	now := files.Now()\n	for _",
@@ -83,9 +86,12 @@ var mutants = []mutant{
 		"	return s.file.Sync()\n",
 		"	return nil\n",
 	}}},
-	{"staged file flushed after the rename", powerCuts, "cas.go", []edit{{
-		"		if err := a.flush(s); err != nil {",
-		"		defer s.file.Sync()\n		if err := error(nil); err != nil {",
+	{"staged file flushed after the rename", powerCuts, "flush.go", []edit{{
+		"	return s.file.Sync()\n",
+		"	return nil\n",
+	}, {
+		"	a.published = false\n",
+		"	a.published = false\n	if s, _, err := a.d.loadOnce(a.path, a.mode); err == nil && s.file != nil {\n		_ = s.file.Sync()\n		s.close()\n	}\n",
 	}}},
 	{"directory not flushed", powerCuts, "flush.go", []edit{{
 		"		if err := a.d.files.SyncDir(dir); err != nil {",
@@ -138,22 +144,19 @@ var mutants = []mutant{
 		"",
 	}}},
 	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
-		"	if err == nil || a.isPublished(s) {\n		return nil",
-		"	if err == nil {\n		return nil",
+		"	now, lstatErr := a.d.files.Lstat(a.path)\n",
+		"	if true {\n		return false, nil\n	}\n	now, lstatErr := a.d.files.Lstat(a.path)\n",
 	}}},
 	{"litter after an error", "TestFaults", "cas.go", []edit{{
 		"			s.discard()\n",
 		"			s.file.Close()\n",
 	}}},
-	{"the lock kept after an error", "TestFaults", "cas.go", []edit{{
+	{"the lock kept after an error", "TestFaults", "attempt.go", []edit{{
 		"func (a *attempt) Close() {\n	a.release()\n",
 		"func (a *attempt) Close() {\n",
-	}, {
-		"	defer func() {\n		a.release()\n		if a.displaced",
-		"	defer func() {\n		if err == nil {\n			a.release()\n		}\n		if a.displaced",
 	}}},
-	{"the version that was read left open", "TestFaults", "cas.go", []edit{{
-		"	if a.current != nil {\n		a.current.close()\n	}\n",
+	{"the version that was read left open", "TestFaults", "attempt.go", []edit{{
+		"		a.current.close()\n",
 		"",
 	}}},
 	{"a staged file that is not locked", orders + "/two,_a_sweep", "stage.go", []edit{{
@@ -189,8 +192,8 @@ var mutants = []mutant{
 		"		if false {",
 	}}},
 	{"an exchange that may have happened done over", "TestFaults", "cas.go", []edit{{
-		"		if err == nil || a.isPublished(s) {\n			a.displaced",
-		"		if err == nil {\n			a.displaced",
+		"	happened, unknownErr := a.happened(err, s)\n	if happened {\n		a.displaced",
+		"	happened, unknownErr := err == nil, error(nil)\n	if happened {\n		a.displaced",
 	}, {
 		"lstatErr != nil || !named.SameFile(s.info) {",
 		"lstatErr != nil || (!named.SameFile(s.info) && false) {",
@@ -199,41 +202,17 @@ var mutants = []mutant{
 		"			_ = a.d.files.Remove(a.displaced)",
 		"			_ = a.displaced",
 	}}},
-	{"batch: everybody gets the version of the whole", "TestBatch", "batch.go", []edit{{
-		"			b.answer(c, made.versions[c.at], err)\n",
-		"			b.answer(c, version, err)\n",
+	{"batch: without end", "TestBatchLimits", "combine.go", []edit{{
+		"		most = maxBatch\n",
+		"		most = 10 * maxBatch\n",
 	}}},
-	{"batch: the functions run on what was read", "TestBatch", "batch.go", []edit{{
-		"		r := b.ask(c, s.last)\n",
-		"		r := b.ask(c, docState{data: a.Data(), exists: !a.Version().IsAbsent()})\n",
+	{"batch: with other options", "TestBatchLimits", "combine.go", []edit{{
+		"return a == b || *a.(*Options) == *b.(*Options) },",
+		"return true },",
 	}}},
-	{"batch: who came late relies on what was read", "TestLateInABatch", "batch.go", []edit{{
-		"return c.late })",
-		"return c.late && false })",
-	}}},
-	{"batch: published with the change of one who has left", "TestLeavingABatch", "batch.go", []edit{{
-		"	if b.anew {\n",
-		"	if b.anew = false; b.anew {\n",
-	}}},
-	{"batch: one who leaves waits for the lock", "TestLeavingABatch", "batch.go", []edit{{
-		"		c.state = leaving\n		b.cancel()\n",
-		"		c.state = leaving\n",
-	}}},
-	{"batch: without end", "TestBatchLimits", "batch.go", []edit{{
-		"len(b.calls) >= mostCalls || ",
-		"",
-	}}},
-	{"batch: with other options", "TestBatchLimits", "batch.go", []edit{{
-		" || *l.calls[0].doc.opts != *b.doc.opts {",
-		" {",
-	}}},
-	{"batch: those who built on what failed are told that it went well", "TestBatchFails", "batch.go", []edit{{
-		"	case err != nil:\n		return b.failed(ctx, err), nil\n	}\n	b.doc.db.stats.writes",
-		"	case err != nil:\n		err = nil\n	}\n	b.doc.db.stats.writes",
-	}}},
-	{"batch: a conflict of a batch taken for none", orders + "/batches:_two,_a_deleter", "batch.go", []edit{{
-		"		b.reset()\n		return lost, err\n",
-		"		b.tell(made, version, nil)\n		return told, nil\n",
+	{"batch: those who built on what is not durable are told that it is", "TestBatchFails", "step.go", []edit{{
+		"		err = t.attempt.Settle()\n",
+		"		_ = t.attempt.Settle()\n",
 	}}},
 	{"snapshot: kept however young", "TestReadsAreFresh", "read.go", []edit{{
 		"	return now-max(info.Mtime, info.Ctime) >= age\n",
@@ -257,11 +236,6 @@ var mutants = []mutant{
 	}}},
 }
 
-var lockThenVerify = [2]string{
-	"	if a.unlock == nil {\n		if err := a.lock(ctx); err != nil {\n			return driver.Absent, err\n		}\n	}\n",
-	"	if err := a.verifyFor(ctx, s); err != nil {\n		return driver.Absent, err\n	}\n",
-}
-
 // TestMutants takes minutes, most of it for compiling: it is for JSONSTORE_MUTANTS=1.
 func TestMutants(t *testing.T) {
 	if _, ok := os.LookupEnv("JSONSTORE_MUTANTS"); !ok {
@@ -273,48 +247,60 @@ func TestMutants(t *testing.T) {
 }
 
 func (m mutant) mustBeKilled(t *testing.T) {
-	dir, file := filepath.Split(m.file)
+	dir, _ := filepath.Split(m.file)
 	if dir == "" {
 		dir = "store"
 	}
-	path, err := filepath.Abs(filepath.Join("..", dir, file))
+	dir, err := filepath.Abs(filepath.Join("..", dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	sources := map[string][]byte{} // by path
+	for _, file := range strings.Fields(m.file) {
+		path := filepath.Join(dir, filepath.Base(file))
+		if sources[path], err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, e := range m.edits {
-		if n := bytes.Count(source, []byte(e.from)); n != 1 {
-			t.Fatalf("%s has %d places like %q, want 1", m.file, n, e.from)
+		places := 0
+		for path, source := range sources {
+			if n := bytes.Count(source, []byte(e.from)); n > 0 {
+				places += n
+				sources[path] = bytes.Replace(source, []byte(e.from), []byte(e.to), 1)
+			}
 		}
-		source = bytes.Replace(source, []byte(e.from), []byte(e.to), 1)
+		if places != 1 {
+			t.Fatalf("%s has %d places like %q, want 1", m.file, places, e.from)
+		}
 	}
 	temp := t.TempDir()
-	mutated, overlay := filepath.Join(temp, file), filepath.Join(temp, "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
-	if err == nil {
-		err = os.WriteFile(overlay, replace, 0o600)
+	overlay, replace := filepath.Join(temp, "overlay.json"), map[string]string{}
+	for path, source := range sources {
+		replace[path] = filepath.Join(temp, filepath.Base(path))
+		if err := os.WriteFile(replace[path], source, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	encoded, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err == nil {
-		err = os.WriteFile(mutated, source, 0o600)
+		err = os.WriteFile(overlay, encoded, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(temp, "package.test")
 	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", binary, ".")
-	build.Dir = filepath.Dir(path)
+	build.Dir = dir
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	start := time.Now()
 	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m")
-	if dir == "store" {
+	if filepath.Base(dir) == "store" {
 		cmd.Args = append(cmd.Args, "-rapid.nofailfile")
 	}
-	cmd.Dir = filepath.Dir(path)
+	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	seconds := time.Since(start).Seconds()
 	_, failed, _ := strings.Cut(string(out), "--- FAIL: ")
