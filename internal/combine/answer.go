@@ -28,7 +28,7 @@ const (
 // answer answers a caller, which is not in the list any longer.
 func (o *Orders[S]) answer(c *Caller[S], a Answer) {
 	a.Runs = c.runs
-	c.Answer, c.Next = a, nil
+	c.Answer, c.Next, c.state = a, nil, answered
 	if o.last == nil {
 		o.Answered = c
 	} else {

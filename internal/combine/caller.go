@@ -44,6 +44,7 @@ const (
 	running
 	cut // running, and what it returns is thrown away
 	built
+	answered // whatever else its context does
 )
 
 // Result is what a function returned.
