@@ -30,6 +30,7 @@ func lockPath(path string) string {
 type lockTable struct {
 	files fsys.FS
 	stats *counters
+	block func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
 
 	mu     sync.Mutex
 	byPath map[string]*docLock
@@ -78,6 +79,9 @@ func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlo
 		if how.wait < 0 {
 			t.leave(path, lock)
 			return nil, errLockBusy
+		}
+		if t.block != nil {
+			t.block(func() bool { return len(lock.queue) == 0 })
 		}
 		select {
 		case lock.queue <- struct{}{}:
