@@ -203,11 +203,11 @@ func (x *execution) choices(mayDie bool) (letters []letter) {
 // ended checks a world in which nothing more can happen.
 func (x *execution) ended() error {
 	for _, p := range x.world.processes {
-		if p.state == running {
-			return x.violated(errors.New("a deadlock: " + p.Name + " waits to " + p.next()))
-		}
 		if p.err != nil {
 			return x.violated(p.err)
+		}
+		if p.state == running {
+			return x.violated(errors.New("a deadlock: " + p.Name + " waits to " + p.next()))
 		}
 	}
 	return x.violated(x.check())

@@ -134,6 +134,22 @@ func (p *Process) kill() {
 	p.endThreads()
 }
 
+// Note makes states different in which a process has been told different things by other means than the file system.
+func (p *Process) Note(told ...uint64) { _ = p.saw(nil, told...) }
+
+// OpenFiles returns the names of the files that a process has open.
+func (p *Process) OpenFiles() (names []string) {
+	for _, f := range p.open {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// Holds reports whether a process has a file locked.
+func (p *Process) Holds(name string) bool {
+	return slices.ContainsFunc(p.open, func(f *file) bool { return f.name == name && f.inode.locked == f })
+}
+
 func (p *Process) fail(op, name string, err error) error {
 	return p.saw(&fs.PathError{Op: op, Path: name, Err: err})
 }

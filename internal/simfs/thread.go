@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"runtime/debug"
 	"slices"
 )
 
@@ -42,7 +43,7 @@ func (p *Process) thread(name string, alarm bool, run func()) *thread {
 		defer func() {
 			// Of one that is killed it does not matter what it makes of that.
 			if r := recover(); r != nil && p.state != dead {
-				p.fails(fmt.Errorf("%s: panic: %v", name, r))
+				p.fails(fmt.Errorf("%s: panic: %v\n%s", name, r, debug.Stack()))
 			}
 		}()
 		run()
