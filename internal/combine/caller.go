@@ -129,7 +129,8 @@ func (l *Line[S]) cutReturned(c *Caller[S], r Result[S], o *Orders[S]) {
 	}
 }
 
-// End reports that the context of a caller has ended, and by which cause.
+// End reports that the context of a caller has ended, and by which cause. Like Tire, it is nothing if the caller is answered,
+// and may come again.
 func (l *Line[S]) End(c *Caller[S], cause error) (o Orders[S]) {
 	c.ended, c.cause = true, cause
 	if l.mayLeave(c) {
