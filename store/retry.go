@@ -93,6 +93,9 @@ func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 	if err := ctx.Err(); err != nil {
 		return Absent, context.Cause(ctx)
 	}
+	if d.db.closed.Load() {
+		return Absent, ErrClosed // and not behind others that wait for a lock
+	}
 	done, err := d.nest()
 	if err != nil {
 		return Absent, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -32,6 +33,8 @@ type DB struct {
 	opts  *Options
 	lines *lines
 	stats *counters
+
+	closed atomic.Bool
 
 	where  string // the directory, or the one file; empty where documents are no files
 	single bool
@@ -197,7 +200,10 @@ func (db *DB) Stats() Stats { return db.stats.stats() }
 
 // Close frees what the handle holds. Calls that are under way may still end well; later
 // ones are ErrClosed.
-func (db *DB) Close() error { return db.drv.Close() }
+func (db *DB) Close() error {
+	db.closed.Store(true)
+	return db.drv.Close()
+}
 
 // A Doc is a handle on one document: one JSON value. Its methods may be called
 // concurrently. Byte slices that it hands out must not be changed.
