@@ -85,7 +85,7 @@ func (d *Doc) nest() (done func(), err error) {
 }
 
 // leadsTo reports whether the functions of updates of doc that run wait for one that runs on goroutine self.
-func leadsTo(self int64, doc *Doc, all []*frame, seen map[int64]bool) bool {
+func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 	for _, f := range all {
 		if seen[f.goroutine] || !f.doc.same(doc) {
 			continue
@@ -103,13 +103,14 @@ func leadsTo(self int64, doc *Doc, all []*frame, seen map[int64]bool) bool {
 	return false
 }
 
-// allFrames returns the functions that run.
-func allFrames() (all []*frame) {
+// allFrames returns the functions that run: copies, since a frame is that of another call as soon as its function has
+// returned. The caller holds circles.
+func allFrames() (all []frame) {
 	for i := range frames {
 		slot := &frames[i]
 		slot.Lock()
 		for f := slot.first; f != nil; f = f.next {
-			all = append(all, f)
+			all = append(all, *f)
 		}
 		slot.Unlock()
 	}
