@@ -93,6 +93,7 @@ func (f *file) Lock(time.Duration) error {
 	if err := f.process.turn("lock", f.name, f.inode); err != nil {
 		return err
 	}
+	f.process.sync()
 	f.inode.locked = f
 	f.process.current.atOnce = true
 	return f.process.saw(nil)
@@ -102,6 +103,7 @@ func (f *file) TryLock() (bool, error) {
 	if err := f.process.turn("trylock", f.name, nil); err != nil {
 		return false, err
 	}
+	f.process.sync()
 	if f.inode.locked != nil {
 		return false, f.process.saw(nil, 0)
 	}
@@ -121,7 +123,9 @@ func (f *file) Unlock() error {
 // beforeUnlock is where other threads of the process notice that the lock is given back.
 func (f *file) beforeUnlock(op string) error {
 	if f.process.made > 1 && f.inode.locked == f {
-		return f.process.turn(op, f.name, nil)
+		err := f.process.turn(op, f.name, nil)
+		f.process.sync()
+		return err
 	}
 	return f.process.alive()
 }

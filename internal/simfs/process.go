@@ -3,7 +3,6 @@
 package simfs
 
 import (
-	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"io/fs"
@@ -25,7 +24,7 @@ type Process struct {
 	current *thread // that runs just now
 	made    uint64  // threads
 	pending int     // operations done
-	seen    uint64  // a hash of the results of its operations, and of the order of its threads
+	seen    uint64  // a hash of what its threads can have seen of each other
 	seed    maphash.Seed
 	random  uint64
 	open    []*file
@@ -102,13 +101,14 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	return nil
 }
 
-// saw notes the result of an operation, on which what the process does next can depend.
+// saw notes the result of an operation, on which what the thread does next can depend.
 func (p *Process) saw(err error, results ...uint64) error {
-	var buf [128]byte
-	b := binary.LittleEndian.AppendUint64(buf[:0], p.seen)
-	if p.current != nil {
-		b = append(b, p.current.next...)
+	t := p.current
+	if t == nil {
+		return err
 	}
+	var buf [64]byte
+	b := append(buf[:0], t.next...)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
@@ -118,10 +118,7 @@ func (p *Process) saw(err error, results ...uint64) error {
 	default:
 		b = append(b, err.Error()...)
 	}
-	for _, r := range results {
-		b = binary.LittleEndian.AppendUint64(b, r)
-	}
-	p.seen = maphash.Bytes(p.seed, b)
+	t.sees(b, results...)
 	return err
 }
 
@@ -135,7 +132,11 @@ func (p *Process) kill() {
 }
 
 // Note makes states different in which a process has been told different things by other means than the file system.
-func (p *Process) Note(told ...uint64) { _ = p.saw(nil, told...) }
+func (p *Process) Note(told ...uint64) {
+	p.sync()
+	p.current.sees(nil, told...)
+	p.sync()
+}
 
 // OpenFiles returns the names of the files that a process has open.
 func (p *Process) OpenFiles() (names []string) {
@@ -301,6 +302,7 @@ func (p *Process) Now() int64 { return p.world.Clock }
 
 // Random implements fsys.FS: never the same twice, and the same in each run.
 func (p *Process) Random() uint64 {
+	p.sync()
 	p.random++
 	return uint64(p.index+1)<<32 | p.random
 }

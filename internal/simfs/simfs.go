@@ -180,6 +180,12 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(uint64(p.state))
 		number(uint64(p.pending))
 		buf = binary.LittleEndian.AppendUint64(buf, p.seen)
+		for _, t := range w.threads { // those of a process in the order of their numbers
+			if t.process == p {
+				number(t.id)
+				buf = binary.LittleEndian.AppendUint64(buf, t.seen)
+			}
+		}
 	}
 	return maphash.Bytes(seed, buf)
 }

@@ -2,6 +2,10 @@
 //
 // One runs at a time, from before one operation to before the next, and what it does in between takes no time. So threads
 // notice each other only where they stop: at an operation on the file system that is not quiet, and at Block.
+//
+// States are told apart by what each thread has seen, and in which order they did what others of the process can notice:
+// what begins or ends at a Block, locks, random numbers, Note and Sync. What a thread learns from the file system alone
+// is its own until then.
 
 package simfs
 
@@ -21,10 +25,13 @@ type thread struct {
 	id      uint64        // in its process
 	letters []letter      // what traces call it; each further one is for another of several choices
 	alarm   bool          // it may begin at any moment, and need not
+	apart   bool          // others notice of it only that it has ended
+	seen    uint64        // a hash of all that what it does can depend on
 	next    string        // the operation that it is about to do
 	wants   *inode        // whose lock that operation waits for, else nil
 	ready   []func() bool // one of which it waits for, if there are any
 	chosen  int           // which of them it was
+	memory  bool          // the operation is on what threads share
 	atOnce  bool          // the next operation happens together with the last one
 	rank    float64       // in a sample
 	yield   func(struct{}) bool
@@ -35,7 +42,7 @@ type thread struct {
 // thread makes a thread. It runs when it is chosen.
 func (p *Process) thread(name string, alarm bool, run func()) *thread {
 	w := p.world
-	t := &thread{process: p, name: name, id: p.made, alarm: alarm, next: "begin"}
+	t := &thread{process: p, name: name, id: p.made, alarm: alarm, next: "begin", memory: true}
 	p.made++
 	w.name(t)
 	t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -56,6 +63,13 @@ func (p *Process) thread(name string, alarm bool, run func()) *thread {
 func (p *Process) Spawn(name string, run func()) {
 	if p.state == running {
 		p.thread(p.Name+"/"+name, false, run)
+	}
+}
+
+// SpawnApart is as Spawn, for what does nothing that others notice but as what they are blocked by, and only once.
+func (p *Process) SpawnApart(name string, run func()) {
+	if p.state == running {
+		p.thread(p.Name+"/"+name, false, run).apart = true
 	}
 }
 
@@ -85,10 +99,16 @@ func (p *Process) Block(what string, ready ...func() bool) int {
 	for len(t.letters) < len(ready) {
 		p.world.name(t)
 	}
+	p.sync()
+	t.memory = true
 	t.stand()
 	t.ready = nil
 	return t.chosen
 }
+
+// Sync has to be called in a step that is none of Block, a lock, Random or Note and in which a thread reads or
+// writes what others do.
+func (p *Process) Sync() { p.sync() }
 
 // stand stops a thread until it is chosen.
 func (t *thread) stand() {
@@ -101,18 +121,36 @@ func (t *thread) stand() {
 func (t *thread) advance(choice int) {
 	p := t.process
 	t.chosen, t.alarm = choice, false
-	if p.made > 1 {
-		// Threads share what they know, so that the order of all that they do makes a difference.
-		b := binary.LittleEndian.AppendUint64(nil, p.seen)
-		b = binary.AppendUvarint(b, t.id)
-		b = binary.AppendUvarint(b, uint64(choice))
-		p.seen = maphash.Bytes(p.seed, append(b, t.next...))
-	}
 	p.current = t
+	if t.memory {
+		t.memory = false
+		t.sees([]byte(t.next), uint64(choice))
+		p.sync()
+	}
 	_, more := t.resume()
 	p.current = nil
 	if !more {
 		t.end()
+	}
+}
+
+// sees notes what a thread has come to know.
+func (t *thread) sees(what []byte, more ...uint64) {
+	var buf [128]byte
+	b := append(binary.LittleEndian.AppendUint64(buf[:0], t.seen), what...)
+	for _, n := range more {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
+	t.seen = maphash.Bytes(processSeed, b)
+}
+
+// sync notes that what the running thread does depends on what others of its process have done before, and theirs on what it
+// has. Each step that reads or writes what threads share has to call it once. What is not ordered by it is the same in either
+// order, but for what the file system tells.
+func (p *Process) sync() {
+	if t := p.current; t != nil && p.made > 1 && !t.apart {
+		t.sees(nil, p.seen, t.id)
+		p.seen = t.seen
 	}
 }
 
@@ -124,6 +162,10 @@ func (t *thread) end() {
 		return l != p.letter && slices.Contains(t.letters, l)
 	})
 	t.stop()
+	if !t.apart {
+		b := binary.LittleEndian.AppendUint64(nil, p.seen)
+		p.seen = maphash.Bytes(processSeed, binary.LittleEndian.AppendUint64(b, t.seen))
+	}
 	if p.state == running && !slices.ContainsFunc(w.threads, func(u *thread) bool { return u.process == p && !u.alarm }) {
 		p.state = done
 		p.endThreads()
