@@ -240,7 +240,7 @@ func TestPowerCuts(t *testing.T) {
 					t.Parallel()
 					start := time.Now()
 					p := &powerCuts{opts: mode, writes: s.writes, start: s.start, journal: journal, tried: map[string]bool{}}
-					cutPower(t, p)
+					cutPower(t, p, p.setup)
 					t.Logf("%d found, %d torn, %d without what was acknowledged, %.2f s", p.states, p.torn, p.lost, time.Since(start).Seconds())
 					writes := slices.ContainsFunc(s.writes, func(w write) bool { return w != deleting })
 					if durability != Durable && p.lost == 0 {
@@ -255,12 +255,12 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-func cutPower(t *testing.T, p *powerCuts) {
+func cutPower(t *testing.T, p *powerCuts, setup func(*simfs.World) (check func() error, cut func(*simfs.World) error)) {
 	t.Helper()
 	var cut func(*simfs.World) error
 	e := simfs.Explorer{
 		Setup: func(w *simfs.World) (check func() error) {
-			check, cut = p.setup(w)
+			check, cut = setup(w)
 			return check
 		},
 		OnState: func(w *simfs.World) error { return cut(w) },
