@@ -114,6 +114,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		w.Put(simulated, c.old)
 	}
 	calls, failed, over := 0, "", false
+	var lost lookups
 	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
 		calls++
 		if over || calls < c.nth || c.span == once && calls > c.nth || c.span == thatCall && failed != "" && op != failed {
@@ -122,6 +123,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		if calls == c.nth {
 			failed = op
 		}
+		lost.notes(op)
 		return c.fault
 	}}
 	complain := func(format string, args ...any) {
@@ -139,7 +141,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		calls = 0
 		err = c.do(doc)
 		over = true
-		c.judge(err, string(w.Content(simulated)), failed, complain)
+		c.judge(err, string(w.Content(simulated)), failed, lost.unknowable(c.opts), complain)
 		if err == nil && c.opts.Durability != Volatile {
 			c.cutPower(w, complain)
 		}
@@ -176,6 +178,27 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	return failed != ""
 }
 
+// lookups counts what went wrong of that by which it is found out what has become of a change.
+type lookups struct {
+	faults  int
+	changed bool // a call that changes the document went wrong
+	failed  bool // and then a look at what has become of it
+}
+
+func (l *lookups) notes(op string) {
+	l.faults++
+	switch op {
+	case "rename", "rename new", "exchange", "remove":
+		l.changed = true
+	case "lstat":
+		l.failed = l.failed || l.changed
+	}
+}
+
+// unknowable reports whether ErrUnknown is true: the look went wrong; or that at what a guard has displaced did, and then it
+// could not be put back.
+func (l *lookups) unknowable(opts Options) bool { return l.failed || opts.GuardForeign && l.faults > 1 }
+
 // cutPower looks at whether what was acknowledged is on the device as it should be.
 func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ...any)) {
 	models := []simfs.Model{simfs.Ordered, simfs.Weak}
@@ -195,10 +218,8 @@ func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ..
 	}
 }
 
-// judge compares what a write said with what it did.
-func (c faultCase) judge(err error, got, failed string, complain func(format string, args ...any)) {
-	// Where nothing goes well any more, a rename that is told to have failed cannot be looked after.
-	unknowable := c.span == everything && c.fault.After || c.span != once && c.opts.GuardForeign
+// judge compares what a write said with what it did. Unknowable is whether what has become of it could not be looked up.
+func (c faultCase) judge(err error, got, failed string, unknowable bool, complain func(format string, args ...any)) {
 	last := "syncdir"
 	if c.opts.FlushOrder == JournalOrder && c.want != "" {
 		last = "sync"
@@ -214,7 +235,11 @@ func (c faultCase) judge(err error, got, failed string, complain func(format str
 		}
 	case failed == last && failed != "":
 		complain("%v, want ErrNotDurable", err)
-	case err != nil && got != c.old && !unknowable:
+	case errors.Is(err, ErrUnknown):
+		if !unknowable {
+			complain("%v, but it could be looked up", err)
+		}
+	case err != nil && got != c.old:
 		complain("%v, and the content is %q", err, got)
 	}
 	if err != nil && !errors.Is(err, c.fault.Err) {
