@@ -11,7 +11,6 @@
 package store
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -270,21 +269,6 @@ func (l *line) ask(w work, self *call) {
 	c.orders <- toRun
 }
 
-// setTimer sets the alarm.
-func (l *line) setTimer(d time.Duration) {
-	if t := l.of.threads; t != nil {
-		t.after(d, l.alarm)
-		return
-	}
-	l.timer.Reset(d)
-}
-
-// A yield that took longer than longYield is followed by none for yieldRest times as long.
-const (
-	longYield = time.Millisecond
-	yieldRest = 20
-)
-
 // gather lets those come who are about to. Who has just been told comes back at once, if there is more to do, but may stand
 // behind this goroutine for a processor, which it keeps for all of its short system calls; to go without them costs each a
 // version of its own. So before a try begins, and before a batch is closed with the function that returns, it yields as long as
@@ -300,66 +284,4 @@ func (l *line) gather(returning int) {
 		}
 		before = there
 	}
-}
-
-// yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served
-// after all others; so only a twentieth of the time is spent on such yields, and it reports false if there is none now.
-func (l *line) yield() bool {
-	if l.block() >= 0 {
-		return true
-	}
-	start := time.Since(l.of.epoch)
-	if start < time.Duration(l.noYield.Load()) {
-		return false
-	}
-	runtime.Gosched()
-	if took := time.Since(l.of.epoch) - start; took > longYield {
-		l.noYield.Store(int64(start + yieldRest*took))
-	}
-	return true
-}
-
-// threads takes the place of goroutines and clocks in simulations.
-type threads struct {
-	spawn func(f func())                  // go f()
-	block func(ready ...func() bool) int  // returns when one is ready, and which; 0 if none is given
-	pass  func()                          // others may go on before the line's state changes
-	after func(d time.Duration, f func()) // time.AfterFunc, instead of the one before
-	stop  func()                          // that one need not be called any longer
-}
-
-func (t *lines) spawn(f func()) {
-	if t.threads != nil {
-		t.threads.spawn(f)
-		return
-	}
-	go f()
-}
-
-// block waits, in simulations only: elsewhere what comes after it does. It returns which one was ready, elsewhere -1.
-func (l *line) block(ready ...func() bool) int {
-	if t := l.of.threads; t != nil {
-		return t.block(ready...)
-	}
-	return -1
-}
-
-func (l *line) pass() {
-	if t := l.of.threads; t != nil {
-		t.pass()
-	}
-}
-
-func (l *line) sleep(d time.Duration) {
-	if l.block() < 0 {
-		time.Sleep(d)
-	}
-}
-
-func (l *line) stopTimer() {
-	if t := l.of.threads; t != nil {
-		t.stop()
-		return
-	}
-	l.timer.Stop()
 }
