@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,6 +78,7 @@ type crowd struct {
 	second  []caller // of another process's handle
 	others  []deed   // each of a process with nothing else to do
 	holder  bool     // a program that holds the lock for a while
+	lasting bool     // namely until those who leave have left
 	start   string
 	deaths  int
 	fine    bool // others go on before each event of the line
@@ -155,13 +157,18 @@ func (s crowd) setup(w *simfs.World) (check func() error) {
 				err = file.Lock(0)
 			}
 			if err == nil {
-				files.(*simfs.Process).Block("hold the lock")
+				files.(*simfs.Process).Block("hold the lock", func() bool { return !s.lasting || !r.someLeave() })
 				err = file.Close()
 			}
 			return err
 		})
 	}
 	return r.check
+}
+
+// someLeave reports whether those who leave are not all gone.
+func (r *crowdRun) someLeave() bool {
+	return slices.ContainsFunc(r.calls, func(c *callMade) bool { return c.leaves && c.end == 0 })
 }
 
 // opened runs do on a document in a new process.

@@ -4,53 +4,107 @@ package store
 
 import "fmt"
 
-// sizedCrowd is a crowd in the middle of the night, or not.
+// sizedCrowd is a crowd that is small; or middle, in one mode and large in the others; or large.
 type sizedCrowd struct {
 	size string
 	crowd
 }
 
+var (
+	appender, appenderLeaves = caller{deed: appends}, caller{deed: appends, leaves: true}
+	appenderSlow             = caller{deed: appends, slow: true}
+	adder, adderLeaves       = caller{deed: adds}, caller{deed: adds, leaves: true}
+	adderSlow                = caller{deed: adds, slow: true, leaves: true}
+	taker, takerLeaves       = caller{deed: takes}, caller{deed: takes, leaves: true}
+	keeper, refuser          = caller{deed: keeps}, caller{deed: refuses}
+	panicker, remover        = caller{deed: panics}, caller{deed: deletes}
+)
+
+func crowdTable() map[string]sizedCrowd {
+	const names, number = `["x"]`, "5"
+	beside, deleter := []deed{appends}, []deed{deletes}
+	all := map[string]sizedCrowd{}
+	add := func(size, name string, s crowd, callers ...caller) {
+		s.callers = callers
+		all[name] = sizedCrowd{size, s}
+	}
+	counted := crowd{start: number}
+	add("small", "cancel out", counted, adderSlow, taker)
+	add("large", "three cancel out", counted, adder, takerLeaves, adder)
+	counted.holder = true
+	add("small", "cancel out and a holder", counted, adderLeaves, taker)
+	counted.holder, counted.others = false, []deed{adds}
+	add("middle", "cancel out beside one", counted, adderLeaves, taker)
+	add("large", "cancel out slowly beside one", counted, adderSlow, taker)
+	add("large", "cancel out and both leave beside one", counted, adderLeaves, takerLeaves)
+
+	named := crowd{start: names}
+	add("small", "two", named, appenderSlow, appenderSlow)
+	add("middle", "three", named, appender, appender, appender)
+	add("large", "three, slow", named, appenderSlow, appender, appender)
+	add("large", "three, one leaves", named, appenderSlow, appenderLeaves, appender)
+	add("small", "one keeps, one refuses", named, appender, keeper, refuser)
+	add("small", "a death", crowd{start: names, deaths: 1}, appenderSlow, appenderLeaves)
+	add("middle", "each event", crowd{start: names, fine: true}, appender, appender)
+	add("large", "one leaves, each event", crowd{start: names, fine: true}, appenderLeaves, appender)
+
+	held := crowd{start: names, holder: true}
+	add("small", "one leaves and a holder", held, appenderLeaves, appender)
+	add("middle", "both leave and a holder", held, appenderLeaves, appenderLeaves)
+	held.lasting = true
+	add("small", "one leaves a lasting holder", held, appenderLeaves, appender)
+	held.lasting, held.sweeps = false, true
+	add("small", "one leaves, a holder and a sweep", held, appenderLeaves, appender)
+	held.sweeps, held.deaths = false, 1
+	add("middle", "one leaves, a holder and a death", held, appenderLeaves, appender)
+	held.deaths, held.others = 0, beside
+	add("large", "one leaves, a holder and one beside", held, appenderLeaves, appender)
+
+	near := crowd{start: names, others: beside}
+	add("small", "two beside one", near, appender, appender)
+	add("middle", "one leaves beside one", near, appenderLeaves, appender)
+	add("small", "two keep beside one", near, keeper, keeper)
+	add("small", "one refuses beside one", near, appender, refuser)
+	add("small", "one panics beside one", near, appenderSlow, panicker)
+	add("small", "one deletes beside one", near, appender, remover)
+	add("large", "three beside one", near, appender, appenderLeaves, appender)
+	near.start = ""
+	add("small", "two that create beside one", near, appender, appender)
+	add("large", "a death beside one", crowd{start: names, others: beside, deaths: 1}, appenderLeaves, appender)
+	add("middle", "two, a sweep and a death", crowd{start: names, sweeps: true, deaths: 1}, appender, appender)
+	add("large", "two, a sweep and a death beside one", crowd{start: names, others: beside, sweeps: true, deaths: 1}, appender, appender)
+
+	add("small", "two and a deleter", crowd{start: names, others: deleter}, appender, appender)
+	add("middle", "two, a deleter and a death", crowd{start: names, others: deleter, deaths: 1}, appender, appender)
+	add("large", "one leaves, a deleter and a death", crowd{start: names, others: deleter, deaths: 1}, appenderLeaves, appender)
+	add("large", "two handles", crowd{start: names, second: []caller{appender, appender}}, appender, appender)
+	add("large", "two handles, one leaves", crowd{start: names, second: []caller{appender, appender}}, appender, appenderLeaves)
+	return all
+}
+
 // crowds adds them to the simulations.
 func crowds(all map[string]simulation) {
-	const names, number = `["x"]`, "5"
-	plus, minus := caller{deed: adds}, caller{deed: takes}
-	leaver := caller{deed: appends, leaves: true}
-	slow := caller{deed: appends, slow: true}
-	name, keeper, refuser, panicker := caller{deed: appends}, caller{deed: keeps}, caller{deed: refuses}, caller{deed: panics}
-	slowPlus, slowLeaver := caller{deed: adds, slow: true}, caller{deed: adds, slow: true, leaves: true}
-	for what, s := range map[string]sizedCrowd{
-		"two":                              {"small", crowd{callers: []caller{slow, slow}, start: names}},
-		"two and a death":                  {"small", crowd{callers: []caller{slow, leaver}, start: names, deaths: 1}},
-		"cancel out":                       {"small", crowd{callers: []caller{slowLeaver, minus}, start: number}},
-		"cancel out beside one":            {"small", crowd{callers: []caller{slowLeaver, minus}, others: []deed{adds}, start: number}},
-		"cancel out, both leave":           {"small", crowd{callers: []caller{{deed: adds, leaves: true}, {deed: takes, leaves: true}}, others: []deed{adds}, start: number}},
-		"cancel out and a holder":          {"small", crowd{callers: []caller{{deed: adds, leaves: true}, minus}, holder: true, start: number}},
-		"one leaves beside one":            {"small", crowd{callers: []caller{leaver, name}, others: []deed{appends}, start: names}},
-		"one leaves beside one, a death":   {"small", crowd{callers: []caller{leaver, name}, others: []deed{appends}, start: names, deaths: 1}},
-		"two and a deleter":                {"small", crowd{callers: []caller{slow, name}, others: []deed{deletes}, start: names}},
-		"one leaves, a deleter, a death":   {"small", crowd{callers: []caller{leaver, name}, others: []deed{deletes}, start: names, deaths: 1}},
-		"both leave, and a holder":         {"small", crowd{callers: []caller{leaver, leaver}, holder: true, start: names}},
-		"one leaves, a holder and a death": {"small", crowd{callers: []caller{leaver, name}, holder: true, start: names, deaths: 1}},
-		"one leaves, a holder and one":     {"small", crowd{callers: []caller{leaver, name}, holder: true, others: []deed{appends}, start: names}},
-		"two keep beside one":              {"small", crowd{callers: []caller{keeper, keeper}, others: []deed{appends}, start: names}},
-		"one keeps, one refuses":           {"small", crowd{callers: []caller{slow, keeper, refuser}, start: names}},
-		"one refuses beside one":           {"small", crowd{callers: []caller{name, refuser}, others: []deed{appends}, start: names}},
-		"one panics beside one":            {"small", crowd{callers: []caller{slow, panicker}, others: []deed{appends}, start: names}},
-		"three":                            {"small", crowd{callers: []caller{slow, name, name}, start: names}},
-		"three, one leaves":                {"small", crowd{callers: []caller{slow, leaver, name}, start: names}},
-		"three cancel out":                 {"small", crowd{callers: []caller{slowPlus, {deed: takes, leaves: true}, plus}, start: number}},
-		"three beside one":                 {"small", crowd{callers: []caller{name, leaver, name}, others: []deed{appends}, start: names}},
-		"one deletes":                      {"small", crowd{callers: []caller{name, {deed: deletes}}, others: []deed{appends}, start: names}},
-		"two that create":                  {"small", crowd{callers: []caller{slow, name}, others: []deed{appends}}},
-		"two handles":                      {"small", crowd{callers: []caller{name, leaver}, second: []caller{name, name}, start: names}},
-		"two, each event":                  {"small", crowd{callers: []caller{leaver, name}, start: names, fine: true}},
-		"cancel out, each event":           {"small", crowd{callers: []caller{slowLeaver, minus}, start: number, fine: true}},
-		"two and a sweep":                  {"small", crowd{callers: []caller{leaver, name}, others: []deed{appends}, start: names, sweeps: true, deaths: 1}},
-	} {
+	for name, s := range crowdTable() {
 		for mode, opts := range simulatedModes {
 			s := s
 			s.opts = opts
-			all[fmt.Sprintf("crowd: %s, %s", what, mode)] = simulation{s.deaths, s.setup, s.size == "large", s.size == "middle"}
+			large := s.size == "large" || s.size == "middle" && mode != "hash"
+			all["crowd: "+name+", "+mode] = simulation{s.deaths, s.setup, large, s.size == "middle"}
+		}
+	}
+}
+
+// sampledCrowds adds those of which only some orders can be tried.
+func sampledCrowds(all map[string]simulation) {
+	for mode, opts := range simulatedModes {
+		named := crowd{opts: opts, start: `["x"]`, holder: true, others: []deed{appends, deletes}, deaths: 1, sweeps: true}
+		named.callers = []caller{appenderSlow, appenderLeaves, keeper, refuser, appenderLeaves, panicker}
+		named.second = []caller{appender, appenderLeaves, remover, appenderSlow}
+		counted := crowd{opts: opts, start: "5", holder: true, others: []deed{takes}}
+		counted.callers = []caller{adderSlow, takerLeaves, adderLeaves, taker}
+		counted.second = []caller{adder, takerLeaves, adderLeaves, taker}
+		for name, s := range map[string]crowd{"six, four and one of everything": named, "four and four that count": counted} {
+			all[fmt.Sprintf("crowd: %s, %s", name, mode)] = simulation{deaths: s.deaths, setup: s.setup}
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 // samples are simulations of more processes than all orders can be tried of.
 func samples() map[string]simulation {
 	all := map[string]simulation{}
+	sampledCrowds(all)
 	for mode, opts := range simulatedModes {
 		for _, writers := range []int{5, 8} {
 			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true, sweeps: true, deaths: 2, start: `["x"]`}
