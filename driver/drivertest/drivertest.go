@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 			test.run(t, drv)
 		})
 	}
+	runAttempts(t, open)
 	t.Run("closed", func(t *testing.T) {
 		drv := open(t)
 		closeDriver(t, drv)
