@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,7 +242,7 @@ func TestMutants(t *testing.T) {
 	if _, ok := os.LookupEnv("JSONSTORE_MUTANTS"); !ok {
 		t.Skip("takes minutes: set JSONSTORE_MUTANTS=1")
 	}
-	for _, m := range append(mutants, combineMutants...) {
+	for _, m := range slices.Concat(mutants, combineMutants, shellMutants) {
 		t.Run(m.name, func(t *testing.T) { m.mustBeKilled(t) })
 	}
 }

@@ -1,0 +1,52 @@
+// The ways in which the shell is broken that carries out what the machine decides.
+
+package proptest
+
+// crowds are the simulations of goroutines of one handle.
+const crowds = "TestInterleavings/crowd:_"
+
+var shellMutants = []mutant{
+	{"shell: results not copied", crowds + "two,", "call.go", []edit{{
+		"		return docState{}, false\n	}\n	old.data = bytes.Clone(old.data)\n",
+		"		return docState{}, false\n	}\n",
+	}}},
+	{"shell: a result that is no longer waited for is looked at", crowds + "two,", "call.go", []edit{{
+		"	if !c.order.shared {\n",
+		"	if !c.order.shared || c.order.shared {\n",
+	}}},
+	{"shell: told before the try is closed", crowds + "two_keep_beside_one,", "combine.go", []edit{{
+		"	if w.ended != nil {\n		w.ended.awaitForgotten(l)\n		w.ended.attempt.Close()\n	}\n",
+		"	defer func() {\n		if w.ended != nil {\n			w.ended.awaitForgotten(l)\n			w.ended.attempt.Close()\n		}\n	}()\n",
+	}}},
+	{"shell: a try is not closed", crowds + "two_keep_beside_one,", "combine.go", []edit{{
+		"		w.ended.attempt.Close()\n",
+		"",
+	}}},
+	{"shell: what is left is not released", crowds + "one_leaves_and_a_holder,", "combine.go", []edit{{
+		"		w.forget.forget()\n",
+		"",
+	}}},
+	{"shell: what is released is not waited for", crowds + "one_leaves,_a_holder_and_a_sweep,", "step.go", []edit{{
+		"	if t.forgotten != nil {\n",
+		"	if t.forgotten != nil && false {\n",
+	}}},
+	{"shell: a panic is not reported", crowds + "one_panics_beside_one,", "call.go", []edit{{
+		"		if !returned {\n",
+		"		if !returned && false {\n",
+	}}},
+	{"shell: who is to leave waits for the lock", crowds + "one_leaves_a_lasting_holder,", "combine.go", []edit{{
+		"w.Do == combine.Wait && self.mayLeave())",
+		"w.Do == combine.Wait && self.mayLeave() && false)",
+	}}},
+	{"shell: the version of the last for all", crowds + "two,", "call.go", []edit{{
+		"	case combine.AsFound:\n",
+		"	case combine.AsFound, combine.Own:\n",
+	}, {
+		"	if a.Version == combine.Own && c.made.exists {\n",
+		"	if false {\n",
+	}}},
+	{"shell: who leaves is not heard", crowds + "one_leaves_a_lasting_holder,", "call.go", []edit{{
+		"			ended = nil\n			c.end()\n",
+		"			ended = nil\n",
+	}}},
+}
