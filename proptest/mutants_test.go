@@ -63,7 +63,7 @@ var mutants = []mutant{
 		"		return false, nil\n	}\n	return err == nil && named",
 		"		return true, nil\n	}\n	return err == nil && named",
 	}}},
-	{"the version that was read closed early", orders + "/three,_a_deleter_and_a_death,_mtime_1ns", "attempt.go", []edit{{
+	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
 		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n",
 		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n		if err == nil && a.current.file != nil {\n			a.current.file.Close()\n		}\n",
 	}}},

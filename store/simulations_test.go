@@ -42,7 +42,9 @@ func simulations() map[string]simulation {
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}
-				add("middle", scenario{writers: mixed, deleter: &otherOpts, deaths: 1, start: started}, "three, a deleter and a death, %s and %s", mode, other)
+				add("small", scenario{writers: mixed[:2], deleter: &otherOpts, deaths: 1, start: started}, "two, a deleter and a death, %s and %s", mode, other)
+				add("middle", scenario{writers: mixed, deleter: &otherOpts, start: started}, "three and a deleter, %s and %s", mode, other)
+				add("large", scenario{writers: mixed, deleter: &otherOpts, deaths: 1, start: started}, "three, a deleter and a death, %s and %s", mode, other)
 			}
 		}
 		guard := opts
@@ -57,21 +59,29 @@ func simulations() map[string]simulation {
 			"a sweep, a foreign program, a death":   {scenario{writers: one, start: started, sweeps: true, deaths: 1}, 1},
 			"two, a sweep and a foreign program":    {scenario{writers: pair, start: started, sweeps: true}, 1},
 		} {
-			all["guard: "+what+", "+mode] = simulation{deaths: g.deaths, setup: g.setup, middle: len(g.writers) == 2 && g.sweeps}
+			long := len(g.writers) == 2 && g.sweeps
+			all["guard: "+what+", "+mode] = simulation{g.deaths, g.setup, long && mode == "mtime", long}
 		}
 		for granularity, step := range map[string]time.Duration{"1ns": 1, "4ms": 4 * time.Millisecond, "1s": time.Second} {
-			mode, opts, middle := mode, opts, "middle"
+			mode, opts := mode, opts
 			if mode == "mtime" && step > 1 {
 				// Refused, which TestCoarseTimes shows, or made into hashes.
 				mode, opts.Versions = "auto", VersionAuto
-				if granularity == "4ms" {
-					middle = "large" // it is the same as 1s, and takes longest of all
-				}
+			}
+			// Only versions by time can depend on the granularity; of the others one has all that a death can do.
+			middle, deadly := "large", "large"
+			switch mode + " " + granularity {
+			case "locking 1ns":
+				middle, deadly = "middle", "middle"
+			case "hash 1s", "mtime 1ns":
+				middle = "middle"
 			}
 			two, three, four := []Options{opts, opts}, []Options{opts, opts, opts}, []Options{opts, opts, opts, opts}
 			add("small", scenario{writers: two, deleter: &opts, deaths: 1, step: step}, "two, a deleter and a death, %s %s", mode, granularity)
-			add(middle, scenario{writers: three, deleter: &opts, deaths: 1, start: started, step: step}, "three, a deleter and a death, %s %s", mode, granularity)
-			add("middle", scenario{writers: three, creator: &opts, deaths: 1, step: step}, "three, a creator and a death, %s %s", mode, granularity)
+			add(middle, scenario{writers: three, deleter: &opts, start: started, step: step}, "three and a deleter, %s %s", mode, granularity)
+			add(middle, scenario{writers: three, creator: &opts, step: step}, "three and a creator, %s %s", mode, granularity)
+			add(deadly, scenario{writers: three, deleter: &opts, deaths: 1, start: started, step: step}, "three, a deleter and a death, %s %s", mode, granularity)
+			add(deadly, scenario{writers: three, creator: &opts, deaths: 1, step: step}, "three, a creator and a death, %s %s", mode, granularity)
 			add("middle", scenario{writers: two, restorer: &opts, reader: true, start: started, step: step}, "two, a restorer and a reader, %s %s", mode, granularity)
 			add("large", scenario{writers: three, restorer: &opts, reader: true, start: started, step: step}, "three, a restorer and a reader, %s %s", mode, granularity)
 			add("large", scenario{writers: four, deaths: 1, start: started, step: step}, "four and a death, %s %s", mode, granularity)
