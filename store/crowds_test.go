@@ -17,6 +17,7 @@ var (
 	adderSlow                = caller{deed: adds, slow: true, leaves: true}
 	taker, takerLeaves       = caller{deed: takes}, caller{deed: takes, leaves: true}
 	keeper, refuser          = caller{deed: keeps}, caller{deed: refuses}
+	keeperSlow               = caller{deed: keeps, slow: true}
 	panicker, remover        = caller{deed: panics}, caller{deed: deletes}
 )
 
@@ -63,7 +64,7 @@ func crowdTable() map[string]sizedCrowd {
 	near := crowd{start: names, others: beside}
 	add("small", "two beside one", near, appender, appender)
 	add("middle", "one leaves beside one", near, appenderLeaves, appender)
-	add("small", "two keep beside one", near, keeper, keeper)
+	add("small", "two keep beside one", near, keeperSlow, keeper)
 	add("small", "one refuses beside one", near, appender, refuser)
 	add("small", "one panics beside one", near, appenderSlow, panicker)
 	add("small", "one deletes beside one", near, appender, remover)
