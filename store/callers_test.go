@@ -64,11 +64,13 @@ type noticed struct {
 }
 
 func (c *noticed) Done() <-chan struct{} {
-	c.once.Do(func() { close(c.seen) })
+	c.notice()
 	return c.Context.Done()
 }
 
-// start begins an update, and returns when it stands in line, or it is told already.
+func (c *noticed) notice() { c.once.Do(func() { close(c.seen) }) }
+
+// start begins an update, and returns when it stands in line, its function runs, or it is told.
 func start(t *testing.T, doc *store.Doc, fn function) *caller {
 	return startUntil(t, context.Background(), doc, fn)
 }
@@ -88,6 +90,7 @@ func startUntil(t *testing.T, ctx context.Context, doc *store.Doc, fn function) 
 		}()
 		r.version, r.err = doc.Update(in, func(old []byte) ([]byte, error) {
 			c.runs.Add(1)
+			in.notice()
 			return fn(old)
 		})
 		r.exited = false

@@ -208,36 +208,49 @@ func TestWhoLeavesMayReuse(t *testing.T) {
 	}
 }
 
-// TestWhoIsToldMayReuse: a function that was too late still runs on what one before it
-// has made, who is told by then and writes to it.
+// TestWhoIsToldMayReuse: a function that was too late still runs on what one before it has made,
+// who is told by then, that it is applied or that its context has ended, and writes to it.
 func TestWhoIsToldMayReuse(t *testing.T) {
-	eachKind(t, func(t *testing.T, e *engine) {
-		e.put(t, "0")
-		doc := e.doc(t, store.Options{})
-		g := closeGate(t, doc)
-		fn, reuse := reusing(add(1))
-		first := start(t, doc, fn)
-		inside, leave := make(chan struct{}), make(chan struct{})
-		var saw []string
-		second := start(t, doc, func(old []byte) ([]byte, error) {
-			if len(saw) == 0 {
-				close(inside)
-				<-leave
-			}
-			saw = append(saw, string(old))
-			return add(10)(old)
+	for name, ends := range map[string]bool{"applied": false, "ended": true} {
+		t.Run(name, func(t *testing.T) {
+			eachKind(t, func(t *testing.T, e *engine) {
+				e.put(t, "0")
+				doc := e.doc(t, store.Options{})
+				g := closeGate(t, doc)
+				fn, reuse := reusing(add(1))
+				first := start(t, doc, fn)
+				inside, leave := make(chan struct{}), make(chan struct{})
+				var saw []string
+				second := start(t, doc, func(old []byte) ([]byte, error) {
+					if len(saw) == 0 {
+						close(inside)
+						<-leave
+					}
+					saw = append(saw, string(old))
+					return add(10)(old)
+				})
+				g.open(t)
+				<-inside
+				want, wantSaw := "11", "1 1"
+				if ends {
+					first.cancel()
+					first.must(t, context.Canceled, 1)
+					want, wantSaw = "10", "1 0"
+				} else {
+					first.must(t, nil, 1)
+				}
+				reuse()
+				close(leave)
+				second.must(t, nil, 2)
+				if got := strings.Join(saw, " "); got != wantSaw {
+					t.Errorf("it saw %s, want %s", got, wantSaw)
+				}
+				if got := e.text(t); got != want {
+					t.Errorf("the document is %s, want %s", got, want)
+				}
+			})
 		})
-		g.open(t)
-		<-inside
-		first.must(t, nil, 1)
-		reuse()
-		close(leave)
-		second.must(t, nil, 2)
-		if got := strings.Join(saw, " "); got != "1 1" {
-			t.Errorf("it saw %s", got)
-		}
-		e.must(t, "11", 2)
-	})
+	}
 }
 
 // TestReusedWhenTold: neither the document nor what the handle keeps of it is what was

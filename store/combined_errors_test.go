@@ -74,33 +74,41 @@ func TestPublishedIsNoConflict(t *testing.T) {
 	})
 }
 
-// TestRefusedIsNoConflict: a function's own error is told as that, whatever was before.
+// TestRefusedIsNoConflict: a function's own error is told as that, whatever was before, also if
+// the context has ended.
 func TestRefusedIsNoConflict(t *testing.T) {
-	eachKind(t, func(t *testing.T, e *engine) {
-		for _, behind := range []bool{false, true} {
-			e.do(nil, nil)
-			e.put(t, "0")
-			doc := e.doc(t, store.Options{})
-			g := closeGate(t, doc)
-			var others []*caller
-			if behind {
-				others = append(others, start(t, doc, add(1)))
-			}
-			c := start(t, doc, func(old []byte) ([]byte, error) {
-				if string(old) >= "100" {
-					return nil, errRefused
-				}
-				return add(1)(old)
+	for name, behind := range map[string]bool{"first": false, "behind another": true} {
+		for ended, ends := range map[string]bool{"": false, ", ended": true} {
+			t.Run(name+ended, func(t *testing.T) {
+				eachKind(t, func(t *testing.T, e *engine) {
+					e.put(t, "0")
+					doc := e.doc(t, store.Options{})
+					g := closeGate(t, doc)
+					var others []*caller
+					if behind {
+						others = append(others, start(t, doc, add(1)))
+					}
+					var c *caller
+					c = start(t, doc, func(old []byte) ([]byte, error) {
+						if string(old) < "100" {
+							return add(1)(old)
+						}
+						if ends {
+							c.cancel()
+						}
+						return nil, errRefused
+					})
+					others = append(others, start(t, doc, add(10)))
+					e.rival(t, "100")
+					g.open(t)
+					isOnly(t, c.must(t, errRefused, 2).err, errRefused)
+					for _, c := range others {
+						c.must(t, nil, 2)
+					}
+				})
 			})
-			others = append(others, start(t, doc, add(10)))
-			e.rival(t, "100")
-			g.open(t)
-			isOnly(t, c.must(t, errRefused, 2).err, errRefused)
-			for _, c := range others {
-				c.must(t, nil, 2)
-			}
 		}
-	})
+	}
 }
 
 // TestUnknownIsFinal: where nobody knows whether a batch is published, all are told so,
