@@ -17,11 +17,13 @@ import (
 	"strings"
 )
 
-// Trace is an order of operations: for each, a letter for the thread that does it, a for that of the
-// first process, or a capital letter for a process that dies. From the 27th on a letter is followed by digits.
+// Trace is an order of operations: for each, a letter for the thread that does it, a for that
+// of the first process, or a capital letter for a process that dies. From the 27th on a letter
+// is followed by digits.
 type Trace string
 
-// letter is what can happen next: what a thread does, or, if it is negative, the death of a process.
+// letter is what can happen next: what a thread does, or, if it is negative, the death of a
+// process.
 type letter int
 
 func (l letter) dies() bool { return l < 0 }

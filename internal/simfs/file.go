@@ -87,8 +87,9 @@ func (f *file) SyncData() error {
 }
 
 // Lock, and TryLock that succeeds, happen together with the operation after: whatever others
-// do in between they could as well have done before, or could not have done at all. Likewise, Unlock happens
-// together with the operation before; but not for other threads of the process, which know more than that the lock is held.
+// do in between they could as well have done before, or could not have done at all.
+// Likewise, Unlock happens together with the operation before; but not for other threads of the
+// process, which know more than that the lock is held.
 func (f *file) Lock(time.Duration) error {
 	if err := f.process.turn("lock", f.name, f.inode); err != nil {
 		return err

@@ -41,8 +41,8 @@ const (
 
 var _ fsys.FS = (*Process)(nil)
 
-// Go adds a process. Its code must be deterministic, and start no goroutines but by Spawn and Alarm. It ends when all of
-// these have ended.
+// Go adds a process. Its code must be deterministic, and start no goroutines but by Spawn and
+// Alarm. It ends when all of these have ended.
 func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
 	p := &Process{Name: name, world: w, index: len(w.processes), seed: processSeed}
 	t := p.thread(name, false, func() {
@@ -131,7 +131,8 @@ func (p *Process) kill() {
 	p.endThreads()
 }
 
-// Note makes states different in which a process has been told different things by other means than the file system.
+// Note makes states different in which a process has been told different things by other means
+// than the file system.
 func (p *Process) Note(told ...uint64) {
 	p.sync()
 	p.current.sees(nil, told...)

@@ -1,11 +1,14 @@
-// The threads of a process: coroutines that share its memory and its files, and die with it.
+// The threads of a process: coroutines that share its memory and its files, and die with
+// it.
 //
-// One runs at a time, from before one operation to before the next, and what it does in between takes no time. So threads
-// notice each other only where they stop: at an operation on the file system that is not quiet, and at Block.
+// One runs at a time, from before one operation to before the next, and what it does in
+// between takes no time. So threads notice each other only where they stop: at an
+// operation on the file system that is not quiet, and at Block.
 //
-// States are told apart by what each thread has seen, and in which order they did what others of the process can notice:
-// what begins or ends at a Block, locks, random numbers, Note and Sync. What a thread learns from the file system alone
-// is its own until then.
+// States are told apart by what each thread has seen, and in which order they did what
+// others of the process can notice: what begins or ends at a Block, locks, random
+// numbers, Note and Sync. What a thread learns from the file system alone is its own
+// until then.
 
 package simfs
 
@@ -59,22 +62,25 @@ func (p *Process) thread(name string, alarm bool, run func()) *thread {
 	return t
 }
 
-// Spawn starts another thread, which does its first step when it is chosen. Only a thread of this process may call it.
+// Spawn starts another thread, which does its first step when it is chosen. Only a
+// thread of this process may call it.
 func (p *Process) Spawn(name string, run func()) {
 	if p.state == running {
 		p.thread(p.Name+"/"+name, false, run)
 	}
 }
 
-// SpawnApart is as Spawn, for what does nothing that others notice but as what they are blocked by, and only once.
+// SpawnApart is as Spawn, for what does nothing that others notice but as what they are
+// blocked by, and only once.
 func (p *Process) SpawnApart(name string, run func()) {
 	if p.state == running {
 		p.thread(p.Name+"/"+name, false, run).apart = true
 	}
 }
 
-// Alarm is as Spawn, for what may begin at any moment, and may as well not begin as long as another thread can go on or
-// all others have ended. Stop makes sure that it does not begin any more.
+// Alarm is as Spawn, for what may begin at any moment, and may as well not begin as long
+// as another thread can go on or all others have ended. Stop makes sure that it does not
+// begin any more.
 func (p *Process) Alarm(name string, run func()) (stop func()) {
 	if p.state != running {
 		return func() {}
@@ -87,9 +93,10 @@ func (p *Process) Alarm(name string, run func()) (stop func()) {
 	}
 }
 
-// Block stops the thread until it is chosen, which it can be when one of ready is true, and returns which. If several
-// are, that is chosen too. If none are given it may go on at once, when others have.
-// The functions may look at nothing but what threads of this process change.
+// Block stops the thread until it is chosen, which it can be when one of ready is true,
+// and returns which. If several are, that is chosen too. If none are given it may go on
+// at once, when others have. The functions may look at nothing but what threads of this
+// process change.
 func (p *Process) Block(what string, ready ...func() bool) int {
 	if p.state != running {
 		panic(errDead)
@@ -106,8 +113,8 @@ func (p *Process) Block(what string, ready ...func() bool) int {
 	return t.chosen
 }
 
-// Sync has to be called in a step that is none of Block, a lock, Random or Note and in which a thread reads or
-// writes what others do.
+// Sync has to be called in a step that is none of Block, a lock, Random or Note and in
+// which a thread reads or writes what others do.
 func (p *Process) Sync() { p.sync() }
 
 // stand stops a thread until it is chosen.
@@ -144,8 +151,9 @@ func (t *thread) sees(what []byte, more ...uint64) {
 	t.seen = maphash.Bytes(processSeed, b)
 }
 
-// sync notes that what the running thread does depends on what others of its process have done before, and theirs on what it
-// has. Each step that reads or writes what threads share has to call it once. What is not ordered by it is the same in either
+// sync notes that what the running thread does depends on what others of its process
+// have done before, and theirs on what it has. Each step that reads or writes what
+// threads share has to call it once. What is not ordered by it is the same in either
 // order, but for what the file system tells.
 func (p *Process) sync() {
 	if t := p.current; t != nil && p.made > 1 && !t.apart {
@@ -166,7 +174,8 @@ func (t *thread) end() {
 		b := binary.LittleEndian.AppendUint64(nil, p.seen)
 		p.seen = maphash.Bytes(processSeed, binary.LittleEndian.AppendUint64(b, t.seen))
 	}
-	if p.state == running && !slices.ContainsFunc(w.threads, func(u *thread) bool { return u.process == p && !u.alarm }) {
+	goesOn := func(u *thread) bool { return u.process == p && !u.alarm }
+	if p.state == running && !slices.ContainsFunc(w.threads, goesOn) {
 		p.state = done
 		p.endThreads()
 	}

@@ -12,8 +12,11 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// explore tries out all orders of one process, and returns what it has logged in them, without repeats.
-func explore(t *testing.T, deaths int, run func(p *Process, log func(string)) error) (logs []string, err error) {
+// explore tries out all orders of one process, and returns what it has logged in them,
+// without repeats.
+func explore(
+	t *testing.T, deaths int, run func(p *Process, log func(string)) error,
+) (logs []string, err error) {
 	t.Helper()
 	e := Explorer{Deaths: deaths, Setup: func(w *World) func() error {
 		var log []string
@@ -149,7 +152,8 @@ func TestManyThreads(t *testing.T) {
 	}
 }
 
-// TestDeathFreesLocks: what a process has locked is free when it dies, whichever of its threads has locked it.
+// TestDeathFreesLocks: what a process has locked is free when it dies, whichever of its
+// threads has locked it.
 func TestDeathFreesLocks(t *testing.T) {
 	var q *Process
 	setup := func(w *World) func() error {
