@@ -1,4 +1,5 @@
-// Goroutines of one handle in a simulated process, beside other processes: what they do, and what is written down of it.
+// Goroutines of one handle in a simulated process, beside other processes: what they do,
+// and what is written down of it.
 
 package store
 
@@ -141,14 +142,18 @@ func (s crowd) setup(w *simfs.World) (check func() error) {
 	if s.start != "" {
 		w.Put(simulated, s.start)
 	}
-	w.OnPublish = func(by *simfs.Process, _ string, old, new []byte) error { return r.published(by, old, new) }
+	w.OnPublish = func(by *simfs.Process, _ string, old, new []byte) error {
+		return r.published(by, old, new)
+	}
 	r.handle("p", s.callers)
 	if s.second != nil {
 		r.handle("q", s.second)
 	}
 	for i, d := range s.others {
 		c := r.toMake(fmt.Sprint("other", i), caller{deed: d})
-		r.opened(c.name, func(p *simfs.Process, doc *Doc) { r.make(context.Background(), c, p, doc) })
+		r.opened(c.name, func(p *simfs.Process, doc *Doc) {
+			r.make(context.Background(), c, p, doc)
+		})
 	}
 	if s.holder {
 		w.Go("holder", func(files fsys.FS) error {
@@ -157,7 +162,8 @@ func (s crowd) setup(w *simfs.World) (check func() error) {
 				err = file.Lock(0)
 			}
 			if err == nil {
-				files.(*simfs.Process).Block("hold the lock", func() bool { return !s.lasting || !r.someLeave() })
+				over := func() bool { return !s.lasting || !r.someLeave() }
+				files.(*simfs.Process).Block("hold the lock", over)
 				err = file.Close()
 			}
 			return err
@@ -243,7 +249,8 @@ func simulateThreads(p *simfs.Process, doc *Doc, fine bool) {
 
 // make makes a call, and writes down what came of it.
 func (r *crowdRun) make(ctx context.Context, c *callMade, p *simfs.Process, doc *Doc) {
-	// What has ended before is part of what is to be explained, so that states differ in which it does.
+	// What has ended before is part of what is to be explained, so that states differ in
+	// which it does.
 	var ended uint64
 	for i, other := range r.calls {
 		if other.end != 0 {
@@ -260,7 +267,9 @@ func (r *crowdRun) make(ctx context.Context, c *callMade, p *simfs.Process, doc 
 	r.answered(c, p, doc)
 }
 
-func (r *crowdRun) update(ctx context.Context, c *callMade, p *simfs.Process, doc *Doc) (v Version, err error) {
+func (r *crowdRun) update(
+	ctx context.Context, c *callMade, p *simfs.Process, doc *Doc,
+) (v Version, err error) {
 	if c.deed == deletes {
 		return Absent, doc.Delete(ctx)
 	}

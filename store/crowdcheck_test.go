@@ -1,4 +1,5 @@
-// What must hold of a crowd: at each publication, at each answer, and when all have ended.
+// What must hold of a crowd: at each publication, at each answer, and when all have
+// ended.
 
 package store
 
@@ -12,22 +13,26 @@ import (
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// published checks that a version is what callers of the process have made of the one before, in some order in which their
-// functions ran since it has published.
+// published checks that a version is what callers of the process have made of the one
+// before, in some order in which their functions ran since it has published.
 func (r *crowdRun) published(by *simfs.Process, old, new []byte) error {
 	runs := r.runs[by.Name]
 	r.runs[by.Name] = nil
 	if new == nil && old != nil {
 		return nil // the checks at the end tell whose deletion it was
 	}
-	deleted := old != nil && slices.ContainsFunc(r.calls, func(c *callMade) bool { return c.process == by && c.deed == deletes })
-	if !chain(runs, old, new, map[*callMade]bool{}) && !(deleted && chain(runs, nil, new, map[*callMade]bool{})) {
-		return fmt.Errorf("%s put %q in the place of %q, which no callers have made of it", by.Name, new, old)
+	deleted := old != nil && slices.ContainsFunc(r.calls, func(c *callMade) bool {
+		return c.process == by && c.deed == deletes
+	})
+	made := func(of []byte) bool { return chain(runs, of, new, map[*callMade]bool{}) }
+	if !made(old) && !(deleted && made(nil)) {
+		return fmt.Errorf("%s put %q in the place of %q, which is not made of it", by.Name, new, old)
 	}
 	return nil
 }
 
-// chain reports whether some of the runs, each of another caller, lead from one state to another.
+// chain reports whether some of the runs, each of another caller, lead from one state to
+// another.
 func chain(runs []runMade, from, to []byte, used map[*callMade]bool) bool {
 	for i := len(runs) - 1; i >= 0; i-- {
 		run := runs[i]
@@ -70,7 +75,8 @@ func (r *crowdRun) answered(c *callMade, p *simfs.Process, doc *Doc) {
 	}
 	now := tryOf(doc)
 	later := slices.ContainsFunc(r.calls, func(other *callMade) bool {
-		return other.process == p && other.begun != 0 && other.try != c.try && (other.end == 0 || !other.happened())
+		return other.process == p && other.begun != 0 && other.try != c.try &&
+			(other.end == 0 || !other.happened())
 	})
 	if c.holdsStill(p, now) && !later {
 		r.notes("%s was answered, and its try still holds the lock", c.name)
@@ -82,7 +88,8 @@ func (c *callMade) holdsStill(p *simfs.Process, now *try) bool {
 	return c.try != nil && c.happened() && (now == nil || now == c.try) && p.Holds(simulatedLock)
 }
 
-// checkVersion checks the version that a caller is told, which is that of what its function has made.
+// checkVersion checks the version that a caller is told, which is that of what its
+// function has made.
 func (r *crowdRun) checkVersion(c *callMade) {
 	switch {
 	case c.version.IsAbsent() != (c.made == nil):
@@ -92,15 +99,16 @@ func (r *crowdRun) checkVersion(c *callMade) {
 	case r.opts.Versions != VersionMtime || c.deed == keeps || c.made == nil || r.deleting():
 	default:
 		for _, other := range r.calls {
-			if other != c && other.end != 0 && other.err == nil && other.deed != keeps && other.version == c.version {
+			told := other.end != 0 && other.err == nil && other.deed != keeps
+			if other != c && told && other.version == c.version {
 				r.notes("%s and %s were told one version, %v", c.name, other.name, c.version)
 			}
 		}
 	}
 }
 
-// deleting reports whether somebody deletes the document, after which there can be the same version again, by a clock that
-// stands still.
+// deleting reports whether somebody deletes the document, after which there can be the
+// same version again, by a clock that stands still.
 func (r *crowdRun) deleting() bool {
 	return slices.ContainsFunc(r.calls, func(c *callMade) bool { return c.deed == deletes })
 }
@@ -129,13 +137,15 @@ func (r *crowdRun) check() error {
 // told says what all callers were told.
 func (r *crowdRun) told() (text string) {
 	for _, c := range r.calls {
-		text += fmt.Sprintf("\n  %s %s, %d to %d, saw %q: %v", c.name, c.deed, c.begun, c.end, c.saw, c.err)
+		text += fmt.Sprintf("\n  %s %s, %d to %d, saw %q: %v",
+			c.name, c.deed, c.begun, c.end, c.saw, c.err)
 	}
 	return text
 }
 
-// explained reports whether the calls can have happened one after the other: each between its beginning and its end, as its
-// caller was told; one without an end may have happened or not. Placed has a bit for each that is dealt with.
+// explained reports whether the calls can have happened one after the other: each
+// between its beginning and its end, as its caller was told; one without an end may have
+// happened or not. Placed has a bit for each that is dealt with.
 func (r *crowdRun) explained(state, end []byte, placed uint64, tried map[string]bool) bool {
 	key := fmt.Sprintf("%d %q %t", placed, state, state == nil)
 	if tried[key] {

@@ -4,7 +4,8 @@ package store
 
 import "fmt"
 
-// sizedCrowd is a crowd that is small; or middle, in one mode and large in the others; or large.
+// sizedCrowd is a crowd that is small; or middle, in one mode and large in the others;
+// or large.
 type sizedCrowd struct {
 	size string
 	crowd
@@ -71,15 +72,21 @@ func crowdTable() map[string]sizedCrowd {
 	add("large", "three beside one", near, appender, appenderLeaves, appender)
 	near.start = ""
 	add("small", "two that create beside one", near, appender, appender)
-	add("large", "a death beside one", crowd{start: names, others: beside, deaths: 1}, appenderLeaves, appender)
-	add("middle", "two, a sweep and a death", crowd{start: names, sweeps: true, deaths: 1}, appender, appender)
-	add("large", "two, a sweep and a death beside one", crowd{start: names, others: beside, sweeps: true, deaths: 1}, appender, appender)
+
+	deadly := crowd{start: names, others: beside, deaths: 1}
+	add("large", "a death beside one", deadly, appenderLeaves, appender)
+	deadly.sweeps = true
+	add("large", "two, a sweep and a death beside one", deadly, appender, appender)
+	deadly.others = nil
+	add("middle", "two, a sweep and a death", deadly, appender, appender)
 
 	add("small", "two and a deleter", crowd{start: names, others: deleter}, appender, appender)
-	add("middle", "two, a deleter and a death", crowd{start: names, others: deleter, deaths: 1}, appender, appender)
-	add("large", "one leaves, a deleter and a death", crowd{start: names, others: deleter, deaths: 1}, appenderLeaves, appender)
-	add("large", "two handles", crowd{start: names, second: []caller{appender, appender}}, appender, appender)
-	add("large", "two handles, one leaves", crowd{start: names, second: []caller{appender, appender}}, appender, appenderLeaves)
+	deadly.others, deadly.sweeps = deleter, false
+	add("middle", "two, a deleter and a death", deadly, appender, appender)
+	add("large", "one leaves, a deleter and a death", deadly, appenderLeaves, appender)
+	double := crowd{start: names, second: []caller{appender, appender}}
+	add("large", "two handles", double, appender, appender)
+	add("large", "two handles, one leaves", double, appender, appenderLeaves)
 	return all
 }
 
@@ -98,13 +105,17 @@ func crowds(all map[string]simulation) {
 // sampledCrowds adds those of which only some orders can be tried.
 func sampledCrowds(all map[string]simulation) {
 	for mode, opts := range simulatedModes {
-		named := crowd{opts: opts, start: `["x"]`, holder: true, others: []deed{appends, deletes}, deaths: 1, sweeps: true}
+		named := crowd{opts: opts, start: `["x"]`, holder: true, deaths: 1, sweeps: true}
+		named.others = []deed{appends, deletes}
 		named.callers = []caller{appenderSlow, appenderLeaves, keeper, refuser, appenderLeaves, panicker}
 		named.second = []caller{appender, appenderLeaves, remover, appenderSlow}
 		counted := crowd{opts: opts, start: "5", holder: true, others: []deed{takes}}
 		counted.callers = []caller{adderSlow, takerLeaves, adderLeaves, taker}
 		counted.second = []caller{adder, takerLeaves, adderLeaves, taker}
-		for name, s := range map[string]crowd{"six, four and one of everything": named, "four and four that count": counted} {
+		for name, s := range map[string]crowd{
+			"six, four and one of everything": named,
+			"four and four that count":        counted,
+		} {
 			all[fmt.Sprintf("crowd: %s, %s", name, mode)] = simulation{deaths: s.deaths, setup: s.setup}
 		}
 	}
