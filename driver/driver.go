@@ -62,55 +62,69 @@ type Caps struct {
 	MaxSize int64
 }
 
-// An Attempter is a Driver whose updates go step by step, so that the caller decides between the steps whether it still
-// wants to go on. It is optional: without it, the store composes Read and Swap.
+// An Attempter is a Driver whose updates go step by step, so that the caller decides
+// between the steps whether it still wants to go on. It is optional: without it, the
+// store composes Read and Swap.
 type Attempter interface {
-	// Attempt begins a try at an update of one document. It does nothing yet, and cannot fail.
+	// Attempt begins a try at an update of one document. It does nothing yet, and
+	// cannot fail.
 	Attempt(key string) Attempt
 }
 
-// A Combiner is an Attempter of which one attempt can publish several updates at once, each made on what the one before
-// has made of the document. It is optional: without it, each update is published by itself.
+// A Combiner is an Attempter of which one attempt can publish several updates at once,
+// each made on what the one before has made of the document. It is optional: without
+// it, each update is published by itself.
 type Combiner interface {
 	Attempter
-	// Superseded returns a version for content that another update was made on before it was published, so that
-	// nobody has seen it. No document ever has this version, but where versions stand for content.
+	// Superseded returns a version for content that another update was made on before
+	// it was published, so that nobody has seen it. No document ever has this version,
+	// but where versions stand for content.
 	Superseded(data []byte) Version
 }
 
-// An Attempt is one try at an update of one document. It is for one goroutine at a time. The steps are
+// An Attempt is one try at an update of one document. It is for one goroutine at a
+// time. The steps are
 //
 //	Read, Stage, Lock, Publish, Settle, Close      optimistic: the lock is held only for the swap
 //	Lock, Read, Stage, Publish, Settle, Close      the swap cannot conflict with another user of this engine
 //
-// where Delete may stand in the place of Stage and Publish. Close may come after any of them; whatever was not published
-// by then has no effect. Errors are those of [Driver], with these outcomes: after ErrUnknown the change may have been
-// applied, or may yet be; after ErrNotDurable it has been applied; after any other error it was not. Only then may the
-// update be tried again, by another attempt.
+// where Delete may stand in the place of Stage and Publish. Close may come after any of
+// them; whatever was not published by then has no effect. Errors are those of [Driver],
+// with these outcomes: after ErrUnknown the change may have been applied, or may yet
+// be; after ErrNotDurable it has been applied; after any other error it was not. Only
+// then may the update be tried again, by another attempt.
 type Attempt interface {
-	// TryLock takes the document's lock if it is free, and reports whether it has it. Where an engine has no locks, it has.
+	// TryLock takes the document's lock if it is free, and reports whether it has it.
+	// Where an engine has no locks, it has.
 	TryLock(ctx context.Context) (bool, error)
-	// Lock waits for the document's lock until the context ends. It comes after a TryLock that did not have it.
+	// Lock waits for the document's lock until the context ends. It comes after a
+	// TryLock that did not have it.
 	Lock(ctx context.Context) error
-	// Read returns the document and its version; nil and Absent if it is not there. The bytes must not be changed. Read
-	// may be called again: what was read and staged before is forgotten, and the lock stays.
+	// Read returns the document and its version; nil and Absent if it is not there. The
+	// bytes must not be changed. Read may be called again: what was read and staged
+	// before is forgotten, and the lock stays.
 	Read(ctx context.Context) ([]byte, Version, error)
-	// Stage makes data ready to take the place of what was read, before or under the lock. It may find that
-	// the document has changed already, which is ErrConflict. Data must not change until Publish has returned.
+	// Stage makes data ready to take the place of what was read, before or under the
+	// lock. It may find that the document has changed already, which is ErrConflict.
+	// Data must not change until Publish has returned.
 	Stage(ctx context.Context, data []byte) error
-	// Publish puts what was staged in the document's place if that still has the version that was read, and returns the new
-	// version, which comes with ErrNotDurable too. It needs the lock, and has given it back when it returns. The new version
-	// is visible to everybody then, but durable only after Settle.
+	// Publish puts what was staged in the document's place if that still has the
+	// version that was read, and returns the new version, which comes with
+	// ErrNotDurable too. It needs the lock, and has given it back when it returns. The
+	// new version is visible to everybody then, but durable only after Settle.
 	Publish(ctx context.Context) (Version, error)
-	// Delete removes the document if it still has the version that was read; otherwise it is as Publish. Of what is
-	// absent it is ErrConflict.
+	// Delete removes the document if it still has the version that was read; otherwise
+	// it is as Publish. Of what is absent it is ErrConflict.
 	Delete(ctx context.Context) error
 	// Confirm is ErrConflict if the document no longer has the version that was read.
 	Confirm(ctx context.Context) error
-	// Forget forgets what was read and staged, as Read does. It may be called while Lock waits.
+	// Forget forgets what was read and staged, as Read does. It may be called while
+	// Lock waits.
 	Forget()
-	// Settle makes what was published durable, as far as the engine was asked to. Its error is ErrNotDurable.
+	// Settle makes what was published durable, as far as the engine was asked to. Its
+	// error is ErrNotDurable.
 	Settle() error
-	// Close gives back the lock, forgets what is staged and releases everything. It must be called, and may be called twice.
+	// Close gives back the lock, forgets what is staged and releases everything. It
+	// must be called, and may be called twice.
 	Close()
 }

@@ -46,7 +46,8 @@ func (d *fileDriver) Superseded(data []byte) driver.Version {
 	return hashVersion(data)
 }
 
-// first does a step that may be the first one: a symbolic link at the document's name leads to where the document is.
+// first does a step that may be the first one: a symbolic link at the document's name
+// leads to where the document is.
 func (a *attempt) first(step func() error) error {
 	if a.path != "" {
 		if a.d.shared.closed.Load() {
@@ -69,7 +70,8 @@ func (a *attempt) TryLock(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// lock takes the document's lock, for which it waits as Options.LockWait says. Whoever may change the document may lock it.
+// lock takes the document's lock, for which it waits as Options.LockWait says. Whoever
+// may change the document may lock it.
 func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 	return a.first(func() (err error) {
 		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}
@@ -105,8 +107,9 @@ func (d *fileDriver) lockPerm(path string) (fs.FileMode, error) {
 	return info.Mode.Perm(), checkRegular(info)
 }
 
-// spinFor is how long one asks again and again for a lock that others hold for volatile updates, which take a few dozen
-// microseconds, as does being woken. With a flush in it, an update takes so long that this would only keep a processor from others.
+// spinFor is how long one asks again and again for a lock that others hold for volatile
+// updates, which take a few dozen microseconds, as does being woken. With a flush in
+// it, an update takes so long that this would only keep a processor from others.
 const spinFor = 30 * time.Microsecond
 
 func (d *fileDriver) spin() time.Duration {

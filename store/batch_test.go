@@ -16,7 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// gate is an update that is under way, behind which others stand in line until it is opened.
+// gate is an update that is under way, behind which others stand in line until it is
+// opened.
 type gate struct {
 	doc     *Doc
 	release chan struct{}
@@ -25,7 +26,8 @@ type gate struct {
 	line    *line
 }
 
-// closeGate begins an update that changes nothing and lasts until open. It has options of its own, and so is a batch of its own.
+// closeGate begins an update that changes nothing and lasts until open. It has options
+// of its own, and so is a batch of its own.
 func closeGate(t interface{ Fatal(...any) }, doc *Doc) *gate {
 	g := &gate{doc: doc, release: make(chan struct{}), done: make(chan error, 1)}
 	other, err := doc.With(func(o *Options) { o.MaxDepth = 9999 })
@@ -95,8 +97,8 @@ func (g *gate) start(ctx context.Context, doc *Doc, fn func(old []byte) ([]byte,
 	return done
 }
 
-// TestBatch: those in line become one version, in their order; each gets a version for its own state, of which
-// only the last one's is the document's.
+// TestBatch: those in line become one version, in their order; each gets a version for
+// its own state, of which only the last one's is the document's.
 func TestBatch(t *testing.T) {
 	everyMode(t, func(t *testing.T, opts Options) {
 		ctx := context.Background()
@@ -152,8 +154,8 @@ type member struct {
 	done   <-chan result
 }
 
-// TestAnyBatch: whatever those in line do, it is as if one had come after the other, also if a program that takes no lock is
-// faster now and then.
+// TestAnyBatch: whatever those in line do, it is as if one had come after the other,
+// also if a program that takes no lock is faster now and then.
 func TestAnyBatch(t *testing.T) {
 	errRefused := errors.New("refused")
 	top := t.TempDir()
@@ -184,8 +186,10 @@ func TestAnyBatch(t *testing.T) {
 		if start != "" {
 			write(start)
 		}
-		// A rival is faster once, while the first function runs, which then makes a change: so all that is told comes after it.
-		// There is a document then, so that no changes cancel out: those would be told by what was there before the rival.
+		// A rival is faster once, while the first function runs, which then makes a
+		// change: so all that is told comes after it. There is a document then, so that
+		// no changes cancel out: those would be told by what was there before the
+		// rival.
 		rival := start != "" && rapid.Bool().Draw(t, "rival")
 		g := closeGate(t, doc)
 		defer g.once.Do(func() { close(g.release) }) // also if the test fails
@@ -305,7 +309,8 @@ func TestAnyBatch(t *testing.T) {
 	})
 }
 
-// TestLateInABatch: who joins a batch after the document was read sees what a program wrote meanwhile.
+// TestLateInABatch: who joins a batch after the document was read sees what a program
+// wrote meanwhile.
 func TestLateInABatch(t *testing.T) {
 	ctx := context.Background()
 	doc := document(t, `["old"]`, Options{Durability: Volatile})
@@ -342,7 +347,8 @@ func TestLateInABatch(t *testing.T) {
 	}
 }
 
-// TestLeavingABatch: a caller whose context ends leaves the batch, wherever that is, and the others do not notice.
+// TestLeavingABatch: a caller whose context ends leaves the batch, wherever that is,
+// and the others do not notice.
 func TestLeavingABatch(t *testing.T) {
 	ctx := context.Background()
 	t.Run("while others run their functions", func(t *testing.T) {
@@ -494,7 +500,8 @@ func TestBatchLimits(t *testing.T) {
 	}
 }
 
-// TestBatchFails: where the version cannot be published, all that are in it are told; where it can, but not made durable, too.
+// TestBatchFails: where the version cannot be published, all that are in it are told;
+// where it can, but not made durable, too.
 func TestBatchFails(t *testing.T) {
 	for _, test := range []struct {
 		op   string

@@ -1,4 +1,5 @@
-// One caller: it stands in line, runs its function when it is asked to, and leaves when its context ends.
+// One caller: it stands in line, runs its function when it is asked to, and leaves when
+// its context ends.
 
 package store
 
@@ -47,7 +48,7 @@ const (
 // order is how a function is to be run.
 type order struct {
 	state   docState
-	shared  bool      // the state is another caller's, and valid as long as the batch waits for this one
+	shared  bool      // the state is another caller's: valid as long as the batch waits for this one
 	started time.Time // the functions of this batch
 }
 
@@ -58,9 +59,12 @@ type docState struct {
 	checked bool // an update has made it, which has checked it
 }
 
-func (s docState) equal(t docState) bool { return s.exists == t.exists && bytes.Equal(s.data, t.data) }
+func (s docState) equal(t docState) bool {
+	return s.exists == t.exists && bytes.Equal(s.data, t.data)
+}
 
-// A decision says what is to become of the document. It may be asked more than once, and may change what it gets.
+// A decision says what is to become of the document. It may be asked more than once,
+// and may change what it gets.
 type decision func(old docState) (docState, error)
 
 func callOf(c *combine.Caller[docState]) *call { return c.Owner.(*call) }
@@ -147,7 +151,8 @@ func (c *call) obey() {
 	}
 }
 
-// simulated waits in a simulation, and returns the one of two channels that is to be received from.
+// simulated waits in a simulation, and returns the one of two channels that is to be
+// received from.
 func (c *call) simulated(ended <-chan struct{}) (chan orderKind, <-chan struct{}) {
 	told := func() bool { return len(c.orders) > 0 }
 	switch {
@@ -168,7 +173,8 @@ func (c *call) end() {
 // mayLeave reports whether it may want to leave.
 func (c *call) mayLeave() bool { return c.ctx.Done() != nil || c.patience != nil }
 
-// run runs the function and reports what came of it; also if it panics, which goes on after that.
+// run runs the function and reports what came of it; also if it panics, which goes on
+// after that.
 func (c *call) run() {
 	l, returned := c.line, false
 	defer func() {
@@ -228,8 +234,9 @@ func (c *call) keeps(made docState) bool {
 	return bytes.Equal(made.data, old.data)
 }
 
-// take returns what the function is to be run on, in bytes of its own: the function may change them, and what another
-// caller has made is that one's again as soon as it is answered. It reports false if nobody waits for this function any longer.
+// take returns what the function is to be run on, in bytes of its own: the function may
+// change them, and what another caller has made is that one's again as soon as it is
+// answered. It reports false if nobody waits for this function any longer.
 func (c *call) take() (docState, bool) {
 	old := c.order.state
 	if !c.order.shared {
@@ -278,10 +285,15 @@ func (c *call) outcome() (Version, error) {
 	switch {
 	case a.Err == nil:
 		c.doc.db.stats.updates.Add(1)
-	case a.Lost > 0 && (errors.Is(a.Err, ErrConflict) || c.ctx.Err() != nil && errors.Is(a.Err, context.Cause(c.ctx))):
+	case a.Lost > 0 && (errors.Is(a.Err, ErrConflict) || c.hasEnded(a.Err)):
 		return c.version, c.conflicted(a)
 	}
 	return c.version, a.Err
+}
+
+// hasEnded reports whether an error is that of its context, which has ended.
+func (c *call) hasEnded(err error) bool {
+	return c.ctx.Err() != nil && errors.Is(err, context.Cause(c.ctx))
 }
 
 // rest and await stop and start the time of LockWait. The caller holds line.mu.
@@ -309,14 +321,16 @@ func (c *call) noteConflict(err error) {
 	}
 }
 
-// log logs conflicts, when nobody waits for this goroutine: a handler may do as it likes, update this document too.
+// log logs conflicts, when nobody waits for this goroutine: a handler may do as it
+// likes, update this document too.
 func (c *call) log() {
 	logger := c.doc.opts.Logger
 	for i, err := range c.lost {
 		logger.Debug("conflict", "document", c.doc.name, "try", i+1, "err", err)
 	}
 	if stats := c.doc.db.stats; stats.manyRetries() {
-		logger.Warn("more than one update in ten is tried again: other programs change the document at once, perhaps without its lock; "+
-			"consider GuardForeign or Locking, or fewer and larger updates", "document", c.doc.name, "stats", stats.stats().String())
+		logger.Warn("more than one update in ten is tried again: other programs change the document "+
+			"at once, perhaps without its lock; consider GuardForeign or Locking, or fewer and larger "+
+			"updates", "document", c.doc.name, "stats", stats.stats().String())
 	}
 }

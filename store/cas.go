@@ -9,9 +9,9 @@
 //	unlock
 //	settle   flush the directory, or where that is enough the file
 //
-// A reader sees the old inode or the new one, and nobody of ours writes to an inode after it
-// was published. A process that dies before publish leaves the old version and a
-// temporary file that the next writer sweeps; after publish, the new version. Two
+// A reader sees the old inode or the new one, and nobody of ours writes to an inode
+// after it was published. A process that dies before publish leaves the old version and
+// a temporary file that the next writer sweeps; after publish, the new version. Two
 // flushes are outside the lock, so that writers overlap in them; when the lock is held
 // for the whole update, the first is inside. flush.go has what is flushed.
 
@@ -108,9 +108,10 @@ func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 	return false, nil
 }
 
-// happened reports whether a rename has put the staged file in the document's place, given what the rename said: one that is told to have failed
-// may have happened all the same, over a network for example. The staged file is open, so that no other file can have
-// its number. The error is ErrUnknown if that cannot be found out.
+// happened reports whether a rename has put the staged file in the document's place,
+// given what the rename said: one that is told to have failed may have happened all the
+// same, over a network for example. The staged file is open, so that no other file can
+// have its number. The error is ErrUnknown if that cannot be found out.
 func (a *attempt) happened(err error, s *staged) (bool, error) {
 	if err == nil {
 		return true, nil
@@ -122,11 +123,12 @@ func (a *attempt) happened(err error, s *staged) (bool, error) {
 	return lstatErr == nil && now.SameFile(s.info), nil
 }
 
-// unknown is the error for a staged file of which nobody knows whether it was published. What has its name may be
-// another one's by now.
+// unknown is the error for a staged file of which nobody knows whether it was
+// published. What has its name may be another one's by now.
 func unknown(s *staged, err error) error {
 	s.keep = true
-	return fmt.Errorf("%w: publish the new version: %w; read the document to see whether it was", ErrUnknown, err)
+	return fmt.Errorf("%w: publish the new version: %w; read the document to see whether it was",
+		ErrUnknown, err)
 }
 
 // Delete implements driver.Attempt.
@@ -171,7 +173,9 @@ func (a *attempt) Confirm(ctx context.Context) error {
 }
 
 // Swap implements driver.Driver.
-func (d *fileDriver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (version driver.Version, err error) {
+func (d *fileDriver) Swap(
+	ctx context.Context, key string, old driver.Version, data []byte,
+) (version driver.Version, err error) {
 	err = d.once(ctx, key, old, func(a *attempt) error {
 		if err := a.Stage(ctx, data); err != nil {
 			return err
@@ -199,7 +203,9 @@ func (d *fileDriver) Delete(ctx context.Context, key string, old driver.Version)
 }
 
 // once does one thing to a document if it is at version old.
-func (d *fileDriver) once(ctx context.Context, key string, old driver.Version, do func(*attempt) error) error {
+func (d *fileDriver) once(
+	ctx context.Context, key string, old driver.Version, do func(*attempt) error,
+) error {
 	mode := d.mode
 	if d.opts.Versions == VersionAuto && !old.IsAbsent() {
 		// A program that could not try out the directory has given out the other kind.

@@ -1,12 +1,16 @@
-// The goroutines of one handle that update one document are combined: the shell around package combine.
+// The goroutines of one handle that update one document are combined: the shell around
+// package combine.
 //
-// Package combine decides, this file and the two beside it do. Each event is a short call of the line's state machine
-// under the line's mutex. The orders that it returns are carried out after that, by the goroutine that brought the event:
-// mostly that of a caller, whose update then needs no other goroutine (carry). Where an order would keep a caller from
-// leaving, or is not that caller's business any longer, a goroutine is started for it. The machine has one order out at a
-// time, so that one goroutine at a time works on a document.
+// Package combine decides, this file and the two beside it do. Each event is a short
+// call of the line's state machine under the line's mutex. The orders that it returns
+// are carried out after that, by the goroutine that brought the event: mostly that of a
+// caller, whose update then needs no other goroutine (carry). Where an order would keep
+// a caller from leaving, or is not that caller's business any longer, a goroutine is
+// started for it. The machine has one order out at a time, so that one goroutine at a
+// time works on a document.
 //
-// call.go has the caller: its context, its function. step.go has the steps on the engine.
+// call.go has the caller: its context, its function. step.go has the steps on the
+// engine.
 
 package store
 
@@ -25,7 +29,8 @@ type (
 	report  = combine.Report[docState]
 )
 
-// A batch takes no more callers when it has maxBatch, or when their functions have run for longestBatch.
+// A batch takes no more callers when it has maxBatch, or when their functions have run
+// for longestBatch.
 const (
 	maxBatch     = 256
 	longestBatch = time.Millisecond
@@ -110,7 +115,8 @@ func (l *line) leave() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A request for the lock may outlast the callers: then the line is kept for those who inherit it.
+	// A request for the lock may outlast the callers: then the line is kept for those
+	// who inherit it.
 	if !l.machine.Busy() {
 		delete(l.of.byKey, l.key)
 	}
@@ -166,8 +172,9 @@ func (l *line) work(o orders) work {
 	return w
 }
 
-// carry carries out what an event has led to, and what that leads to, until somebody else has to do something first. Self is
-// the caller whose goroutine this is, nil if it is none's.
+// carry carries out what an event has led to, and what that leads to, until somebody
+// else has to do something first. Self is the caller whose goroutine this is, nil if it
+// is none's.
 func (l *line) carry(w work, self *call) {
 	for {
 		l.finish(w, self)
@@ -227,12 +234,14 @@ func (l *line) done(r report) work {
 	return l.work(o)
 }
 
-// alarm is the event that the functions of a batch have run for long, or that a pause is over.
+// alarm is the event that the functions of a batch have run for long, or that a pause
+// is over.
 func (l *line) alarm() {
 	l.carry(l.event((*machine).Alarm), nil)
 }
 
-// finish releases what the try that has ended holds, and then tells the callers that are answered.
+// finish releases what the try that has ended holds, and then tells the callers that
+// are answered.
 func (l *line) finish(w work, self *call) {
 	if w.disarms {
 		l.stopTimer()
@@ -269,10 +278,11 @@ func (l *line) ask(w work, self *call) {
 	c.orders <- toRun
 }
 
-// gather lets those come who are about to. Who has just been told comes back at once, if there is more to do, but may stand
-// behind this goroutine for a processor, which it keeps for all of its short system calls; to go without them costs each a
-// version of its own. So before a try begins, and before a batch is closed with the function that returns, it yields as long as
-// that brings others, and no more are there than of late.
+// gather lets those come who are about to. Who has just been told comes back at once,
+// if there is more to do, but may stand behind this goroutine for a processor, which it
+// keeps for all of its short system calls; to go without them costs each a version of
+// its own. So before a try begins, and before a batch is closed with the function that
+// returns, it yields as long as that brings others, and no more are there than of late.
 func (l *line) gather(returning int) {
 	for before := 0; ; {
 		l.mu.Lock()

@@ -13,7 +13,8 @@ var (
 	// ErrConflict: the document was not at the expected version, and nothing was
 	// changed. As a *ConflictError it carries both versions.
 	ErrConflict = driver.ErrConflict
-	// ErrNotExist: there is no such document, or no value at the path. It is fs.ErrNotExist.
+	// ErrNotExist: there is no such document, or no value at the path. It is
+	// fs.ErrNotExist.
 	ErrNotExist = driver.ErrNotExist
 	// ErrExist: a document that was to be created is there; it is a conflict as well. It
 	// is fs.ErrExist.
@@ -30,16 +31,19 @@ var (
 	// ErrNotDurable: the change was published and everybody sees it, but making it
 	// durable went wrong: after a power cut it may be gone. Do not repeat the change.
 	ErrNotDurable = driver.ErrNotDurable
-	// ErrUnknown: the change may have been applied, or may yet be. On files that is when the system reports an error of the
-	// very call that publishes, and none of those that would tell what came of it works either; engines on other machines
-	// return it when a connection is lost. Read the document before you repeat the change.
+	// ErrUnknown: the change may have been applied, or may yet be. On files that is
+	// when the system reports an error of the very call that publishes, and none of
+	// those that would tell what came of it works either; engines on other machines
+	// return it when a connection is lost. Read the document before you repeat the
+	// change.
 	ErrUnknown = driver.ErrUnknown
 	// ErrVersion: a version of a kind that this document does not have: a mistake of
 	// the caller, never a conflict.
 	ErrVersion = driver.ErrVersion
 	// ErrKey: a key that cannot be used.
 	ErrKey = driver.ErrKey
-	// ErrUnsupported: the file system or engine cannot do this. It is errors.ErrUnsupported.
+	// ErrUnsupported: the file system or engine cannot do this. It is
+	// errors.ErrUnsupported.
 	ErrUnsupported = driver.ErrUnsupported
 	// ErrClosed: the handle was closed.
 	ErrClosed = driver.ErrClosed

@@ -1,13 +1,15 @@
 // The guard against programs that replace a document without taking its lock.
 //
-// Between verify and publish such a program can put a version of its own in place, which a
-// rename would wipe out unseen. So the guard publishes by exchange: what was
-// displaced has the staged file's name then, and can be looked at. If it is the version that was read,
-// it is removed, and all is done. If not, it is put back, and the update is a conflict.
+// Between verify and publish such a program can put a version of its own in place,
+// which a rename would wipe out unseen. So the guard publishes by exchange: what was
+// displaced has the staged file's name then, and can be looked at. If it is the version
+// that was read, it is removed, and all is done. If not, it is put back, and the update
+// is a conflict.
 //
-// For that moment the name of the temporary file says what it may be, for the case that the process
-// dies: the displaced version is only removed where that is known to be ours to remove,
-// is put back where our version is still in place, and is else left alone.
+// For that moment the name of the temporary file says what it may be, for the case that
+// the process dies: the displaced version is only removed where that is known to be
+// ours to remove, is put back where our version is still in place, and is else left
+// alone.
 
 package store
 
@@ -25,7 +27,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// guardedName is the digits in the name of what a guard has displaced, three numbers of 12 digits.
+// guardedName is the digits in the name of what a guard has displaced, three numbers of
+// 12 digits.
 type guardedName struct {
 	displaced string // which content the file is expected to have
 	published string // which content took its place; noContent for a deletion
@@ -49,8 +52,8 @@ func guardedNumber(n uint64) string { return fmt.Sprintf("%0*x", guardedPart, n>
 // contentDigits is never noContent but by an accident of 1 in 2^48.
 func contentDigits(data []byte) string { return guardedNumber(xxh3.Hash(data)) }
 
-// stampDigits tells the published file from later ones with the same content: each of ours is later by the
-// clock than the one before it.
+// stampDigits tells the published file from later ones with the same content: each of
+// ours is later by the clock than the one before it.
 func stampDigits(info fsys.Info) string {
 	return guardedNumber(xxh3.HashString(strconv.FormatInt(info.Mtime, 10)))
 }
@@ -102,9 +105,9 @@ func (a *attempt) exchange(ctx context.Context, s *staged) error {
 	return verifyErr
 }
 
-// putBack exchanges the file at displaced with ours at path. If ours is there no longer, a
-// program has meanwhile put a newer version in its place, which then goes back in turn; what
-// is left at displaced may be removed.
+// putBack exchanges the file at displaced with ours at path. If ours is there no
+// longer, a program has meanwhile put a newer version in its place, which then goes
+// back in turn; what is left at displaced may be removed.
 func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 	expected := ours
 	for {

@@ -38,7 +38,8 @@ type lockTable struct {
 	closed bool
 }
 
-// mostUnused is how many lock files are kept open for their next use: to open one takes as long as all else that is done to it.
+// mostUnused is how many lock files are kept open for their next use: to open one takes
+// as long as all else that is done to it.
 const mostUnused = 64
 
 // docLock is the lock of one document within this handle. Callers queue for it, so that
@@ -59,8 +60,9 @@ type locking struct {
 	tried bool
 }
 
-// acquire takes the lock of the document at path, and returns the function that gives it
-// back. It waits until the context ends, or as long as how says; then the error is ErrLocked.
+// acquire takes the lock of the document at path, and returns the function that gives
+// it back. It waits until the context ends, or as long as how says; then the error is
+// ErrLocked.
 func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlock func(), err error) {
 	path = lockPath(path)
 	if how.wait > 0 {

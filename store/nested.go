@@ -1,4 +1,5 @@
-// Functions of updates that would wait for themselves: which goroutine runs which, and what it waits for meanwhile.
+// Functions of updates that would wait for themselves: which goroutine runs which, and
+// what it waits for meanwhile.
 
 package store
 
@@ -13,9 +14,11 @@ import (
 	"github.com/petermattis/goid"
 )
 
-// errNested is what would be a deadlock, and is an error even where it would by chance go well.
-var errNested = errors.New("called from the function of an update of the same document, or of one that waits for it, " +
-	"so that it would wait for itself; return the new content from that function, or do this after the update")
+// errNested is what would be a deadlock, and is an error even where it would by chance
+// go well.
+var errNested = errors.New("called from the function of an update of the same document, or of one " +
+	"that waits for it, so that it would wait for itself; return the new content from that " +
+	"function, or do this after the update")
 
 // A frame is a function of an update that runs.
 type frame struct {
@@ -26,7 +29,8 @@ type frame struct {
 	waits *Doc // what its goroutine waits for meanwhile, nil for nothing; guarded by circles
 }
 
-// frames has all of the process: a circle may go through several handles. It is only what goroutines do just now.
+// frames has all of the process: a circle may go through several handles. It is only
+// what goroutines do just now.
 var (
 	frames [256]struct {
 		sync.Mutex
@@ -56,9 +60,10 @@ func (f *frame) pop() {
 	}
 }
 
-// nest is called before what may wait for the document. If the goroutine is within a function, it
-// must not come to wait for itself: the function's own document, and one whose function waits for that, are errNested.
-// Done is to be called when the wait is over.
+// nest is called before what may wait for the document. If the goroutine is within a
+// function, it must not come to wait for itself: the function's own document, and one
+// whose function waits for that, are errNested. Done is to be called when the wait is
+// over.
 func (d *Doc) nest() (done func(), err error) {
 	self := currentGoroutine()
 	slot := &frames[uint64(self)%uint64(len(frames))]
@@ -84,7 +89,8 @@ func (d *Doc) nest() (done func(), err error) {
 	}, nil
 }
 
-// leadsTo reports whether the functions of updates of doc that run wait for one that runs on goroutine self.
+// leadsTo reports whether the functions of updates of doc that run wait for one that
+// runs on goroutine self.
 func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 	for _, f := range all {
 		if seen[f.goroutine] || !f.doc.same(doc) {
@@ -95,7 +101,8 @@ func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 		}
 		seen[f.goroutine] = true
 		for _, waiting := range all {
-			if waiting.goroutine == f.goroutine && waiting.waits != nil && leadsTo(self, waiting.waits, all, seen) {
+			if waiting.goroutine == f.goroutine && waiting.waits != nil &&
+				leadsTo(self, waiting.waits, all, seen) {
 				return true
 			}
 		}
@@ -103,8 +110,8 @@ func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 	return false
 }
 
-// allFrames returns the functions that run: copies, since a frame is that of another call as soon as its function has
-// returned. The caller holds circles.
+// allFrames returns the functions that run: copies, since a frame is that of another
+// call as soon as its function has returned. The caller holds circles.
 func allFrames() (all []frame) {
 	for i := range frames {
 		slot := &frames[i]
@@ -125,8 +132,8 @@ func (d *Doc) same(e *Doc) bool {
 	return d.db.where != "" && e.db.where != "" && d.file() == e.file()
 }
 
-// file is the path of the document's file. Links on the way to what was opened were followed then, those beneath it are
-// now, as far as they lead.
+// file is the path of the document's file. Links on the way to what was opened were
+// followed then, those beneath it are now, as far as they lead.
 func (d *Doc) file() string {
 	if d.db.single {
 		return d.db.where
@@ -141,8 +148,8 @@ func (d *Doc) file() string {
 	return path
 }
 
-// currentGoroutine returns the number of the calling goroutine. The runtime tells it only in a
-// stack trace, which takes longer than a small update may; package goid knows
+// currentGoroutine returns the number of the calling goroutine. The runtime tells it
+// only in a stack trace, which takes longer than a small update may; package goid knows
 // where the runtime keeps it. Since that may change, it is believed only if it agrees
 // with the trace when the program first asks.
 func currentGoroutine() int64 {

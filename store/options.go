@@ -24,19 +24,20 @@ type Options struct {
 	// the two work together on one document.
 	Locking bool
 
-	// GuardForeign also keeps what programs that do not take the lock put in the document's place by
-	// renaming, at the very moment of a write: the write finds it and is a conflict. It needs a file
-	// system that can exchange two names, else writes are ErrUnsupported, and costs some
-	// microseconds. For a moment readers may then see a version that is withdrawn. Programs that
-	// write into the file instead of replacing it cannot be guarded against: what they write after
-	// the document was read under the lock is lost. Default: false.
+	// GuardForeign also keeps what programs that do not take the lock put in the
+	// document's place by renaming, at the very moment of a write: the write finds it
+	// and is a conflict. It needs a file system that can exchange two names, else
+	// writes are ErrUnsupported, and costs some microseconds. For a moment readers may
+	// then see a version that is withdrawn. Programs that write into the file instead
+	// of replacing it cannot be guarded against: what they write after the document was
+	// read under the lock is lost. Default: false.
 	GuardForeign bool
 
 	// Durability is what a write waits for before it returns. Default: Durable.
 	Durability Durability
 
-	// FlushOrder is by which flushes a write becomes durable. Default: AutoOrder, the fastest that is proved for the
-	// file system.
+	// FlushOrder is by which flushes a write becomes durable. Default: AutoOrder, the
+	// fastest that is proved for the file system.
 	FlushOrder FlushOrder
 
 	// Perm is the mode of new documents, before the umask. Default: 0600. A document that
@@ -58,16 +59,18 @@ type Options struct {
 	// replacement have been proved. The default is to refuse them.
 	AllowNetwork bool
 
-	// LockWait limits how long one wait for a document's lock, or for updates of other goroutines
-	// on the same handle, may last; then the error is ErrLocked. Default 0: as long as the context. Negative: not at all.
+	// LockWait limits how long one wait for a document's lock, or for updates of other
+	// goroutines on the same handle, may last; then the error is ErrLocked. Default 0:
+	// as long as the context. Negative: not at all.
 	LockWait time.Duration
 
 	// Retry says how Update goes on after a conflict.
 	Retry Retry
 
-	// Logger gets the conflicts of an update at level debug when the update has ended, and once a warning when more
-	// than one update in ten has to be tried again. It runs on the goroutine of the update, when nobody waits for it.
-	// Default: slog.Default().
+	// Logger gets the conflicts of an update at level debug when the update has ended,
+	// and once a warning when more than one update in ten has to be tried again. It
+	// runs on the goroutine of the update, when nobody waits for it. Default:
+	// slog.Default().
 	Logger *slog.Logger
 }
 
@@ -78,12 +81,14 @@ type Retry struct {
 	// evenly from zero to a limit that starts at MinBackoff and grows by half each
 	// time up to MaxBackoff. Defaults: 100 microseconds and 50 milliseconds.
 	MinBackoff, MaxBackoff time.Duration
-	// MaxTries is how often the function may run; the last time it is not combined with others. Default 0: any number.
+	// MaxTries is how often the function may run; the last time it is not combined with
+	// others. Default 0: any number.
 	MaxTries int
 	// MaxElapsed is the time after which there is no further try. Default 0: any time.
 	MaxElapsed time.Duration
-	// EscalateAfter is how often the function of an optimistic update runs in vain before the next try takes the
-	// lock first. Default 0: once. Negative: it never does.
+	// EscalateAfter is how often the function of an optimistic update runs in vain
+	// before the next try takes the lock first. Default 0: once. Negative: it never
+	// does.
 	EscalateAfter int
 }
 
@@ -148,13 +153,14 @@ func (d Durability) String() string {
 type FlushOrder int
 
 const (
-	// AutoOrder is JournalOrder where cutting the power has shown that it keeps every promise, which is ext4 in
-	// its usual setting, and PortableOrder elsewhere.
+	// AutoOrder is JournalOrder where cutting the power has shown that it keeps every
+	// promise, which is ext4 in its usual setting, and PortableOrder elsewhere.
 	AutoOrder FlushOrder = iota
 	// PortableOrder flushes the new file before the rename and the directory after it.
 	PortableOrder
-	// JournalOrder puts the content on the device before the rename and flushes the file after it: one commit
-	// of the journal instead of two. To force it on other file systems is at your own risk.
+	// JournalOrder puts the content on the device before the rename and flushes the
+	// file after it: one commit of the journal instead of two. To force it on other
+	// file systems is at your own risk.
 	JournalOrder
 )
 

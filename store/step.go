@@ -17,7 +17,9 @@ type try struct {
 	ctx     context.Context
 	attempt driver.Attempt
 
-	forgotten chan struct{} // closed when what was staged is released that somebody has left; nil if nobody has
+	// forgotten is closed when what was staged is released, since one who built it has left; nil
+	// if nobody has.
+	forgotten chan struct{}
 
 	started time.Time // its first function
 	deletes bool      // what is staged is a deletion
@@ -60,7 +62,8 @@ func (t *try) awaitForgotten(l *line) {
 	}
 }
 
-// step does a step. Of a batch no context can end it: nobody's leaving may undo what others have done.
+// step does a step. Of a batch no context can end it: nobody's leaving may undo what
+// others have done.
 func (t *try) step(do combine.Step, state docState) (r report) {
 	stats := t.doc.db.stats
 	var err error

@@ -1,4 +1,5 @@
-// What the shell of combining needs of goroutines and clocks. Simulations put threads of their own in their place.
+// What the shell of combining needs of goroutines and clocks. Simulations put threads
+// of their own in their place.
 
 package store
 
@@ -68,8 +69,9 @@ const (
 	yieldRest = 20
 )
 
-// yield lets other goroutines run that are ready. Where all processors are busy that takes long, since who yields is served
-// after all others; so only a twentieth of the time is spent on such yields, and it reports false if there is none now.
+// yield lets other goroutines run that are ready. Where all processors are busy that
+// takes long, since who yields is served after all others; so only a twentieth of the
+// time is spent on such yields, and it reports false if there is none now.
 func (l *line) yield() bool {
 	if l.block() >= 0 {
 		return true

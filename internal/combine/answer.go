@@ -6,10 +6,12 @@ import "slices"
 
 // Answer is what came of a call.
 type Answer struct {
-	// Version says which version is the caller's: that of the state that its function made or saw.
+	// Version says which version is the caller's: that of the state that its function
+	// made or saw.
 	Version Version
 	Err     error
-	// Lost is how many of its runs ended in a conflict, of a call that was not applied and not refused.
+	// Lost is how many of its runs ended in a conflict, of a call that was not applied
+	// and not refused.
 	Lost int
 	// Runs is how often its function ran.
 	Runs int
@@ -21,7 +23,7 @@ type Version uint8
 const (
 	None    Version = iota // of nothing: the call has failed
 	AsRead                 // that of the document as it was read
-	Own                    // that of the caller's own state, on which others have built before it was published
+	Own                    // that of the caller's own state, on which others have built
 	AsFound                // that of the document as the batch leaves it
 )
 
@@ -37,7 +39,8 @@ func (o *Orders[S]) answer(c *Caller[S], a Answer) {
 	o.last = c
 }
 
-// finish answers all callers of a batch: it is published, or nothing was to be published, or nobody knows.
+// finish answers all callers of a batch: it is published, or nothing was to be
+// published, or nobody knows.
 func (l *Line[S]) finish(r Report[S], o *Orders[S]) {
 	for _, c := range l.list[:l.built] {
 		o.answer(c, l.final(c, r))
@@ -49,7 +52,8 @@ func (l *Line[S]) finish(r Report[S], o *Orders[S]) {
 
 // final is what a caller is told when its batch is finished.
 func (l *Line[S]) final(c *Caller[S], r Report[S]) Answer {
-	// What was read was the document's state while the caller was there, or the batch has confirmed that.
+	// What was read was the document's state while the caller was there, or the batch
+	// has confirmed that.
 	found := c.at == 0 && !(c.late && r.Outcome == Unknown)
 	switch {
 	case c.refusal != nil && (found || r.Outcome != Unknown):
@@ -116,7 +120,8 @@ func (l *Line[S]) lost(r Report[S], o *Orders[S]) {
 	l.begin(o) // the wait for the lock, if it comes first, is pause enough
 }
 
-// headFailed deals with a document that could not be read, or a lock that could not be had. Those who are not the first find out for themselves.
+// headFailed deals with a document that could not be read, or a lock that could not be
+// had. Those who are not the first find out for themselves.
 func (l *Line[S]) headFailed(r Report[S], o *Orders[S]) {
 	if head := l.lead; head != nil { // it was there when this was ordered, and still is
 		if head.state == built {

@@ -8,18 +8,19 @@
 //	              └──────────────────────────────────────────────────┘
 //	                 the try was in vain
 //
-// A caller whose context ends while it is running, cut or built is answered when that is over: with what came of it,
-// or, if that is nothing, with the end of its context.
+// A caller whose context ends while it is running, cut or built is answered when that
+// is over: with what came of it, or, if that is nothing, with the end of its context.
 
 package combine
 
 import "slices"
 
-// Caller is one call. Its owner sets the upper fields before Arrive, and reads Answer when it is answered.
+// Caller is one call. Its owner sets the upper fields before Arrive, and reads Answer
+// when it is answered.
 type Caller[S any] struct {
 	Owner     any   // whatever the owner wants to find here
 	Group     any   // with whom it may share a batch
-	LockAfter int   // after how many runs in vain it takes the lock first; 0 at once, negative never
+	LockAfter int   // after so many runs in vain it takes the lock first; negative never
 	MaxRuns   int   // how often its function may run; 0 any number
 	GiveUpAt  int64 // after which it does not run again, in the time of Report.Now; 0 never
 
@@ -52,7 +53,8 @@ type Result[S any] struct {
 	Kind  ResultKind
 	State S     // Put
 	Err   error // Refuse
-	// Over: the functions of this batch have run for as long as a batch may take, so that no other begins.
+	// Over: the functions of this batch have run for as long as a batch may take, so
+	// that no other begins.
 	Over bool
 }
 
@@ -76,7 +78,8 @@ func (l *Line[S]) Arrive(c *Caller[S]) (o Orders[S]) {
 	return o
 }
 
-// Stands reports whether a caller whose function was ordered to run is still to run it: the batch waits for it.
+// Stands reports whether a caller whose function was ordered to run is still to run it:
+// the batch waits for it.
 func (l *Line[S]) Stands(c *Caller[S]) bool { return c.state == running }
 
 // Returned reports what the function of a caller returned.
@@ -91,7 +94,8 @@ func (l *Line[S]) Returned(c *Caller[S], r Result[S]) (o Orders[S]) {
 		l.remove(c)
 	case Refuse:
 		if l.puts == 0 && !c.late {
-			// What it saw is what the document was while it was there, whatever becomes of this try.
+			// What it saw is what the document was while it was there, whatever becomes
+			// of this try.
 			l.remove(c)
 			o.answer(c, Answer{Err: r.Err})
 			break
@@ -129,8 +133,8 @@ func (l *Line[S]) cutReturned(c *Caller[S], r Result[S], o *Orders[S]) {
 	}
 }
 
-// End reports that the context of a caller has ended, and by which cause. Like Tire, it is nothing if the caller is answered,
-// and may come again.
+// End reports that the context of a caller has ended, and by which cause. Like Tire, it
+// is nothing if the caller is answered, and may come again.
 func (l *Line[S]) End(c *Caller[S], cause error) (o Orders[S]) {
 	c.ended, c.cause = true, cause
 	if l.mayLeave(c) {
@@ -139,7 +143,8 @@ func (l *Line[S]) End(c *Caller[S], cause error) (o Orders[S]) {
 	return o
 }
 
-// Tire reports that a caller has waited for as long as it wants to wait for a lock. If it does not wait, that is nothing.
+// Tire reports that a caller has waited for as long as it wants to wait for a lock. If
+// it does not wait, that is nothing.
 func (l *Line[S]) Tire(c *Caller[S], cause error) (o Orders[S]) {
 	if l.mayLeave(c) {
 		c.cause = cause
@@ -148,13 +153,14 @@ func (l *Line[S]) Tire(c *Caller[S], cause error) (o Orders[S]) {
 	return o
 }
 
-// mayLeave: not from when its function is asked to run until the try is over, but for the wait for the lock.
+// mayLeave: not from when its function is asked to run until the try is over, but for
+// the wait for the lock.
 func (l *Line[S]) mayLeave(c *Caller[S]) bool {
 	return c.state == waiting || c.state == built && l.step == Wait
 }
 
-// leave answers one that leaves. If others have built on what it did, or it on what they did, all that is forgotten at
-// once; the request for the lock stands.
+// leave answers one that leaves. If others have built on what it did, or it on what
+// they did, all that is forgotten at once; the request for the lock stands.
 func (l *Line[S]) leave(c *Caller[S], o *Orders[S]) {
 	builder := c.state == built
 	l.remove(c)
@@ -179,7 +185,8 @@ func (l *Line[S]) leaveEnded(o *Orders[S]) {
 	}
 }
 
-// forget puts those that are built back in line: their runs were in vain. Those whose contexts have ended leave.
+// forget puts those that are built back in line: their runs were in vain. Those whose
+// contexts have ended leave.
 func (l *Line[S]) forget(o *Orders[S]) {
 	var none S
 	all := slices.Clone(l.list[:l.built])

@@ -1,13 +1,17 @@
-// Package combine decides how callers that update one document at once become batches: which function runs next and on
-// what, when a batch is closed and published, who may leave when, and what each caller is answered.
+// Package combine decides how callers that update one document at once become batches:
+// which function runs next and on what, when a batch is closed and published, who may
+// leave when, and what each caller is answered.
 //
-// It is a pure state machine, without goroutines, locks, channels, clocks and files: events go in, orders come out. Package
-// store carries the orders out. The rules, in short:
+// It is a pure state machine, without goroutines, locks, channels, clocks and files:
+// events go in, orders come out. Package store carries the orders out. The rules, in
+// short:
 //
-//   - There is one list, of all callers not yet answered, in the order in which they came. A batch is the callers at its
-//     head whose functions have returned. Nobody changes place.
-//   - A caller leaves when its context ends, but not from when its function is asked to run until that try is over. The
-//     wait for the lock, which alone can be long, is excepted: who leaves then has all that is built forgotten.
+//   - There is one list, of all callers not yet answered, in the order in which they
+//     came. A batch is the callers at its head whose functions have returned. Nobody
+//     changes place.
+//   - A caller leaves when its context ends, but not from when its function is asked to
+//     run until that try is over. The wait for the lock, which alone can be long, is
+//     excepted: who leaves then has all that is built forgotten.
 //   - What has been published, or may have been, does not run again.
 //
 // A line is at one step at a time, which is the order that is out:
@@ -26,11 +30,12 @@
 //	 │            what is built is forgotten
 //	 └── Pause ◄── conflict in Stage, Publish or Confirm: who is still there runs again
 //
-// A failure in these is told to a batch of one; the callers of a larger one run again, each as a batch of its own. Whatever
-// ends a try, the next one begins at Idle with those who are in line.
+// A failure in these is told to a batch of one; the callers of a larger one run again,
+// each as a batch of its own. Whatever ends a try, the next one begins at Idle with
+// those who are in line.
 //
-// This file has the line and how a try goes through its steps; caller.go has a caller and how it comes, runs and leaves;
-// answer.go what callers are told.
+// This file has the line and how a try goes through its steps; caller.go has a caller
+// and how it comes, runs and leaves; answer.go what callers are told.
 package combine
 
 // Step is where a line is: the order that is out.
@@ -38,7 +43,7 @@ type Step uint8
 
 const (
 	Idle    Step = iota // none, or the first caller's function runs in vain and is waited for
-	Lock                // take the lock if it is free, before reading or with what is built and staged
+	Lock                // take the lock if it is free, before reading or with what is staged
 	Wait                // wait for it
 	Read                // read the document
 	Run                 // run a caller's function
@@ -71,22 +76,26 @@ type Report[S any] struct {
 
 // Orders are what an event leads to, to be carried out in this order.
 type Orders[S any] struct {
-	// Answered are the callers that have their Answer, linked by Next, in the order in which they came.
+	// Answered are the callers that have their Answer, linked by Next, in the order in
+	// which they came.
 	Answered *Caller[S]
-	// Close: the try is over. What it holds is to be released: the lock, and what is staged.
+	// Close: the try is over. What it holds is to be released: the lock, and what is
+	// staged.
 	Close bool
 	// Forget: what is staged is to be released. Wait is out, and stays so.
 	Forget bool
-	// Do is the step to carry out, and then to report by Done; for Pause by Alarm. Idle and Run are none.
+	// Do is the step to carry out, and then to report by Done; for Pause by Alarm. Idle
+	// and Run are none.
 	Do Step
 	// Run is the caller whose function is to be run, and then to be reported by Returned.
 	Run *Caller[S]
 	// State is what the function is to be run on, or what is to be staged.
 	State S
-	// Alarm: others wait for this function. Alarm is to be reported when the functions of this batch have run for
-	// as long as a batch may take.
+	// Alarm: others wait for this function. Alarm is to be reported when the functions
+	// of this batch have run for as long as a batch may take.
 	Alarm bool
-	// Begins: Do begins a try. Escalated: it takes the lock first because earlier ones were in vain.
+	// Begins: Do begins a try. Escalated: it takes the lock first because earlier ones
+	// were in vain.
 	Begins, Escalated bool
 	// Again: callers that have lost run again.
 	Again bool
@@ -100,11 +109,13 @@ type Rules[S any] struct {
 	Same func(a, b S) bool
 	// Together reports whether callers of two groups may share a batch.
 	Together func(a, b any) bool
-	// Unique: changes that cancel out are published all the same, because versions of equal states differ.
+	// Unique: changes that cancel out are published all the same, because versions of
+	// equal states differ.
 	Unique bool
 	// Most is how many callers a batch may have.
 	Most int
-	// Eager is for how many tries in a row that find the lock free a conflict is remembered, and the lock taken first.
+	// Eager is for how many tries in a row that find the lock free a conflict is
+	// remembered, and the lock taken first.
 	Eager int
 }
 
@@ -132,7 +143,8 @@ type Line[S any] struct {
 // Busy reports whether a caller that arrives has to wait for others.
 func (l *Line[S]) Busy() bool { return l.step != Idle || len(l.list) > 0 }
 
-// Callers returns those that are not answered, in the order in which they came. It is valid until the next event.
+// Callers returns those that are not answered, in the order in which they came. It is
+// valid until the next event.
 func (l *Line[S]) Callers() []*Caller[S] { return l.list }
 
 // Built returns those of them that are built, likewise.
@@ -157,15 +169,16 @@ func (l *Line[S]) begin(o *Orders[S]) {
 	l.doRead(o)
 }
 
-// lockFirst reports whether the lock is taken before the document is read: the head of the line has run in vain often
-// enough, or others have lost not long ago.
+// lockFirst reports whether the lock is taken before the document is read: the head of
+// the line has run in vain often enough, or others have lost not long ago.
 func (l *Line[S]) lockFirst(head *Caller[S]) bool {
 	return head.LockAfter >= 0 && (head.runs >= head.LockAfter || l.eager > 0)
 }
 
 func (l *Line[S]) do(o *Orders[S], step Step) { l.step, o.Do = step, step }
 
-// doRead orders the document to be read. Whoever comes from now on may not rely on what is found alone.
+// doRead orders the document to be read. Whoever comes from now on may not rely on what
+// is found alone.
 func (l *Line[S]) doRead(o *Orders[S]) {
 	for _, c := range l.list {
 		c.late = false
@@ -225,8 +238,8 @@ func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 	return o
 }
 
-// lockDone goes on when the lock is had, or has to be waited for. The request for it is never withdrawn, whoever leaves: those who
-// are there when it is had inherit it.
+// lockDone goes on when the lock is had, or has to be waited for. The request for it is
+// never withdrawn, whoever leaves: those who are there when it is had inherit it.
 func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	waited := l.step == Wait
 	switch {
@@ -305,7 +318,8 @@ func (l *Line[S]) commit(o *Orders[S]) {
 	}
 }
 
-// anyLate reports whether one who is built came after the read was ordered: what was read may be older than its call.
+// anyLate reports whether one who is built came after the read was ordered: what was
+// read may be older than its call.
 func (l *Line[S]) anyLate() bool {
 	for _, c := range l.list[:l.built] {
 		if c.late {
@@ -324,9 +338,11 @@ func (l *Line[S]) allEnded() bool {
 	return true
 }
 
-// Alarm reports that the functions of a batch have run for long, or that a pause is over. At any other time it does nothing.
+// Alarm reports that the functions of a batch have run for long, or that a pause is
+// over. At any other time it does nothing.
 //
-// A batch is closed here. The function that runs is cut, unless it is the first: the others are published without it.
+// A batch is closed here. The function that runs is cut, unless it is the first: the
+// others are published without it.
 func (l *Line[S]) Alarm() (o Orders[S]) {
 	switch l.step {
 	case Run:
