@@ -72,10 +72,15 @@ func TestLargeObjects(t *testing.T) {
 		}
 		return least
 	}
-	few, many := best(1_000), best(16_000)
-	if many > 100*few { // 16 times is the members', 256 times that of their square
-		t.Errorf("16 times the members took %v, %d times %v", many, many/few, few)
+	// 16 times is the members', 256 times that of their square: which no machine makes 100, however
+	// busy it is with other things.
+	var few, many time.Duration
+	for range 20 {
+		if few, many = best(1_000), best(16_000); many <= 100*few {
+			return
+		}
 	}
+	t.Errorf("16 times the members took %v, %d times %v", many, many/few, few)
 }
 
 // TestOnlyTestsAreErrTest: a patch that cannot be applied is not one whose test failed.
