@@ -1,16 +1,16 @@
 // The goroutines of one handle that update one document are combined: the shell around
 // package combine.
 //
-// Package combine decides, this file and the two beside it do. Each event is a short
-// call of the line's state machine under the line's mutex. The orders that it returns
-// are carried out after that, by the goroutine that brought the event: mostly that of a
-// caller, whose update then needs no other goroutine (carry). Where an order would keep
-// a caller from leaving, or is not that caller's business any longer, a goroutine is
-// started for it. The machine has one order out at a time, so that one goroutine at a
-// time works on a document.
+// Package combine decides, this file and the three beside it do. Each event is a short call of
+// the line's state machine under the line's mutex. The orders that it returns are carried out
+// after that, by the goroutine that brought the event: mostly that of a caller, whose update then
+// needs no other goroutine (carry). Where an order would keep a caller from leaving, or is not
+// that caller's business any longer, a goroutine is started for it. The machine has one order out
+// at a time, so that one goroutine at a time does the steps of a try; while a try that has ended
+// is being closed, the next one may begin.
 //
-// call.go has the caller: its context, its function. step.go has the steps on the
-// engine.
+// call.go has the caller: its context, its function. step.go has the steps on the engine.
+// threads.go has what the shell needs of goroutines and clocks.
 
 package store
 
