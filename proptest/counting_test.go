@@ -43,13 +43,13 @@ func (c *client) count(name string, doc document, longest *time.Duration) error 
 			last.Outcome, last.Return = nothing, now()
 			c.tell(last)
 		}
-		was, made := string(old), string(old)
+		was := string(old)
 		if by != 0 {
 			n, err := strconv.Atoi(was)
 			if was != "" && err != nil {
 				return nil, err
 			}
-			made = strconv.Itoa(n + by)
+			made := strconv.Itoa(n + by)
 			last = c.begin(record{Doc: name, Kind: swapKind, Call: from, Expected: was, New: made})
 			return []byte(made), nil
 		}
