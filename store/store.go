@@ -150,8 +150,9 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	return newDB(drv, &full, stats), nil
 }
 
-// New opens the documents that an engine keeps. Of opts, what concerns files
-// does not apply, nor do Locking, Durability and LockWait. Closing the DB closes the driver.
+// New opens the documents that an engine keeps. Of opts, what concerns files does not apply, nor
+// does Durability; Locking and LockWait are about the engine's own lock, if it has one
+// (driver.Attempter), LockWait also about other goroutines. Closing the DB closes the driver.
 func New(drv driver.Driver, opts *Options) (*DB, error) {
 	full, err := opts.withDefaults()
 	if err != nil {
