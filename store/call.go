@@ -73,7 +73,25 @@ func callOf(c *combine.Caller[docState]) *call { return c.Owner.(*call) }
 func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	l := d.db.lines.enter(d.key)
 	defer l.leave()
-	c := l.of.newCall()
+	c := l.newCall(ctx, d, decide)
+	if c.patience != nil {
+		defer c.patience.Stop()
+	}
+	if err := c.arrive(); err != nil {
+		return Absent, err
+	}
+	c.obey()
+	c.log()
+	version, err := c.outcome()
+	l.of.free(c) // not if the function panics: others may yet have it
+	return version, err
+}
+
+func (l *line) newCall(ctx context.Context, d *Doc, decide decision) *call {
+	c, ok := l.of.calls.Get().(*call)
+	if !ok {
+		c = &call{orders: make(chan orderKind, 1)}
+	}
 	c.line, c.doc, c.ctx, c.decide, c.start = l, d, ctx, decide, time.Now()
 	c.Owner, c.Group = c, d.opts
 	retry := d.opts.Retry
@@ -86,31 +104,24 @@ func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	}
 	if d.opts.LockWait > 0 {
 		c.patience, c.waits = time.NewTimer(d.opts.LockWait), true
-		defer c.patience.Stop()
 	}
+	return c
+}
+
+// arrive puts it in line, and does what is to be done first.
+func (c *call) arrive() error {
 	busy := false
-	w := l.event(func(m *machine) orders {
-		if busy = d.opts.LockWait < 0 && m.Busy(); busy {
+	w := c.line.event(func(m *machine) orders {
+		if busy = c.doc.opts.LockWait < 0 && m.Busy(); busy {
 			return orders{}
 		}
 		return m.Arrive(&c.Caller)
 	})
 	if busy {
-		return Absent, errLockBusy
+		return errLockBusy
 	}
-	l.carry(w, c)
-	c.obey()
-	c.log()
-	version, err := c.outcome()
-	l.of.free(c) // not if the function panics: others may yet have it
-	return version, err
-}
-
-func (t *lines) newCall() *call {
-	if c, ok := t.calls.Get().(*call); ok {
-		return c
-	}
-	return &call{orders: make(chan orderKind, 1)}
+	c.line.carry(w, c)
+	return nil
 }
 
 // free keeps a call that is answered for another one: nobody knows it any longer.

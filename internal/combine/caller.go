@@ -1,12 +1,11 @@
 // A caller: it comes, its function runs, it leaves or is answered.
 //
-//	                    its function is asked to run
-//	arrives ──► waiting ─────────────────────────────► running ──► built ──► answered
-//	              ▲  │                                   │  ▲        │
-//	              │  └─ its context ends: answered       │  └────────│──── never: it would run twice in one try
-//	              ├──────────── returns ◄── cut ◄────────┘           │
-//	              └──────────────────────────────────────────────────┘
-//	                 the try was in vain
+//	             its function is asked to run
+//	arrives ──► waiting ──────────────────────► running ──── returns ───► built ──► answered
+//	             │ ▲ ▲                             │ the batch is closed    │
+//	             │ │ └────── returns ◄──── cut ◄───┘                        │
+//	             │ └──────────────── the try was in vain ───────────────────┘
+//	             └─ its context ends: answered
 //
 // A caller whose context ends while it is running, cut or built is answered when that
 // is over: with what came of it, or, if that is nothing, with the end of its context.
