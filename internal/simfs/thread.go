@@ -88,6 +88,7 @@ func (p *Process) Alarm(name string, run func()) (stop func()) {
 	t := p.thread(p.Name+"/"+name, true, run)
 	return func() {
 		if t.alarm && p.state == running {
+			t.alarm = false // its letters are another's soon
 			t.end()
 		}
 	}

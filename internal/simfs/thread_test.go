@@ -87,6 +87,16 @@ func TestThreads(t *testing.T) {
 				p.Block("go on")
 				return nil
 			}},
+		{name: "an alarm that is stopped twice leaves others their letters", want: "b c d|b d c|c b d|c d b|d b c|d c b",
+			run: func(p *Process, log func(string)) error {
+				stop := p.Alarm("alarm", func() {})
+				stop()
+				p.Spawn("b", func() { log("b") })
+				stop()
+				p.Spawn("c", func() { log("c") })
+				p.Spawn("d", func() { log("d") })
+				return nil
+			}},
 		{name: "a deadlock", err: "a deadlock: p waits to wait",
 			run: func(p *Process, log func(string)) error {
 				p.Spawn("a", func() { p.Block("wait", func() bool { return false }) })
