@@ -114,28 +114,6 @@ func errNoDirectory(path string, err error) error {
 	return fmt.Errorf("the directory %s is not there; make it first: %w", filepath.Dir(path), err)
 }
 
-// resemble gives the staged file the mode and owner of the current version, and a later time.
-func (s *staged) resemble(current fsys.Info, exists bool) (err error) {
-	if exists {
-		if s.info.UID != current.UID || s.info.GID != current.GID {
-			// Only root may give files away, and others only to groups of theirs. Where it is
-			// not allowed the document becomes the writer's, as with any program that
-			// replaces files. Owner before mode: a change of owner clears mode bits.
-			if s.file.Chown(current.UID, current.GID) != nil {
-				_ = s.file.Chown(s.info.UID, current.GID)
-			}
-		}
-		const kept = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
-		if s.info.Mode&kept != current.Mode&kept {
-			if err := s.file.Chmod(current.Mode & kept); err != nil {
-				return err
-			}
-		}
-	}
-	s.info, s.fine, err = stamp(s.files, s.file, current.Mtime)
-	return err
-}
-
 // sweep removes the temporary files of dead processes beside the document at path: once
 // for a handle on one document; once for each directory with all its documents. A file that
 // cannot be removed is left for the next sweep: it harms nobody.
