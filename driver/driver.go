@@ -88,7 +88,8 @@ type Combiner interface {
 //	Read, Stage, Lock, Publish, Settle, Close      optimistic: the lock is held only for the swap
 //	Lock, Read, Stage, Publish, Settle, Close      the swap cannot conflict with another user of this engine
 //
-// where Delete may stand in the place of Stage and Publish. Close may come after any of
+// where Delete may stand in the place of Stage and Publish, and Confirm does where
+// nothing is to be changed. Close may come after any of
 // them; whatever was not published by then has no effect. Errors are those of [Driver],
 // with these outcomes: after ErrUnknown the change may have been applied, or may yet
 // be; after ErrNotDurable it has been applied; after any other error it was not. Only
@@ -116,13 +117,16 @@ type Attempt interface {
 	// Delete removes the document if it still has the version that was read; otherwise
 	// it is as Publish. Of what is absent it is ErrConflict.
 	Delete(ctx context.Context) error
-	// Confirm is ErrConflict if the document no longer has the version that was read.
+	// Confirm is for an update that changes nothing: it is ErrConflict if the document
+	// no longer has the version that was read. It needs the lock, and has given it back
+	// when it returns. What it has found nobody takes back, but it is durable only after
+	// Settle.
 	Confirm(ctx context.Context) error
 	// Forget forgets what was read and staged, as Read does. It may be called while
 	// Lock waits.
 	Forget()
-	// Settle makes what was published durable, as far as the engine was asked to. Its
-	// error is ErrNotDurable.
+	// Settle makes what was published or confirmed durable, as far as the engine was
+	// asked to. Its error is ErrNotDurable.
 	Settle() error
 	// Close gives back the lock, forgets what is staged and releases everything. It
 	// must be called, and may be called twice.

@@ -34,8 +34,28 @@ var combineMutants = []mutant{
 		}}},
 	{"combine: a change that cancels out is not confirmed",
 		everyOrder + "two_alike$", combineLine, []edit{{
-			"	case l.anyLate():\n",
-			"	case l.anyLate() && false:\n",
+			"	default:\n		l.decide(o)\n	}\n}\n\n// decide",
+			"	default:\n		l.finish(Report[S]{}, o)\n	}\n}\n\n// decide",
+		}}},
+	{"combine: what changes nothing is confirmed without the lock",
+		everyOrder + "two_alike$", combineLine, []edit{{
+			"	case !l.locked:\n",
+			"	case !l.locked && l.publishes:\n",
+		}}},
+	{"combine: what is confirmed is not made durable",
+		everyOrder + "two_alike$", combineLine, []edit{{
+			"		if r.Outcome == OK {\n			l.do(&o, Settle)",
+			"		if r.Outcome == OK {\n			l.finish(r, &o)",
+		}}},
+	{"combine: who kept what another changed is not told that it may be undone",
+		everyOrder + "three_alike,_faults", combineAnswer, []edit{{
+			"		return Answer{Version: AsRead, Err: r.Err}\n",
+			"		return Answer{Version: AsRead}\n",
+		}}},
+	{"combine: nobody knows, and who kept is told that it went well",
+		everyOrder + "three_alike,_faults", combineAnswer, []edit{{
+			"	case r.Outcome == Unknown:\n		return",
+			"	case r.Outcome == Unknown && !found:\n		return",
 		}}},
 	{"combine: nobody comes late",
 		everyOrder + "two_alike$", combineCaller, []edit{{
@@ -52,8 +72,8 @@ var combineMutants = []mutant{
 		}}},
 	{"combine: what was confirmed is another version",
 		everyOrder + "two_alike$", combineLine, []edit{{
-			"		if r.Outcome == OK {\n			l.finish",
-			"		if r.Outcome != Failed {\n			r.Outcome = OK\n			l.finish",
+			"		if r.Outcome == OK {\n			l.do(&o, Settle)",
+			"		if r.Outcome != Failed {\n			l.do(&o, Settle)",
 		}}},
 	{"combine: earlier callers wait for later ones",
 		everyOrder + "two_alike$", combineLine, []edit{{
@@ -141,8 +161,8 @@ var combineMutants = []mutant{
 		}}},
 	{"combine: nobody knows, and it is told what it saw",
 		everyOrder + "three_alike,_faults", combineAnswer, []edit{{
-			"c.at == 0 && !(c.late && r.Outcome == Unknown)",
-			"c.at == 0",
+			"found && !c.late || r.Outcome != Unknown",
+			"found || r.Outcome != Unknown",
 		}}},
 	{"combine: who wants to leave stays after a try in vain",
 		everyOrder + "two_alike$", combineCaller, []edit{{
@@ -189,8 +209,8 @@ var combineMutants = []mutant{
 		}}},
 	{"combine: unique: what cancels out is not published",
 		everyOrder + "two_alike,_split,_unique", combineLine, []edit{{
-			"l.puts > 0 && (l.Unique || !l.Same(",
-			"l.puts > 0 && (!l.Same(",
+			"l.puts > 0 && l.Unique(l.last) || ",
+			"",
 		}}},
 	{"combine: the failure of the first told to who is first now",
 		everyOrder + "two_alike$", combineAnswer, []edit{{

@@ -27,6 +27,8 @@ type attempt struct {
 	data      []byte    // its content
 	published bool      // there is something to settle
 	created   bool      // and that is a new name
+	confirmed bool      // what is there is to be settled
+	unlocked  bool      // there is nothing to be locked, since the directory is not there
 	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
 	displaced string    // the temporary name of the version that was exchanged for it, to be removed
 }
@@ -87,6 +89,12 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 			a.locking.perm = a.current.info.Mode.Perm()
 		}
 		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+		if errors.Is(err, fs.ErrNotExist) && a.current != nil && a.staged == nil {
+			a.unlocked = a.current.file == nil
+		}
+		if a.unlocked {
+			return nil
+		}
 		return err
 	})
 }
@@ -139,6 +147,12 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 		return nil, driver.Absent, err
 	}
 	return a.current.data, a.current.version, nil
+}
+
+// doubted reports whether what was read is to be published anew even if nobody changes
+// it.
+func (a *attempt) doubted() bool {
+	return a.current.file != nil && a.d.opts.Durability == Durable && a.d.shared.flushed.doubts(a.path)
 }
 
 // Forget implements driver.Attempt.

@@ -57,10 +57,12 @@ type docState struct {
 	data    []byte
 	exists  bool
 	checked bool // an update has made it, which has checked it
+	doubted bool // a flush of it went wrong: it is to be published anew
 }
 
-func (s docState) equal(t docState) bool {
-	return s.exists == t.exists && bytes.Equal(s.data, t.data)
+// equal reports whether s need not be published in the place of read.
+func (s docState) equal(read docState) bool {
+	return s.exists == read.exists && !read.doubted && bytes.Equal(s.data, read.data)
 }
 
 // A decision says what is to become of the document. It may be asked more than once,

@@ -153,7 +153,7 @@ func closeGate(t *testing.T, doc *store.Doc) *gate {
 	g.caller = start(t, other, func(old []byte) ([]byte, error) {
 		close(inside)
 		<-g.leave
-		return old, nil
+		return nil, errGate // what it kept, it would have to confirm under the lock
 	})
 	<-inside
 	return g
@@ -162,8 +162,10 @@ func closeGate(t *testing.T, doc *store.Doc) *gate {
 func (g *gate) open(t *testing.T) {
 	t.Helper()
 	close(g.leave)
-	g.must(t, nil, 1)
+	g.must(t, errGate, 1)
 }
+
+var errGate = errors.New("the gate is open")
 
 // create makes the document.
 func create(t *testing.T, doc *store.Doc, data string) store.Version {

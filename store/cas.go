@@ -166,10 +166,30 @@ func (a *attempt) remove(context.Context) error {
 	return err
 }
 
-// Confirm implements driver.Attempt.
+// Confirm implements driver.Attempt. Under the lock nobody is in the midst of a publish,
+// so that what is there is not taken back.
 func (a *attempt) Confirm(ctx context.Context) error {
-	_, err := a.verify(ctx)
-	return err
+	defer a.release()
+	now, err := a.verify(ctx)
+	if err != nil {
+		return err
+	}
+	if a.current.file != nil && !now.SameFile(a.current.info) {
+		// Somebody has put the same content in its place: that is what is to be flushed.
+		s, err := a.d.load(ctx, a.path, a.mode)
+		if err != nil {
+			return err
+		}
+		read := a.current
+		defer read.close()
+		a.current = s
+		if s.version != read.version {
+			return &driver.ConflictError{Key: a.key, Want: read.version, Have: s.version}
+		}
+		now = s.info
+	}
+	a.current.info, a.confirmed = now, true
+	return nil
 }
 
 // Swap implements driver.Driver.

@@ -59,6 +59,7 @@ func newLines(drv driver.Driver) *lines {
 	if _, ok := drv.(driver.Combiner); ok {
 		most = maxBatch
 	}
+	unique := drv.Caps().UniqueVersions
 	return &lines{
 		longest: longestBatch,
 		epoch:   time.Now(),
@@ -66,7 +67,7 @@ func newLines(drv driver.Driver) *lines {
 		rules: combine.Rules[docState]{
 			Same:     docState.equal,
 			Together: func(a, b any) bool { return a == b || *a.(*Options) == *b.(*Options) },
-			Unique:   drv.Caps().UniqueVersions,
+			Unique:   func(s docState) bool { return unique && s.exists }, // Absent is one version
 			Most:     most,
 			Eager:    eagerFor,
 		},

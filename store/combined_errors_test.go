@@ -126,7 +126,7 @@ func TestUnknownIsFinal(t *testing.T) {
 				e.put(t, "0")
 				doc := e.doc(t, store.Options{})
 				g := closeGate(t, doc)
-				keeps := start(t, doc, keep) // it saw what was there, which is no matter of doubt
+				keeps := start(t, doc, keep) // what it saw was never confirmed
 				first := start(t, doc, add(1))
 				second := start(t, doc, add(10))
 				refused := start(t, doc, refuse)
@@ -145,7 +145,7 @@ func TestUnknownIsFinal(t *testing.T) {
 					e.do(hook, nil)
 				}
 				g.open(t)
-				keeps.must(t, nil, 1)
+				isOnly(t, keeps.must(t, store.ErrUnknown, 1).err, store.ErrUnknown)
 				isOnly(t, first.must(t, store.ErrUnknown, 1).err, store.ErrUnknown)
 				isOnly(t, second.must(t, store.ErrUnknown, 1).err, store.ErrUnknown)
 				isOnly(t, refused.must(t, store.ErrUnknown, 1).err, store.ErrUnknown)

@@ -83,9 +83,11 @@ func (r *crowdRun) answered(c *callMade, p *simfs.Process, doc *Doc) {
 	}
 }
 
-// holdsStill reports whether the lock may be held by the try that has answered a caller.
+// holdsStill reports whether the lock may be held by the try that has answered a caller,
+// though that is over. One that refuses need not wait for the end of a try.
 func (c *callMade) holdsStill(p *simfs.Process, now *try) bool {
-	return c.try != nil && c.happened() && (now == nil || now == c.try) && p.Holds(simulatedLock)
+	refused := errors.Is(c.err, errRefused) || errors.Is(c.err, ErrNotExist)
+	return c.try != nil && !refused && c.happened() && (now == nil || now == c.try) && p.Holds(simulatedLock)
 }
 
 // checkVersion checks the version that a caller is told, which is that of what its

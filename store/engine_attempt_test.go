@@ -136,11 +136,13 @@ func (a *attempt) Delete(ctx context.Context) error {
 }
 
 func (a *attempt) Confirm(ctx context.Context) error {
-	return a.step(confirm, a.isRead, func() error {
+	defer a.release()
+	return a.step(confirm, a.held != nil && a.isRead, func() error {
 		_, version, err := a.e.Read(ctx, a.key)
 		if err == nil && version != a.version {
 			err = &driver.ConflictError{Key: a.key, Want: a.version, Have: version}
 		}
+		a.done = err == nil
 		return err
 	})
 }

@@ -35,6 +35,7 @@ type fileShared struct {
 	// Directories of which it is known whether they are flushed in the order for one journal, and are on ext4.
 	journals, ext4 sync.Map
 	snapshots      snapshots
+	flushed        flushed
 	closed         atomic.Bool
 }
 

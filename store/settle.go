@@ -1,33 +1,90 @@
-// Settling: what was published is made durable.
+// Settling: what was published, or confirmed because nothing changes, is made durable.
+//
+// A flush that went wrong is not tried again: the second one would succeed without having
+// done anything. Nor is an update that ended so believed when it is made again and
+// changes nothing: it publishes the same bytes anew.
 
 package store
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Settle makes durable what was published. A flush that went wrong is not tried again: the second one would
-// succeed without having done anything.
-func (a *attempt) Settle() error {
+// Settle implements driver.Attempt.
+func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
-	if !a.published || a.d.opts.Durability != Durable {
+	published, confirmed := a.published, a.confirmed
+	a.published, a.confirmed = false, false
+	if a.d.opts.Durability != Durable || !published && !confirmed {
 		return nil
 	}
-	a.published = false
+	flushed := &a.d.shared.flushed
+	if published {
+		err = a.settlePublished()
+	} else if flushed.knows(a.path, a.current.info) {
+		return nil
+	} else {
+		err = a.settleConfirmed()
+	}
+	flushed.note(a.path, err)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+	}
+	return nil
+}
+
+func (a *attempt) settlePublished() error {
 	if a.renamed != nil && a.d.journalOrder(a.path) {
 		if err := a.renamed.Sync(); err != nil {
-			return fmt.Errorf("%w: flush the new version: %w", ErrNotDurable, err)
+			return fmt.Errorf("flush the new version: %w", err)
 		}
 		return nil // with the names of directories that were made for it
 	}
-	for dir := filepath.Dir(a.path); ; dir = filepath.Dir(dir) {
-		if err := a.d.files.SyncDir(dir); err != nil {
-			return fmt.Errorf("%w: flush the directory: %w", ErrNotDurable, err)
+	return a.flushDirs(a.created)
+}
+
+// settleConfirmed makes durable what others have published, or nobody of ours.
+func (a *attempt) settleConfirmed() error {
+	if a.current.file == nil {
+		if a.d.shared.flushed.doubts(a.path) {
+			return errors.New("the document is absent, but an earlier flush of that went wrong")
 		}
-		// The first document in a directory needs the names on the way there too: another
-		// process may have made the directory and not have flushed it yet.
-		if !a.created || a.d.single != "" || dir == "." {
+		if a.unlocked {
+			return nil // there is no directory
+		}
+		return a.flushDirs(false)
+	}
+	before := a.d.files.Now()
+	if err := a.current.file.Sync(); err != nil {
+		return fmt.Errorf("flush the version that is there: %w", err)
+	}
+	if !a.d.journalOrder(a.path) {
+		if err := a.flushDirs(false); err != nil {
+			return err
+		}
+	}
+	if isOfAge(a.current.info, before) {
+		a.d.shared.flushed.add(a.path, a.current.info)
+	}
+	return nil
+}
+
+// flushDirs flushes the document's directory, and those above it, up to the root of the
+// handle, the first time, and where the document is new: another process may have made
+// a directory, and have died before it flushed the name.
+func (a *attempt) flushDirs(all bool) error {
+	own := filepath.Dir(a.path)
+	for dir := own; ; dir = filepath.Dir(dir) {
+		if err := a.d.files.SyncDir(dir); err != nil {
+			return fmt.Errorf("flush the directory: %w", err)
+		}
+		if dir == "." || a.d.single != "" || !all && a.d.shared.flushed.knowsDir(own) {
+			a.d.shared.flushed.addDir(own)
 			return nil
 		}
 	}
@@ -39,4 +96,73 @@ func (a *attempt) closePublished() {
 		a.renamed.Close()
 		a.renamed = nil
 	}
+}
+
+// flushed is what a handle knows of what is on the device, by path.
+type flushed struct {
+	mu    sync.Mutex
+	files map[string]fsys.Info // documents' files that were flushed, name and content
+	wrong map[string]bool      // documents of which a flush went wrong, and none was published since
+	dirs  map[string]bool      // directories whose own names are durable
+}
+
+// mostFlushed is how many files are known to be flushed.
+const mostFlushed = 1024
+
+// knows reports whether a file that is as told was flushed. Not its version tells that:
+// the same one may come back, unflushed.
+func (f *flushed) knows(path string, now fsys.Info) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	then, ok := f.files[path]
+	return ok && now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime && now.Ctime == then.Ctime
+}
+
+func (f *flushed) add(path string, info fsys.Info) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil || len(f.files) >= mostFlushed {
+		f.files = map[string]fsys.Info{}
+	}
+	f.files[path] = info
+}
+
+// note notes how a flush went.
+func (f *flushed) note(path string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case err == nil:
+		delete(f.wrong, path)
+	case f.wrong == nil:
+		f.wrong = map[string]bool{path: true}
+	default:
+		f.wrong[path] = true
+	}
+	if err != nil {
+		delete(f.files, path)
+	}
+}
+
+// doubts reports whether a flush of the document at path went wrong, so that what is there may not
+// be on the device, and no further flush would tell.
+func (f *flushed) doubts(path string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wrong[path]
+}
+
+func (f *flushed) knowsDir(dir string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dirs[dir]
+}
+
+func (f *flushed) addDir(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dirs == nil {
+		f.dirs = map[string]bool{}
+	}
+	f.dirs[dir] = true
 }

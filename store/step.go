@@ -82,6 +82,9 @@ func (t *try) step(do combine.Step, state docState) (r report) {
 	case combine.Read:
 		r.State.data, t.read, err = t.attempt.Read(t.ctx)
 		r.State.exists, t.found = !t.read.IsAbsent(), t.read
+		if a, ok := t.attempt.(*attempt); ok && err == nil {
+			r.State.doubted = a.doubted()
+		}
 		if err == nil {
 			stats.reads.Add(1)
 		}

@@ -270,15 +270,33 @@ func attemptConflicts(t *testing.T, drv attempts) {
 
 func confirms(t *testing.T, drv attempts) {
 	ctx := context.Background()
-	a := try(t, drv, "a")
-	for _, step := range []struct{ was, now string }{{"", "1"}, {"1", "2"}, {"2", ""}} {
+	for _, step := range []struct{ was, now string }{{"", "1"}, {"1", "2"}, {"2", ""}, {"", ""}} {
+		for _, first := range []bool{true, false} { // whether the lock comes first
+			a := try(t, drv, "a")
+			if first {
+				a.lock()
+			}
+			before := a.read(step.was)
+			if !first {
+				a.lock()
+			}
+			a.ok("Confirm", a.Confirm(ctx))
+			mustBeFree(t, drv, "a")
+			a.ok("Settle", a.Settle())
+			a.Close()
+			mustHave(t, drv, "a", step.was, before)
+		}
+		if step.was == step.now {
+			return
+		}
+		a := try(t, drv, "a")
 		before := a.read(step.was)
-		a.ok("Confirm", a.Confirm(ctx))
 		have := put(t, drv, "a", step.now)
+		a.lock()
 		mustConflict(t, "Confirm", a.Confirm(ctx), before, have)
+		mustBeFree(t, drv, "a")
+		a.Close()
 	}
-	a.read("")
-	a.ok("Confirm", a.Confirm(ctx))
 }
 
 // counted counts by attempts, as many writers at once.

@@ -52,16 +52,14 @@ func (l *Line[S]) finish(r Report[S], o *Orders[S]) {
 
 // final is what a caller is told when its batch is finished.
 func (l *Line[S]) final(c *Caller[S], r Report[S]) Answer {
-	// What was read was the document's state while the caller was there, or the batch
-	// has confirmed that.
-	found := c.at == 0 && !(c.late && r.Outcome == Unknown)
+	found := c.at == 0 // it saw, or kept, what was read
 	switch {
-	case c.refusal != nil && (found || r.Outcome != Unknown):
+	case c.refusal != nil && (found && !c.late || r.Outcome != Unknown):
 		return Answer{Err: c.refusal}
-	case found:
-		return Answer{Version: AsRead}
 	case r.Outcome == Unknown:
 		return Answer{Err: r.Err}
+	case found && l.puts > 0:
+		return Answer{Version: AsRead, Err: r.Err}
 	case c.at < l.puts:
 		return Answer{Version: Own, Err: r.Err}
 	}

@@ -189,7 +189,7 @@ func (l *Line[S]) leaveEnded(o *Orders[S]) {
 func (l *Line[S]) forget(o *Orders[S]) {
 	var none S
 	all := slices.Clone(l.list[:l.built])
-	l.built, l.puts = 0, 0
+	l.built, l.puts, l.publishes = 0, 0, false
 	l.read, l.last = none, none
 	for _, c := range all {
 		c.state = waiting

@@ -186,7 +186,7 @@ var (
 	whats = []string{"comes", "returns", "context ends", "is tired", "alarm",
 		"effect of", "report of", "foreign write", "foreign lock", "foreign unlock"}
 	does   = []string{"+1", "-1", "+0", "keeps", "refuses", "gone", "+1 and over"}
-	states = []string{"waits", "runs", "cut", "built"}
+	states = []string{"waits", "runs", "cut", "built", "answered"}
 	locks  = []string{"free", "ours", "theirs"}
 	came   = []string{"OK", "busy", "conflict", "failed", "not durable", "unknown"}
 )

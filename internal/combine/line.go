@@ -20,15 +20,20 @@
 //	Idle ────────────────────► Read ──► Run ◄─┐ one function after the other
 //	 │                          ▲        │ └──┘
 //	 │ the lock comes first     │ had    │
-//	 ├───────► Lock ────────────┤        ├── nothing to publish ──► Confirm, if one came late ─┐
-//	 │          │ busy          │        ▼                                                     │
-//	 │          ▼               │      Stage ──► Lock ──── had ──► Publish ──► Settle ─────────┤
-//	 │         Wait ────────────┘                 │ busy             ▲                         ▼
-//	 │          ▲                                 ▼                  │ had            the batch is answered
-//	 │          │ one who is built leaves:      Wait ────────────────┘
-//	 │          └──────────────────────────────── ┘
-//	 │            what is built is forgotten
-//	 └── Pause ◄── conflict in Stage, Publish or Confirm: who is still there runs again
+//	 ├───────► Lock ────────────┤        ├── something to publish ──► Stage ─┐
+//	 │          │ busy          │        │                                   │
+//	 │          ▼               │        └─────────────► Lock ◄──────────────┘
+//	 │         Wait ────────────┘                 busy │  │ had
+//	 │          ▲                                      ▼  ▼
+//	 │          │ one who is built leaves:          Wait ──► Publish or Confirm ──► Settle
+//	 │          └──────────────────────────────────── ┘                              │
+//	 │            what is built is forgotten                                         ▼
+//	 └── Pause ◄── conflict in Stage, Publish or Confirm:              the batch is answered
+//	               who is still there runs again
+//
+// Where the lock came first, the second Lock is left out. A batch that changes nothing
+// is confirmed under the lock too: what it has read may be a version that is about to be
+// taken back, or that nobody has made durable yet.
 //
 // A failure in these is told to a batch of one; the callers of a larger one run again,
 // each as a batch of its own. Whatever ends a try, the next one begins at Idle with
@@ -49,8 +54,8 @@ const (
 	Run                 // run a caller's function
 	Stage               // make ready what is built
 	Publish             // put it in the document's place, under the lock
-	Confirm             // nothing is to be changed: is the document still what was read?
-	Settle              // make durable what is published
+	Confirm             // nothing is to be changed: is the document still what was read? Under the lock
+	Settle              // make durable what is published or confirmed
 	Pause               // wait for a while after a conflict
 )
 
@@ -105,13 +110,15 @@ type Orders[S any] struct {
 
 // Rules are what the lines of an engine have in common.
 type Rules[S any] struct {
-	// Same reports whether two states are equal, so that nothing is to be published.
+	// Same reports whether two states are equal, so that nothing is to be published. One
+	// that is to be published anew, though nobody changes it, is not even equal to
+	// itself.
 	Same func(a, b S) bool
 	// Together reports whether callers of two groups may share a batch.
 	Together func(a, b any) bool
-	// Unique: changes that cancel out are published all the same, because versions of
-	// equal states differ.
-	Unique bool
+	// Unique reports whether changes that end in the state as it was are published all
+	// the same, because versions of equal states differ.
+	Unique func(s S) bool
 	// Most is how many callers a batch may have.
 	Most int
 	// Eager is for how many tries in a row that find the lock free a conflict is
@@ -138,6 +145,8 @@ type Line[S any] struct {
 	puts  int        // how many of them have changed the state
 	read  S          // as the document was read
 	last  S          // as the last of them has made it
+	// publishes: that is to be published, and not only confirmed.
+	publishes bool
 }
 
 // Busy reports whether a caller that arrives has to wait for others.
@@ -192,7 +201,7 @@ func (l *Line[S]) end(o *Orders[S]) {
 	var none S
 	l.locked, l.under, l.closed, l.alone = false, false, false, false
 	l.lead, l.group, l.read, l.last = nil, nil, none, none
-	l.built, l.puts = 0, 0
+	l.built, l.puts, l.publishes = 0, 0, false
 	o.Close = true
 }
 
@@ -212,10 +221,8 @@ func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 		switch {
 		case r.Outcome != OK:
 			l.notApplied(r, &o)
-		case l.locked:
-			l.do(&o, Publish)
 		default:
-			l.do(&o, Lock)
+			l.decide(&o)
 		}
 	case Publish:
 		switch r.Outcome {
@@ -228,7 +235,7 @@ func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 		}
 	case Confirm:
 		if r.Outcome == OK {
-			l.finish(r, &o)
+			l.do(&o, Settle)
 		} else {
 			l.notApplied(r, &o)
 		}
@@ -254,7 +261,7 @@ func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	l.locked = true
 	switch {
 	case l.built > 0: // nobody of them has left
-		l.do(o, Publish)
+		l.decide(o)
 		return
 	case l.eager > 0 && waited:
 		l.eager = l.Eager
@@ -308,25 +315,26 @@ func (l *Line[S]) commit(o *Orders[S]) {
 		l.forget(o)
 		l.end(o)
 		l.begin(o)
-	case l.puts > 0 && (l.Unique || !l.Same(l.last, l.read)):
+	case l.puts > 0 && l.Unique(l.last) || !l.Same(l.last, l.read):
+		l.publishes = true
 		o.State = l.last
 		l.do(o, Stage)
-	case l.anyLate():
-		l.do(o, Confirm)
 	default:
-		l.finish(Report[S]{}, o)
+		l.decide(o)
 	}
 }
 
-// anyLate reports whether one who is built came after the read was ordered: what was
-// read may be older than its call.
-func (l *Line[S]) anyLate() bool {
-	for _, c := range l.list[:l.built] {
-		if c.late {
-			return true
-		}
+// decide has what is built, and staged if need be, published or confirmed, under the
+// lock.
+func (l *Line[S]) decide(o *Orders[S]) {
+	switch {
+	case !l.locked:
+		l.do(o, Lock)
+	case l.publishes:
+		l.do(o, Publish)
+	default:
+		l.do(o, Confirm)
 	}
-	return false
 }
 
 func (l *Line[S]) allEnded() bool {

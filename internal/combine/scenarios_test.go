@@ -63,6 +63,8 @@ var setups = []setup{
 		writes: 2, holds: 1, faults: 1, split: true, graph: true},
 	{name: "two alike, split, unique", size: small, slots: two(usual),
 		writes: 2, holds: 1, faults: 1, split: true, unique: true},
+	{name: "two alike, split, published anew", size: small, slots: two(usual),
+		writes: 2, holds: 1, faults: 1, split: true, anew: true},
 	{name: "three alike", size: small, slots: three(usual),
 		writes: 1, holds: 1, graph: true},
 	{name: "three that change and change back, unique", size: small, slots: three(patient),
@@ -208,7 +210,7 @@ func explore(t *testing.T, worlds []setup) {
 func TestEncodeHasAllFields(t *testing.T) {
 	for of, want := range map[reflect.Type]string{
 		reflect.TypeFor[Line[buffer]](): "Rules step list eager locked under closed lead group " +
-			"alone built puts read last",
+			"alone built puts read last publishes",
 		reflect.TypeFor[Caller[buffer]](): "Owner Group LockAfter MaxRuns GiveUpAt Answer Next " +
 			"state runs conflicts ended cause late alone at refusal",
 	} {

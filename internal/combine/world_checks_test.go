@@ -40,7 +40,7 @@ func (w *world) carryOut(o Orders[buffer]) {
 		w.close()
 	}
 	if o.Forget {
-		w.must(w.line.step == Wait && w.staged.owner != nobody, "what is staged is to be forgotten")
+		w.must(w.line.step == Wait, "what is staged is to be forgotten")
 		w.staged = buffer{}
 	}
 	if o.Begins || o.Do == Lock || o.Do == Wait && w.line.built > 0 {
@@ -105,6 +105,9 @@ func (w *world) order(do Step, s buffer) {
 		}
 		w.mustBeOwned(w.staged, "to be published")
 	case Confirm:
+		if w.holder != ours {
+			w.fail("to be confirmed without the lock")
+		}
 		w.mustChain()
 		end, changed := w.chain()
 		if end != w.base || changed && w.unique {
@@ -130,7 +133,7 @@ func (w *world) mustChain() {
 	end := w.base
 	for i := range w.n {
 		m := &w.member[i]
-		if !m.has {
+		if !m.has || m.gone && m.refused { // answered at once
 			continue
 		}
 		if m.saw != end || m.gone {
@@ -220,9 +223,10 @@ func (w *world) told(i int, a Answer) {
 	switch k := m.kindOf(w); a.Err {
 	case nil:
 		version = true
-		must(is, "what it is told was never so")
+		must(m.fate == certain, "what it is told is not confirmed")
+		must(w.reported == Settle, "what it is told is not settled")
 		must(!m.refused, "a refusal is told that it went well")
-		must(first || w.outcome != NotDurable, "it is not told that this may be undone")
+		must(w.outcome == OK, "it is not told that this may be undone")
 	case refusal[i]:
 		must(is && m.refused, "it refuses what was never so")
 	case ended[i]:
@@ -254,7 +258,7 @@ func (w *world) told(i int, a Answer) {
 		must(w.outcome == NotDurable && m.fate == certain, "it is told that it is not durable")
 	case errUnknown:
 		must(w.outcome == Unknown && m.fate == unknown, "it is told that nobody knows")
-		must(!first || m.late, "it is told that nobody knows what it saw")
+		must(!first || m.late || !m.refused, "it is told that nobody knows what it refused")
 	default:
 		w.fail("it is told another's error: %v", a.Err)
 	}

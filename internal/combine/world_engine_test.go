@@ -62,7 +62,7 @@ func (w *world) act(way uint8) {
 	switch {
 	case way == fails:
 		w.came = Failed
-		if w.out == Publish {
+		if w.out == Publish || w.out == Confirm {
 			w.holder = free
 		}
 		return
@@ -89,10 +89,12 @@ func (w *world) act(way uint8) {
 	case Publish:
 		w.publish(way)
 	case Confirm:
+		w.holder = free
 		if !w.unchanged() {
 			w.came = Conflict
 		} else {
 			w.seal(certain)
+			w.read, w.moved, w.base = false, false, 0
 		}
 	case Settle:
 		if way == notDurable {

@@ -55,6 +55,7 @@ type setup struct {
 	faults  int     // steps that fail
 	split   bool    // a step's effect and its report are two events, also where that is no matter
 	unique  bool
+	anew    bool // what nobody changes is published all the same
 	eager   int
 	most    int
 	graph   bool // its edges are kept, to show that nothing goes on for ever
@@ -162,10 +163,10 @@ func newWorld(s *setup) *world {
 		Same: func(a, b buffer) bool {
 			w.mustBeOwned(a, "compared")
 			w.mustBeOwned(b, "compared")
-			return a.value == b.value
+			return a.value == b.value && !s.anew
 		},
 		Together: func(a, b any) bool { return a == b },
-		Unique:   s.unique,
+		Unique:   func(buffer) bool { return s.unique },
 		Most:     s.most,
 		Eager:    s.eager,
 	}
@@ -223,7 +224,7 @@ func (w *world) encode(b []byte) []byte {
 		byte(l.step)|flags(w.done)<<4|byte(w.came)<<5,
 		flags(w.tooBig, w.long, l.locked, l.under, l.closed, l.alone)|
 			byte(l.eager)<<6,
-		byte(l.built)|byte(l.puts)<<4, lead|group<<4, number[w.head])
+		byte(l.built)|byte(l.puts)<<4, lead|group<<4, number[w.head]|flags(l.publishes)<<4)
 	if w.read {
 		b = append(b, byte(w.base-w.doc))
 	}
@@ -294,7 +295,9 @@ func (w *world) decode(b []byte) {
 	if c>>4 != 0 {
 		l.group = groups[c>>4-1]
 	}
-	w.head = int8(next())
+	c = next()
+	w.head = int8(c & 15)
+	unpack(c>>4, &l.publishes)
 	w.doc, w.base = 0, 0
 	if w.read {
 		w.base = int8(next())
