@@ -248,7 +248,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func allMutants() []mutant { return slices.Concat(mutants, combineMutants, shellMutants) }
+func allMutants() []mutant { return slices.Concat(mutants, combineMutants, shellMutants, keepMutants) }
 
 // TestMutantsApply: what the mutants change is there, once each. A change of the code that
 // moves it shows here at once.

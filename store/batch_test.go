@@ -165,7 +165,7 @@ type member struct {
 // published, also where versions are unique.
 func TestMadeAndDeletedInOneBatch(t *testing.T) {
 	everyMode(t, func(t *testing.T, opts Options) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		doc, err := OpenFile(filepath.Join(t.TempDir(), "doc.json"), &opts)
 		if err != nil {

@@ -39,7 +39,24 @@ const (
 	appending write = iota
 	creating
 	deleting
+	ensuring // appends its part only if it is not there, else keeps what is
+	sloppy   // ensures the same, and is volatile
 )
+
+// ensured is what ensuring and sloppy see to.
+const ensured = "ensured"
+
+func ensure(old []byte) ([]byte, error) {
+	if bytes.Contains(old, []byte(ensured)) {
+		return old, nil
+	}
+	return appendName(ensured)(old)
+}
+
+// mayTear reports whether one of the writers may leave a torn document.
+func (p *powerCuts) mayTear() bool {
+	return p.opts.Durability == Volatile || slices.Contains(p.writes, sloppy)
+}
 
 func (p *powerCuts) models() []simfs.Model {
 	if p.journal {
@@ -72,13 +89,30 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	for i, what := range p.writes {
 		name := string(rune('a' + i))
 		w.Go(name, func(files fsys.FS) error {
-			doc, err := openSimulated(files, p.opts)
+			opts := p.opts
+			if what == sloppy {
+				opts.Durability = Volatile
+			}
+			doc, err := openSimulated(files, opts)
 			if err != nil {
 				return err
 			}
 			defer doc.Close()
 			doc.drv.(*fileDriver).shared.swept.Store(simulated, true)
 			switch what {
+			case ensuring, sloppy:
+				made := []byte(nil)
+				_, err = doc.Update(ctx, func(old []byte) ([]byte, error) {
+					next, err := ensure(old)
+					made = bytes.Clone(next)
+					return next, err
+				})
+				if err == nil && what == ensuring {
+					// What it made, or kept: the first version that is so.
+					is := func(v []byte) bool { return bytes.Equal(v, made) }
+					acknowledged = max(acknowledged, slices.IndexFunc(versions, is))
+				}
+				return err
 			case appending:
 				_, err = doc.Update(ctx, appendName(name))
 			case creating:
@@ -120,7 +154,7 @@ func (p *powerCuts) examine(found *simfs.World, versions [][]byte, acknowledged 
 	switch {
 	case index < 0:
 		p.torn++
-		if p.opts.Durability != Volatile {
+		if !p.mayTear() || acknowledged == len(versions)-1 && p.opts.Durability != Volatile {
 			return fmt.Errorf("a torn document: %q, which is none of %q", content, versions)
 		}
 	case index < acknowledged:
@@ -185,7 +219,7 @@ func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
 	left := slices.DeleteFunc(litter(found), func(name string) bool {
 		// Whether it is ours and broken or another program's cannot be told.
 		_, digits, _ := stagedFor(filepath.Base(name))
-		return p.opts.Durability == Volatile && len(digits) == guardedDigits
+		return p.mayTear() && len(digits) == guardedDigits
 	})
 	if len(left) > 0 {
 		return fmt.Errorf("the next writer left %q", left)
@@ -193,7 +227,7 @@ func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
 	for _, w := range again {
 		content := w.Content(simulated)
 		whole := bytes.Equal(content, before) && (content == nil) == (before == nil) || bytes.Equal(content, after)
-		if !whole && p.opts.Durability != Volatile {
+		if !whole && !p.mayTear() {
 			return fmt.Errorf("the power is cut again: %q became %q", before, content)
 		}
 		if err := p.recover(w, torn || !whole, cuts-1); err != nil {
@@ -222,6 +256,10 @@ func TestPowerCuts(t *testing.T) {
 		{"an update and a deletion", started, []write{appending, deleting}, false},
 		{"two creations", "", []write{creating, creating}, false},
 		{"a creation and a deletion", "", []write{creating, deleting}, false},
+		{"two that see to one thing", started, []write{ensuring, ensuring}, false},
+		{"one that sees to what a volatile one did", started, []write{ensuring, sloppy}, false},
+		{"one that sees to it beside a volatile and a durable one", started,
+			[]write{ensuring, sloppy, ensuring}, true},
 		{"three updates", started, []write{appending, appending, appending}, true},
 		{"two updates and a deletion", started, []write{appending, appending, deleting}, true},
 	}

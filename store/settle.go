@@ -20,16 +20,17 @@ func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
 	published, confirmed := a.published, a.confirmed
 	a.published, a.confirmed = false, false
-	if a.d.opts.Durability != Durable || !published && !confirmed {
-		return nil
-	}
-	flushed := &a.d.shared.flushed
-	if published {
+	durable, flushed := a.d.opts.Durability == Durable, &a.d.shared.flushed
+	switch {
+	case published && durable:
 		err = a.settlePublished()
-	} else if flushed.knows(a.path, a.current.info) {
+	case confirmed && a.d.opts.Durability != Volatile:
+		if flushed.knows(a.path, a.current.info, durable) {
+			return nil
+		}
+		err = a.settleConfirmed(durable)
+	default:
 		return nil
-	} else {
-		err = a.settleConfirmed()
 	}
 	flushed.note(a.path, err)
 	if err != nil {
@@ -48,9 +49,13 @@ func (a *attempt) settlePublished() error {
 	return a.flushDirs(a.created)
 }
 
-// settleConfirmed makes durable what others have published, or nobody of ours.
-func (a *attempt) settleConfirmed() error {
+// settleConfirmed makes durable what others have published, or nobody of ours; or only
+// its content, so that it is not torn.
+func (a *attempt) settleConfirmed(names bool) error {
 	if a.current.file == nil {
+		if !names {
+			return nil
+		}
 		if a.d.shared.flushed.doubts(a.path) {
 			return errors.New("the document is absent, but an earlier flush of that went wrong")
 		}
@@ -63,13 +68,13 @@ func (a *attempt) settleConfirmed() error {
 	if err := a.current.file.Sync(); err != nil {
 		return fmt.Errorf("flush the version that is there: %w", err)
 	}
-	if !a.d.journalOrder(a.path) {
+	if names && !a.d.journalOrder(a.path) {
 		if err := a.flushDirs(false); err != nil {
 			return err
 		}
 	}
 	if isOfAge(a.current.info, before) {
-		a.d.shared.flushed.add(a.path, a.current.info)
+		a.d.shared.flushed.add(a.path, a.current.info, names)
 	}
 	return nil
 }
@@ -101,30 +106,38 @@ func (a *attempt) closePublished() {
 // flushed is what a handle knows of what is on the device, by path.
 type flushed struct {
 	mu    sync.Mutex
-	files map[string]fsys.Info // documents' files that were flushed, name and content
-	wrong map[string]bool      // documents of which a flush went wrong, and none was published since
-	dirs  map[string]bool      // directories whose own names are durable
+	files map[string]flushedFile // of documents
+	wrong map[string]bool        // documents of which a flush went wrong, and none was published since
+	dirs  map[string]bool        // directories whose own names are durable
+}
+
+// flushedFile is a file whose content was flushed.
+type flushedFile struct {
+	info  fsys.Info
+	names bool // and so was its name
 }
 
 // mostFlushed is how many files are known to be flushed.
 const mostFlushed = 1024
 
-// knows reports whether a file that is as told was flushed. Not its version tells that:
-// the same one may come back, unflushed.
-func (f *flushed) knows(path string, now fsys.Info) bool {
+// knows reports whether a file that is as told was flushed, and its name if that
+// matters. Not its version tells that: the same one may come back, unflushed.
+func (f *flushed) knows(path string, now fsys.Info, names bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	then, ok := f.files[path]
-	return ok && now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime && now.Ctime == then.Ctime
+	file, ok := f.files[path]
+	then := file.info
+	return ok && (file.names || !names) && now.SameFile(then) &&
+		now.Size == then.Size && now.Mtime == then.Mtime && now.Ctime == then.Ctime
 }
 
-func (f *flushed) add(path string, info fsys.Info) {
+func (f *flushed) add(path string, info fsys.Info, names bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.files == nil || len(f.files) >= mostFlushed {
-		f.files = map[string]fsys.Info{}
+		f.files = map[string]flushedFile{}
 	}
-	f.files[path] = info
+	f.files[path] = flushedFile{info, names}
 }
 
 // note notes how a flush went.

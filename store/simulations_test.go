@@ -24,6 +24,7 @@ type simulation struct {
 func simulations() map[string]simulation {
 	all := map[string]simulation{}
 	crowds(all)
+	keepers(all)
 	add := func(size string, s scenario, format string, args ...any) {
 		name := fmt.Sprintf(format, args...)
 		all[name] = simulation{s.deaths, s.setup, size == "large", size == "middle"}
