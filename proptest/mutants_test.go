@@ -166,8 +166,8 @@ var mutants = []mutant{
 		"		locked, err := true, error(nil)\n		if err == nil && locked {",
 	}}},
 	{"a sweep that does not ask for the lock", orders + "/two,_a_sweep", "stage.go", []edit{{
-		"	locked, err := file.TryLock()\n	if err != nil || !locked {\n		return false, err\n	}\n	if len(digits)",
-		"	if len(digits)",
+		"	locked, err := file.TryLock()\n	if err != nil || !locked {\n		return false, err\n	}\n	guarded :=",
+		"	guarded :=",
 	}}},
 	{"guard: what was displaced is not looked at", orders + "/guard:_two_and_a_foreign", "guard.go", []edit{{
 		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)\n",
@@ -186,7 +186,7 @@ var mutants = []mutant{
 		"	if true {\n		return true, d.files.Remove(orphan)\n	}\n",
 	}}},
 	{"guard: swept while its owner looks at it", orders + "/guard:_two,_a_sweep", "stage.go", []edit{{
-		"	if len(digits) == guardedDigits && document != o.locked {",
+		"	if guarded && document != o.locked {",
 		"	if false {",
 	}}},
 	{"what was read compared by its size alone", "TestChangedInPlace", "verify.go", []edit{{
@@ -248,7 +248,9 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-func allMutants() []mutant { return slices.Concat(mutants, combineMutants, shellMutants, keepMutants) }
+func allMutants() []mutant {
+	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants)
+}
 
 // TestMutantsApply: what the mutants change is there, once each. A change of the code that
 // moves it shows here at once.

@@ -194,7 +194,7 @@ func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
 		defer doc.Close()
 		_, err = doc.Update(context.Background(), appendName("next"))
 		if torn && errors.Is(err, ErrInvalid) {
-			_, err = doc.Sweep(context.Background())
+			_, _, err = doc.Sweep(context.Background())
 		}
 		return err
 	}

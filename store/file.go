@@ -94,6 +94,9 @@ func (d *fileDriver) following(key string, op func(path string) error) error {
 // a link to nothing is refused, since creating what somebody removed or misspelled
 // at the far end of a link is no help.
 func followLink(files fsys.FS, path string) (string, error) {
+	if err := checkLink(files, path); err != nil {
+		return "", err
+	}
 	target, err := files.Readlink(path)
 	if err != nil {
 		return "", err
@@ -114,7 +117,7 @@ func followLink(files fsys.FS, path string) (string, error) {
 	} else if err != nil {
 		return "", err
 	}
-	return target, nil
+	return target, checkDocumentName(target)
 }
 
 // state is a document as it was found.

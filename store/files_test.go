@@ -210,7 +210,7 @@ func TestSweep(t *testing.T) {
 	}
 	wantFiles(t, doc, append(foreign, living, "doc.json", ".doc.json.lock")...)
 	unlock()
-	if removed, err := doc.Sweep(context.Background()); err != nil || len(removed) != 1 || removed[0] != living {
+	if removed, _, err := doc.Sweep(context.Background()); err != nil || len(removed) != 1 || removed[0] != living {
 		t.Errorf("Sweep: %q, %v", removed, err)
 	}
 	wantFiles(t, doc, append(foreign, "doc.json", ".doc.json.lock")...)

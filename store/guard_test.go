@@ -261,7 +261,7 @@ func TestGuardCannotPutBack(t *testing.T) {
 	}
 	// The next handle puts it back, since nobody has gone on without it.
 	next := open(t, path, Options{})
-	if _, err := next.Sweep(context.Background()); err != nil {
+	if _, _, err := next.Sweep(context.Background()); err != nil {
 		t.Error(err)
 	}
 	if got := content(t, doc); got != "41" {

@@ -26,6 +26,10 @@ type FileInfo struct {
 	Locked bool
 	// Orphans are temporary files beside the document whose owner is dead.
 	Orphans []string
+	// Left are files beside it that have names of the store's own and are left alone: a lock
+	// file or a temporary file that this user may not read, and what a writer would not
+	// believe.
+	Left []string
 }
 
 // Inspect describes the document's file; it need not be valid JSON. An absent document is
@@ -60,10 +64,14 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}
 		if info.Locked, err = d.shared.locks.held(path); err != nil {
-			return err
+			info.Left = append(info.Left, lockName(filepath.Base(path)))
 		}
-		info.Orphans, err = orphanage{d: d}.find(filepath.Dir(path), filepath.Base(path))
-		return err
+		o := orphanage{d: d}
+		if err := o.find(filepath.Dir(path), filepath.Base(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err // where the directory may not be listed, that is all there is to know
+		}
+		info.Orphans, info.Left = o.orphans, append(info.Left, o.left...)
+		return nil
 	})
 	return info, err
 }

@@ -129,7 +129,7 @@ func (d *fileDriver) sweep(path string, locked bool) {
 	if locked {
 		o.locked = path
 	}
-	_, _ = o.find(filepath.Dir(path), base)
+	_ = o.find(filepath.Dir(path), base)
 }
 
 // orphanage finds temporary files whose owner is dead.
@@ -137,32 +137,41 @@ type orphanage struct {
 	d      *fileDriver
 	remove bool
 	locked string // the path of the document whose lock the caller holds, else empty
+
+	orphans []string // the names of those that were found, and removed if that is wanted
+	left    []string // of what is left alone: not to be looked at, to be removed, or believed
 }
 
-// find returns the names of the orphaned temporary files in a directory, those for
-// the document base, or for all if base is empty, and removes them if that is wanted.
-func (o orphanage) find(dir, base string) (orphans []string, err error) {
+// find looks for the orphaned temporary files in a directory, those for the document
+// base, or for all that the store could have if base is empty.
+func (o *orphanage) find(dir, base string) error {
 	entries, err := o.d.files.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, entry := range entries {
 		document, digits, ok := stagedFor(entry.Name)
-		if !ok || !entry.Type.IsRegular() || base != "" && document != base {
+		if !ok || base != "" && document != base || base == "" && !o.d.couldBeDocument(document) {
 			continue
 		}
-		orphaned, orphanErr := o.take(filepath.Join(dir, entry.Name), filepath.Join(dir, document), digits)
-		if orphaned {
-			orphans = append(orphans, entry.Name)
+		if !entry.Type.IsRegular() {
+			o.left = append(o.left, entry.Name)
+			continue
 		}
-		err = errors.Join(err, orphanErr)
+		orphaned, err := o.take(filepath.Join(dir, entry.Name), filepath.Join(dir, document), digits)
+		switch {
+		case err != nil:
+			o.left = append(o.left, entry.Name)
+		case orphaned:
+			o.orphans = append(o.orphans, entry.Name)
+		}
 	}
-	return orphans, err
+	return nil
 }
 
-// take reports whether a temporary file of the document has lost its owner, who would have it
-// locked, and removes it then if that is wanted.
-func (o orphanage) take(path, document, digits string) (bool, error) {
+// take reports whether a temporary file of the document has lost its owner, who would
+// have it locked, and removes it then if that is wanted.
+func (o *orphanage) take(path, document, digits string) (bool, error) {
 	file, err := o.d.files.Open(path, fsys.OpenExisting, 0)
 	if err != nil {
 		return false, ignoreNotExist(err)
@@ -172,7 +181,8 @@ func (o orphanage) take(path, document, digits string) (bool, error) {
 	if err != nil || !locked {
 		return false, err
 	}
-	if len(digits) == guardedDigits && document != o.locked {
+	guarded := len(digits) == guardedDigits
+	if guarded && document != o.locked {
 		// It may be what a guard has displaced, which is not locked: but its document is.
 		unlock, err := o.d.tryLock(document)
 		if err != nil {
@@ -192,10 +202,15 @@ func (o orphanage) take(path, document, digits string) (bool, error) {
 	if err != nil || !named.SameFile(opened) {
 		return false, ignoreNotExist(err)
 	}
+	if guarded {
+		if err := o.d.believe(document, opened); err != nil {
+			return false, err
+		}
+	}
 	switch {
 	case !o.remove:
 		return true, nil
-	case len(digits) == guardedDigits:
+	case guarded:
 		return o.d.settleGuarded(context.Background(), path, document, parseGuarded(digits))
 	}
 	if err := o.d.files.Remove(path); err != nil {
@@ -211,15 +226,18 @@ func ignoreNotExist(err error) error {
 	return err
 }
 
-// sweepDocument removes the orphans of one document and returns their names.
-func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed []string, err error) {
+// sweepDocument removes the orphans of one document and returns their names, and those
+// of what is left alone.
+func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left []string, err error) {
 	err = d.following(key, func(path string) error {
 		info, err := d.files.Lstat(path)
 		if err == nil && info.Mode&fs.ModeSymlink != 0 {
 			return fsys.ErrSymlink
 		}
-		removed, err = orphanage{d: d, remove: true}.find(filepath.Dir(path), filepath.Base(path))
+		o := orphanage{d: d, remove: true}
+		err = o.find(filepath.Dir(path), filepath.Base(path))
+		removed, left = o.orphans, o.left
 		return err
 	})
-	return removed, err
+	return removed, left, err
 }

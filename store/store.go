@@ -93,6 +93,9 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if err := checkDocumentName(abs); err != nil {
+		return nil, "", err
+	}
 	if n := len(filepath.Base(abs)); n > longestName {
 		return nil, "", fmt.Errorf("the name has %d bytes; %d leave room for the temporary file beside it", n, longestName)
 	}
@@ -361,20 +364,21 @@ func (d *Doc) wrote(op string, err error) error {
 }
 
 // Sweep removes the temporary files that dead processes left beside the document, and returns
-// their names. Writers do this by themselves when they first write. It is
+// their names, and those of temporary files that it has left alone: that it may not read or
+// remove, that are too large, or that another user may have made, whom a sticky directory
+// keeps from the document. Writers sweep by themselves when they first write. It is
 // ErrUnsupported where documents are not files.
-func (d *Doc) Sweep(ctx context.Context) ([]string, error) {
+func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
 	files, ok := d.drv.(*fileDriver)
-	err := d.keyErr
-	var removed []string
+	err = d.keyErr
 	switch {
 	case err == nil && !ok:
 		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
 	case err == nil:
-		removed, err = files.sweepDocument(ctx, d.key)
+		removed, left, err = files.sweepDocument(ctx, d.key)
 	}
 	if err != nil {
-		return removed, d.error("sweep", err)
+		return removed, left, d.error("sweep", err)
 	}
-	return removed, nil
+	return removed, left, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -122,8 +123,9 @@ func (a *app) statCommand() *cobra.Command {
 					Modified time.Time     `json:"modified"`
 					Locked   bool          `json:"locked"`
 					Orphans  []string      `json:"orphans"`
+					Left     []string      `json:"left"`
 				}{doc.Name(), info.Path, info.Hash, info.Mtime, info.Size, fmt.Sprintf("%04o", info.Mode.Perm()), info.ModTime,
-					info.Locked, append([]string{}, info.Orphans...)}))
+					info.Locked, append([]string{}, info.Orphans...), append([]string{}, info.Left...)}))
 			}
 			lock := "free"
 			if info.Locked {
@@ -135,6 +137,9 @@ func (a *app) statCommand() *cobra.Command {
 			}
 			text := fmt.Sprintf("file:     %s\npath:     %s\nhash:     %v\nmtime:    %s\nsize:     %d\nmode:     %v\nmodified: %s\nlock:     %s\norphans:  %d\n",
 				doc.Name(), info.Path, info.Hash, mtime, info.Size, info.Mode, info.ModTime.Format(time.RFC3339Nano), lock, len(info.Orphans))
+			if len(info.Left) > 0 {
+				text += "left:     " + strings.Join(info.Left, ", ") + "\n"
+			}
 			return a.print([]byte(text))
 		})
 	}
@@ -156,7 +161,7 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
 			_, version, err := doc.Read(ctx)
-			swept, sweepErr := doc.Sweep(ctx)
+			swept, left, sweepErr := doc.Sweep(ctx)
 			if err = errors.Join(err, sweepErr); err != nil {
 				var where *store.Error // the joined error has no document's name of its own
 				if errors.As(err, &where) {
@@ -173,11 +178,15 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 					Valid   bool          `json:"valid"`
 					Version store.Version `json:"version"`
 					Swept   []string      `json:"swept"`
-				}{doc.Name(), true, version, append([]string{}, swept...)}))
+					Left    []string      `json:"left"`
+				}{doc.Name(), true, version, append([]string{}, swept...), append([]string{}, left...)}))
 			}
 			text := "valid"
 			if len(swept) > 0 {
 				text = "valid; swept " + litter(swept)
+			}
+			if len(left) > 0 {
+				text += "; left alone, of another user or not to be read: " + strings.Join(left, ", ")
 			}
 			return a.print(a.status(doc, each, text))
 		})

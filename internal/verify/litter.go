@@ -81,11 +81,16 @@ func readDocument(ctx context.Context, path string, opts *store.Options) error {
 	return err
 }
 
-// isStaged reports whether a name is that of a temporary file of the store: .NAME.<16 hex digits>.tmp.
+// isStaged reports whether a name is that of a temporary file of the store: .NAME.<16 hex digits>.tmp, or with 36
+// digits what a guard has displaced.
 func isStaged(name string) bool {
 	rest, ok := strings.CutSuffix(name, ".tmp")
-	dot := len(rest) - 17
-	return ok && dot > 1 && rest[dot] == '.' && strings.Trim(rest[dot+1:], "0123456789abcdef") == ""
+	dot := strings.LastIndexByte(rest, '.')
+	if !ok || dot <= 1 {
+		return false
+	}
+	digits := rest[dot+1:]
+	return (len(digits) == 16 || len(digits) == 36) && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // ownerless reports whether nobody holds the lock that says that the writer of a temporary file is alive.

@@ -198,7 +198,7 @@ func (x *experiment) goOn() {
 		if err == nil && p.Kind == counting {
 			_, _, err = doc.Add(context.Background(), "after", 1)
 		} else if err == nil {
-			_, err = doc.Sweep(context.Background())
+			_, _, err = doc.Sweep(context.Background())
 		}
 		if err != nil {
 			x.t.Errorf("cut %d: the next writer: %v", x.cuts, err)

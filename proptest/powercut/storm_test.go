@@ -78,7 +78,7 @@ func storm(t *testing.T, dir string, last time.Duration) {
 	// The next writer sweeps what the dead have left.
 	doc, err := store.OpenFile(document, nil)
 	if err == nil {
-		_, err = doc.Sweep(t.Context())
+		_, _, err = doc.Sweep(t.Context())
 		doc.Close()
 	}
 	if err != nil {

@@ -1,0 +1,34 @@
+// The ways in which the store believes names, or widens who may read what.
+
+package proptest
+
+var trustMutants = []mutant{
+	{"trust: a leftover is believed without its owner", "TestPlantedLeftover$", "stage.go", []edit{{
+		"		if err := o.d.believe(document, opened); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"trust: a second name of a trusted file is believed", "TestPlantedLeftover$", "trust.go", []edit{{
+		"	if found.Links != 1 {\n",
+		"	if false {\n",
+	}}},
+	{"trust: a leftover is removed without its document", "TestSweepOnlyOurs", "stage.go", []edit{{
+		" || base == \"\" && !o.d.couldBeDocument(document) {\n",
+		" {\n",
+	}}},
+	{"trust: a name of the store's own is a document", "TestOwnNames", "store.go", []edit{{
+		"	if err := checkDocumentName(abs); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"trust: a link to a name of the store's own is followed", "TestOwnNames", "file.go", []edit{{
+		"	return target, checkDocumentName(target)\n",
+		"	return target, nil\n",
+	}}},
+	{"trust: another user's link is followed", "TestLinkInStickyDirectory", "file.go", []edit{{
+		"	if err := checkLink(files, path); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"trust: what may not be read hinders", "TestPlantedLeftover$", "stage.go", []edit{{
+		"		case err != nil:\n			o.left",
+		"		case err != nil:\n			return err\n			o.left",
+	}}},
+}
