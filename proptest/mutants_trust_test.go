@@ -7,6 +7,10 @@ var trustMutants = []mutant{
 		"		if err := o.d.believe(document, opened); err != nil {\n",
 		"		if err := error(nil); err != nil {\n",
 	}}},
+	{"trust: a leftover is believed without its owner, simulated", "TestInterleavings/trust", "trust.go", []edit{{
+		"	if dir.Mode&fs.ModeSticky == 0 {\n		return nil",
+		"	if true {\n		return nil",
+	}}},
 	{"trust: a second name of a trusted file is believed", "TestPlantedLeftover$", "trust.go", []edit{{
 		"	if found.Links != 1 {\n",
 		"	if false {\n",

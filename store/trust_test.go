@@ -1,12 +1,20 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/simfs"
 )
+
+// stranger is a user who may do nothing but what all may.
+const stranger = 4002
 
 // TestOwnNames: the names of the store's own files are no documents, now and later.
 func TestOwnNames(t *testing.T) {
@@ -96,5 +104,61 @@ func TestSweepOnlyOurs(t *testing.T) {
 		if _, err := os.Lstat(filepath.Join(dir, name)); (err != nil) != goes {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// planting is a stranger in a sticky directory, who makes a file with the name of what a
+// guard would put back, beside guarded writers and a sweep.
+type planting struct{ scenario }
+
+const strange = `["stranger"]`
+
+func (s planting) setup(w *simfs.World) (check func() error) {
+	s.prepare(w)
+	w.Sticky = true
+	w.OnPublish = func(by *simfs.Process, _ string, _, new []byte) error {
+		if bytes.Contains(new, []byte("stranger")) {
+			return fmt.Errorf("%s put %s in the document's place", by.Name, new)
+		}
+		return nil
+	}
+	for i, opts := range s.writers {
+		name := string(rune('a' + i))
+		s.opened(w, name, opts, func(doc *Doc) error {
+			_, err := doc.Update(context.Background(), appendName(name))
+			return err
+		})
+	}
+	p := w.Go("stranger", func(files fsys.FS) error {
+		file, err := files.Open(simulated, fsys.OpenExisting, 0)
+		if err != nil {
+			return err
+		}
+		data := make([]byte, 100)
+		n, _ := file.Read(data)
+		info, err := file.Stat()
+		file.Close()
+		if err != nil {
+			return err
+		}
+		name := guardedName{contentDigits([]byte("other")), contentDigits(data[:n]), stampDigits(info)}
+		file, err = files.Open(guardedPath(simulated, name), fsys.OpenNew, 0o644)
+		if err == nil {
+			_, err = file.Write([]byte(strange))
+			file.Close()
+		}
+		return err
+	})
+	p.UID = stranger
+	return func() error { return nil }
+}
+
+// planters adds the simulations of strangers.
+func planters(all map[string]simulation) {
+	for mode, opts := range simulatedModes {
+		guard := opts
+		guard.GuardForeign = true
+		s := planting{scenario{writers: []Options{opts, guard}, sweeps: true, start: `["x"]`}}
+		all["trust: two, a sweep and a stranger, "+mode] = simulation{setup: s.setup}
 	}
 }

@@ -16,9 +16,6 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// stranger is a user who may do nothing but what all may.
-const stranger = 4002
-
 // sticky makes a directory in which all may make files, and only their owners replace
 // them.
 func sticky(t *testing.T, mode fs.FileMode) string {

@@ -175,13 +175,14 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 	for {
 		after := New()
 		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
+		after.Sticky = w.Sticky
 		for i, n := range files {
 			// Inode numbers are those of before, which no two files on one device can share.
 			number := n.number
 			for slices.ContainsFunc(after.live, func(m *inode) bool { return m.number == number }) {
 				number++
 			}
-			copied := &inode{number: number, mode: n.mode, mtime: n.mtime, data: possible[i][chosen[i]], synced: true}
+			copied := &inode{number: number, mode: n.mode, uid: n.uid, mtime: n.mtime, data: possible[i][chosen[i]], synced: true}
 			after.live = append(after.live, copied)
 			for name, is := range names {
 				if is == n {

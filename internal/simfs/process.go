@@ -29,6 +29,9 @@ type Process struct {
 	random  uint64
 	open    []*file
 	err     error
+
+	// UID is the user whose files it makes.
+	UID uint32
 }
 
 type state int
@@ -179,6 +182,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 		return nil, p.fail("open", name, fs.ErrExist)
 	case n == nil:
 		n = p.world.allocate(perm)
+		n.uid = p.UID
 		p.world.point(p, assignment{name, n})
 	}
 	n.opens++
@@ -190,11 +194,18 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 }
 
 func (p *Process) info(n *inode) fsys.Info {
-	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: 1, Dev: 1, Ino: n.number, Links: uint64(n.links)}
+	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: 1, Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
-// Lstat implements fsys.FS.
+// Lstat implements fsys.FS. What there is to know of the directory does not change.
 func (p *Process) Lstat(name string) (fsys.Info, error) {
+	if name == p.world.dir() {
+		mode := fs.ModeDir | 0o777
+		if p.world.Sticky {
+			mode |= fs.ModeSticky
+		}
+		return fsys.Info{Mode: mode, Dev: 1}, p.alive()
+	}
 	if err := p.turn("lstat", name, nil); err != nil {
 		return fsys.Info{}, err
 	}

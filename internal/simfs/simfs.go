@@ -31,6 +31,9 @@ type World struct {
 	// Kind is what the file system says that it is.
 	Kind string
 
+	// Sticky: of its directory others may not replace the files. It is of user 0.
+	Sticky bool
+
 	// Quiet says which operations happen together with the one before, because nobody else could tell
 	// the difference: there are far fewer orders to try. The operations are those of
 	// fsys.FS and fsys.File in lower case.
@@ -56,6 +59,7 @@ type inode struct {
 	synced             bool // data is on the device
 	mtime              int64
 	mode               fs.FileMode
+	uid                uint32
 	links, opens       int
 	locked             *file // who holds the lock, else nil
 }
@@ -67,6 +71,14 @@ func New() *World {
 		w.disks[i].names = map[string]*inode{}
 	}
 	return w
+}
+
+// dir is the directory, which is there as long as something is in it.
+func (w *World) dir() string {
+	for name := range w.names {
+		return filepath.Dir(name)
+	}
+	return ""
 }
 
 // allocate makes an inode with the lowest number that is free, as ext4 does.
@@ -173,6 +185,7 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(uint64(n.opens))
 		number(uint64(owner))
 		number(uint64(n.mode))
+		number(uint64(n.uid))
 		number(uint64(len(n.data)))
 		buf = append(buf, n.data...)
 	}
