@@ -57,12 +57,12 @@ var mutants = []mutant{
 		"		how = fsys.Replace\n",
 	}}},
 	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
-		"	return err == nil && named.SameFile(locked), err\n",
-		"	return err == nil && (named.SameFile(locked) || true), err\n",
+		"	if err != nil || !named.SameFile(locked) {\n",
+		"	if err != nil {\n",
 	}}},
 	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
-		"		return false, nil\n	}\n	return err == nil && named",
-		"		return true, nil\n	}\n	return err == nil && named",
+		"		return false, nil\n	}\n	if err != nil || !named",
+		"		return true, nil\n	}\n	if err != nil || !named",
 	}}},
 	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
 		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n",

@@ -31,6 +31,37 @@ var trustMutants = []mutant{
 		"	if err := checkLink(files, path); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},
+	{"access: bits for others stay when the group is lost", "TestNarrowed", "access.go", []edit{{
+		"		mode = mode&^0o077 | both<<3 | both\n",
+		"		mode = mode&^0o070 | both<<3\n",
+	}}},
+	{"access: set-user-id of another owner", "TestNarrowed", "access.go", []edit{{
+		"	if !owned || !grouped {\n		mode &^= setIDs\n	}\n",
+		"",
+	}}},
+	{"access: the list is lost", "TestAttributesAreKept", "access.go", []edit{{
+		"owned && grouped && s.file.SetAttribute(fsys.ACLName, acl) == nil",
+		"false",
+	}}},
+	{"access: an attribute is lost", "TestAttributesAreKept", "access.go", []edit{{
+		"		if !label && !strings.HasPrefix(name, \"user.\") {\n",
+		"		if !label && (label || len(name) > len(strings.TrimSpace(\"\"))) {\n",
+	}}},
+	{"access: what changed meanwhile is lost", "TestChangedWhileUpdated", "verify.go", []edit{{
+		"now.SameFile(read) && now.Ctime == read.Ctime && ",
+		"now.SameFile(read) && ",
+	}}},
+	{"access: an inherited list stays", "TestInheritedListIsRemoved", "access.go", []edit{{
+		"		if err := s.file.Chmod(mode); err != nil {\n",
+		"		if err := os.Chmod(s.path, mode); err != nil {\n",
+	}, {
+		"	\"maps\"\n",
+		"	\"maps\"\n	\"os\"\n",
+	}}},
+	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lock.go", []edit{{
+		"		mendLock(file, locked, *like)\n",
+		"",
+	}}},
 	{"trust: what may not be read hinders", "TestPlantedLeftover$", "stage.go", []edit{{
 		"		case err != nil:\n			o.left",
 		"		case err != nil:\n			return err\n			o.left",

@@ -82,11 +82,11 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 			if err := a.makeParents(); err != nil {
 				return err
 			}
-			if a.locking.perm, err = a.d.lockPerm(a.path); err != nil {
+			if a.locking.like, err = a.d.lockLike(a.path); err != nil {
 				return err
 			}
 		case a.current.file != nil:
-			a.locking.perm = a.current.info.Mode.Perm()
+			a.locking.like = &a.current.info
 		}
 		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
 		if errors.Is(err, fs.ErrNotExist) && a.current != nil && a.staged == nil {
@@ -106,13 +106,14 @@ func (a *attempt) Lock(ctx context.Context) (err error) {
 	return err
 }
 
-// lockPerm is the mode of the lock file for the document at path, which need not be there.
-func (d *fileDriver) lockPerm(path string) (fs.FileMode, error) {
+// lockLike describes the document at path, whose access its lock file is to have; nil if
+// it is not there.
+func (d *fileDriver) lockLike(path string) (*fsys.Info, error) {
 	info, err := d.files.Lstat(path)
 	if err != nil {
-		return d.opts.Perm, nil // what else is wrong with it is found when it is read
+		return nil, nil // what else is wrong with it is found when it is read
 	}
-	return info.Mode.Perm(), checkRegular(info)
+	return &info, checkRegular(info)
 }
 
 // spinFor is how long one asks again and again for a lock that others hold for volatile
@@ -129,11 +130,12 @@ func (d *fileDriver) spin() time.Duration {
 
 // tryLock takes the lock of the document at path: ErrLocked if somebody has it.
 func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
-	perm, err := d.lockPerm(path)
+	like, err := d.lockLike(path)
 	if err != nil {
 		return nil, err
 	}
-	return d.shared.locks.acquire(context.Background(), path, locking{perm: perm, wait: -1})
+	how := locking{perm: d.opts.Perm, like: like, wait: -1}
+	return d.shared.locks.acquire(context.Background(), path, how)
 }
 
 // Read implements driver.Attempt.

@@ -54,6 +54,7 @@ type docLock struct {
 // locking is how a lock is to be taken.
 type locking struct {
 	perm fs.FileMode   // of a new lock file: whoever may change the document must be able to lock it
+	like *fsys.Info    // the document whose owner, group and mode it is to have; nil if it is absent
 	wait time.Duration // for at most so long; 0 is without limit, negative not at all
 	spin time.Duration // before sleeping, ask again and again for so long
 	// tried: it was asked for just now, and was not free.
@@ -196,7 +197,7 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, ho
 		if file == nil {
 			continue // the wait that we joined was just over
 		}
-		same, err := t.stillNamed(file, path)
+		same, err := t.stillNamed(file, path, how.like)
 		if same {
 			return file, nil
 		}
@@ -207,7 +208,9 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, ho
 	}
 }
 
-func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
+// stillNamed reports whether the file that is locked is the one with the name. If so, it
+// gets the access that the document has, as far as this user may give it that.
+func (t *lockTable) stillNamed(file fsys.File, path string, like *fsys.Info) (bool, error) {
 	locked, err := file.Stat()
 	if err != nil {
 		return false, err
@@ -216,12 +219,40 @@ func (t *lockTable) stillNamed(file fsys.File, path string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil && named.SameFile(locked), err
+	if err != nil || !named.SameFile(locked) {
+		return false, err
+	}
+	if like != nil {
+		mendLock(file, locked, *like)
+	}
+	return true, nil
 }
+
+// mendLock gives a lock file the owner, group and mode of its document: it is made by
+// whoever comes first, with that one's umask, and all who may change the document must be
+// able to lock it. Who may not mend it uses it as it is.
+func mendLock(file fsys.File, locked, like fsys.Info) {
+	owned, want := locked.UID == like.UID && locked.GID == like.GID, lockMode(like.Mode)
+	if owned && locked.Mode.Perm() == want || !isOurs(0) && !isOurs(locked.UID) {
+		return
+	}
+	if !owned && file.Chown(like.UID, like.GID) != nil {
+		_ = file.Chown(locked.UID, like.GID)
+	}
+	_ = file.Chmod(want) // after the owner: that clears bits
+}
+
+// lockMode is the mode of the lock file of a document with a mode: to lock it is to read
+// it.
+func lockMode(document fs.FileMode) fs.FileMode { return document.Perm() | 0o400 }
 
 func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, how locking) (fsys.File, error) {
 	if lock.wait == nil {
-		file, err := t.openLock(lock, path, how.perm)
+		perm := how.perm | 0o400
+		if how.like != nil {
+			perm = lockMode(how.like.Mode)
+		}
+		file, err := t.openLock(lock, path, perm)
 		if err != nil {
 			return nil, err
 		}
@@ -264,17 +295,36 @@ func (t *lockTable) openLock(lock *docLock, path string, perm fs.FileMode) (fsys
 		lock.idle = nil
 		return file, nil
 	}
-	file, err := t.files.Open(path, fsys.OpenLock, perm|0o400)
+	file, err := t.files.Open(path, fsys.OpenLock, perm)
 	switch {
 	case errors.Is(err, fsys.ErrSymlink):
 		// Not passed on: it would be taken for the document being one.
-		return nil, fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
+		return nil, errLockIsLink(path)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errNoDirectory(path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, t.errLockDenied(path, err)
 	case err != nil:
 		return nil, fmt.Errorf("open the lock file: %w", err)
 	}
 	return file, nil
+}
+
+// errLockDenied says why a lock file could not be opened, and what to do.
+func (t *lockTable) errLockDenied(path string, err error) error {
+	info, lstatErr := t.files.Lstat(path)
+	switch {
+	case lstatErr != nil: // it is not there, and may not be made
+		return fmt.Errorf("make the lock file: %w", err)
+	case info.Mode&fs.ModeSymlink != 0:
+		return errLockIsLink(path)
+	}
+	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
+		"its owner or root gives it the access of the document by any update of that", info.UID, info.Mode.Perm(), err)
+}
+
+func errLockIsLink(path string) error {
+	return fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
 }
 
 // A kernelWait is a goroutine that blocks in the kernel for a lock. Nothing can

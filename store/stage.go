@@ -107,7 +107,7 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 	if _, err := s.file.Write(data); err != nil {
 		return s, err
 	}
-	return s, s.resemble(current.info, current.file != nil)
+	return s, s.resemble(current.info, current.file)
 }
 
 func errNoDirectory(path string, err error) error {

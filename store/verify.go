@@ -93,10 +93,19 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 		return err
 	}
 	read := a.current.info
-	if now.Mode == read.Mode && now.UID == read.UID && now.GID == read.GID && (now.Mtime < s.info.Mtime || !s.fine) {
+	same := now.SameFile(read) && now.Ctime == read.Ctime && now.Mode == read.Mode &&
+		now.UID == read.UID && now.GID == read.GID
+	if same && (now.Mtime < s.info.Mtime || !s.fine) {
 		return nil
 	}
-	if err := s.resemble(now, true); err != nil {
+	from := a.current.file
+	if !now.SameFile(read) {
+		if from, err = a.d.files.Open(a.path, fsys.OpenExisting, 0); err != nil {
+			return err
+		}
+		defer from.Close()
+	}
+	if err := s.resemble(now, from); err != nil {
 		return err
 	}
 	if a.d.opts.Durability == Volatile || a.d.journalOrder(a.path) {

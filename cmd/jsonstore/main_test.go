@@ -28,7 +28,11 @@ func TestScripts(t *testing.T) {
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Condition: func(name string) (bool, error) {
-			if name != "mount" {
+			switch name {
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "mount":
+			default:
 				return false, fmt.Errorf("unknown condition %q", name)
 			}
 			dir := t.TempDir()
@@ -44,6 +48,8 @@ func TestScripts(t *testing.T) {
 			"fifo":   fifo,
 			"nobody": nobody,
 			"small":  small,
+			"own":    own,
+			"owned":  owned,
 		},
 	})
 }
@@ -102,6 +108,34 @@ func small(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(mountSmall(dir))
 	ts.Defer(func() { ts.Check(unmount(dir)) })
+}
+
+// own gives a file to a user and a group, with a mode: own FILE 4001 4001 0640.
+func own(ts *testscript.TestScript, _ bool, args []string) {
+	uid, gid, mode := access(ts, args)
+	path := ts.MkAbs(args[0])
+	ts.Check(os.Chown(path, int(uid), int(gid)))
+	ts.Check(syscall.Chmod(path, mode))
+}
+
+// owned wants a file to be a user's and a group's, with a mode.
+func owned(ts *testscript.TestScript, _ bool, args []string) {
+	uid, gid, mode := access(ts, args)
+	var st syscall.Stat_t
+	ts.Check(syscall.Stat(ts.MkAbs(args[0]), &st))
+	if st.Uid != uid || st.Gid != gid || uint32(st.Mode)&0o7777 != mode {
+		ts.Fatalf("%s is %d:%d %04o", args[0], st.Uid, st.Gid, uint32(st.Mode)&0o7777)
+	}
+}
+
+func access(ts *testscript.TestScript, args []string) (uid, gid, mode uint32) {
+	var numbers [3]uint32
+	for i, base := range []int{10, 10, 8} {
+		n, err := strconv.ParseUint(args[1+i], base, 32)
+		ts.Check(err)
+		numbers[i] = uint32(n)
+	}
+	return numbers[0], numbers[1], numbers[2]
 }
 
 // nobody is exits for a user who is not root: nobody 8 jsonstore get secret.json.

@@ -103,6 +103,10 @@ func (f *file) Stat() (Info, error) {
 }
 
 func (f *file) Chmod(mode fs.FileMode) error {
+	const special = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+	if mode&0o070 != 0 && f.setPlainMode(mode) && mode&special == 0 {
+		return nil
+	}
 	bits := uint32(mode.Perm())
 	for _, bit := range modeBits {
 		if mode&bit.mode != 0 {

@@ -84,8 +84,16 @@ type File interface {
 	// Generation tells apart the successive files that had one inode number; false
 	// where the system does not say.
 	Generation() (uint64, bool)
+	// Chmod sets the mode. If that allows the group something, an access control list that
+	// the file has goes: its entries would be allowed that too.
 	Chmod(mode fs.FileMode) error
 	Chown(uid, gid uint32) error
+	// Attributes returns what a file has beside its mode, by name: an access control list
+	// (ACLName), a security label, and what programs have attached. It is nil if there is
+	// nothing, or where the system does not say.
+	Attributes() (map[string][]byte, error)
+	// SetAttribute sets one of them; errors.ErrUnsupported where the system has none.
+	SetAttribute(name string, value []byte) error
 	// SetMtime sets the modification time in nanoseconds since 1970; file systems round.
 	SetMtime(ns int64) error
 	// Sync makes content and metadata durable. After an error it must not be tried

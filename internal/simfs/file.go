@@ -4,6 +4,7 @@ package simfs
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -61,6 +62,12 @@ func (f *file) Chmod(mode fs.FileMode) error {
 }
 
 func (f *file) Chown(uint32, uint32) error { return f.process.alive() }
+
+// Attributes: there are none.
+func (f *file) Attributes() (map[string][]byte, error) { return nil, f.process.alive() }
+
+// SetAttribute implements fsys.File.
+func (f *file) SetAttribute(string, []byte) error { return errors.ErrUnsupported }
 
 func (f *file) SetMtime(ns int64) error {
 	if err := f.process.alive(); err != nil {
