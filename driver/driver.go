@@ -126,7 +126,8 @@ type Attempt interface {
 	// Lock waits.
 	Forget()
 	// Settle makes what was published or confirmed durable, as far as the engine was
-	// asked to. Its error is ErrNotDurable.
+	// asked to; or what was read under the lock, which it gives back. Its error is
+	// ErrNotDurable.
 	Settle() error
 	// Close gives back the lock, forgets what is staged and releases everything. It
 	// must be called, and may be called twice.

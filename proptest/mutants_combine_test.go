@@ -42,6 +42,11 @@ var combineMutants = []mutant{
 			"	case !l.locked:\n",
 			"	case !l.locked && l.publishes:\n",
 		}}},
+	{"combine: what one who came late kept is not looked at again",
+		everyOrder + "one_of_any_kind|" + everyOrder + "three_alike,_locking", combineLine, []edit{{
+			"	case l.under && !l.anyLate():\n",
+			"	case l.under:\n",
+		}}},
 	{"combine: what is confirmed is not made durable",
 		everyOrder + "two_alike$", combineLine, []edit{{
 			"		if r.Outcome == OK {\n			l.do(&o, Settle)",

@@ -10,7 +10,7 @@ var keepMutants = []mutant{
 		"	case confirmed && a.d.opts.Durability != Volatile && false:\n",
 	}}},
 	{"keep: the directory is not flushed", keptCuts, "settle.go", []edit{{
-		"	if names && !a.d.journalOrder(a.path) {\n",
+		"	if names && !a.d.journalOrder(a.path, a.current.info.Dev) {\n",
 		"	if false {\n",
 	}}},
 	{"keep: without the lock", "TestInterleavings/keep:_what_a_guard", "attempt.go", []edit{{
@@ -21,6 +21,18 @@ var keepMutants = []mutant{
 	{"keep: another file with the same content is not looked at", "TestKeepOfAnotherFile", "cas.go", []edit{{
 		"	if a.current.file != nil && !now.SameFile(a.current.info) {\n",
 		"	if false {\n",
+	}}},
+	{"flushed in the order of another file system", "TestFlushOrderIsOfTheDevice", "flush.go", []edit{{
+		"	if found, ok := all.Load(dev); ok {\n",
+		"	dev = 0\n	if found, ok := all.Load(dev); ok {\n",
+	}}},
+	{"flushed in an order found out long ago", "TestFlushOrderIsOfTheDevice", "flush.go", []edit{{
+		"now-f.at < knownFor && now >= f.at",
+		"now >= f.at",
+	}}},
+	{"FUSE taken for local", "TestFUSEIsNotLocal", "internal/fsys/system_linux.go", []edit{{
+		"\"ext4\", \"f2fs\", ",
+		"\"ext4\", \"fuse\", \"f2fs\", ",
 	}}},
 	{"keep: what went wrong is believed", "TestNotDurableIsMadeAgain", "settle.go", []edit{{
 		"		f.wrong = map[string]bool{path: true}\n",

@@ -58,7 +58,7 @@ var mutants = []mutant{
 	}}},
 	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
 		"	if err != nil || !named.SameFile(locked) {\n",
-		"	if err != nil {\n",
+		"	if err != nil || named.Ino == 0 {\n",
 	}}},
 	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
 		"		return false, nil\n	}\n	if err != nil || !named",
@@ -115,12 +115,12 @@ var mutants = []mutant{
 		"		if err := error(nil); err != nil {",
 	}}},
 	{"one journal: the order for it where there is none", powerCuts, "flush.go", []edit{{
-		"	return known(&d.shared.journals, filepath.Dir(path), d.files.OneJournal)\n",
+		"	return d.known(&d.shared.journals, dev, func() bool { return d.files.OneJournal(filepath.Dir(path)) })\n",
 		"	return true\n",
 	}}},
 	{"one journal: a deletion that flushes the file", powerCuts, "settle.go", []edit{{
-		"	if a.renamed != nil && a.d.journalOrder(a.path) {",
-		"	if a.d.journalOrder(a.path) {\n		if a.renamed == nil {\n			return nil\n		}",
+		"	if a.renamed != nil {\n		if err",
+		"	if a.d.opts.FlushOrder == JournalOrder || a.d.files.OneJournal(filepath.Dir(a.path)) {\n		if a.renamed == nil {\n			return nil\n		}\n		if err",
 	}}},
 	{"a failed flush of the directory tried again", "TestFaults", "settle.go", []edit{{
 		"		if err := a.d.files.SyncDir(dir); err != nil {",

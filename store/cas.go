@@ -41,7 +41,7 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 		switch {
 		case err != nil:
 			s.discard()
-		case a.d.opts.Durability == Durable && a.d.journalOrder(a.path) && s.file.Unlock() == nil:
+		case a.d.opts.Durability == Durable && a.d.journalOrder(a.path, s.info.Dev) && s.file.Unlock() == nil:
 			a.renamed = s.file
 		default:
 			s.file.Close()
@@ -70,7 +70,7 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
 		return a.exchange(ctx, s)
-	case a.d.exchanges(a.path):
+	case a.d.exchanges(a.path, a.current.info.Dev):
 		if done, err := a.exchangeVolatile(s); done || err != nil {
 			return err
 		}

@@ -148,7 +148,8 @@ func (a *attempt) Confirm(ctx context.Context) error {
 }
 
 func (a *attempt) Settle() error {
-	return a.step(settle, a.done, func() error { return nil })
+	defer a.release()
+	return a.step(settle, a.done || a.held != nil && a.isRead, func() error { return nil })
 }
 
 // Forget may come while Lock waits, and touches nothing that Lock does.

@@ -32,7 +32,7 @@ type fileDriver struct {
 type fileShared struct {
 	locks lockTable
 	swept sync.Map // directory or document → swept for orphans by this handle
-	// Directories of which it is known whether they are flushed in the order for one journal, and are on ext4.
+	// Devices of which it is known whether they are flushed in the order for one journal, and are ext4.
 	journals, ext4 sync.Map
 	snapshots      snapshots
 	flushed        flushed

@@ -17,42 +17,57 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
-// journalOrder reports whether the document at path is flushed in the order for one journal. It is found out once for
-// each directory and handle.
-func (d *fileDriver) journalOrder(path string) bool {
+// journalOrder reports whether a document at path, with its file on a device, is flushed
+// in the order for one journal.
+func (d *fileDriver) journalOrder(path string, dev uint64) bool {
 	switch d.opts.FlushOrder {
 	case PortableOrder:
 		return false
 	case JournalOrder:
 		return true
 	}
-	return known(&d.shared.journals, filepath.Dir(path), d.files.OneJournal)
+	return d.known(&d.shared.journals, dev, func() bool { return d.files.OneJournal(filepath.Dir(path)) })
 }
 
 // exchanges reports whether a version that need not survive a power cut is published by exchange: ext4 writes a file out when
 // it is renamed over another, which takes longer than all else; one that changes names with the other, it does not.
-func (d *fileDriver) exchanges(path string) bool {
-	return d.opts.Durability == Volatile && known(&d.shared.ext4, filepath.Dir(path), func(dir string) bool {
-		kind, err := d.files.Type(dir)
+func (d *fileDriver) exchanges(path string, dev uint64) bool {
+	return d.opts.Durability == Volatile && d.known(&d.shared.ext4, dev, func() bool {
+		kind, err := d.files.Type(filepath.Dir(path))
 		return err == nil && kind == "ext4"
 	})
 }
 
-// known is what is found out of a directory, once.
-func known(all *sync.Map, dir string, find func(dir string) bool) bool {
-	found, ok := all.Load(dir)
-	if !ok {
-		found = find(dir)
-		all.Store(dir, found)
+// knownFor is how long is believed what was found out of a file system: it may be mounted
+// again with other options.
+const knownFor = int64(time.Second)
+
+// finding is what was found out of the file system on a device. Not of a directory:
+// another file system may be mounted there.
+type finding struct {
+	is bool
+	at int64 // nanoseconds since 1970
+}
+
+// known is what was found out of the file system on a device not long ago.
+func (d *fileDriver) known(all *sync.Map, dev uint64, find func() bool) bool {
+	now := d.files.Now()
+	if found, ok := all.Load(dev); ok {
+		if f := found.(finding); now-f.at < knownFor && now >= f.at {
+			return f.is
+		}
 	}
-	return found.(bool)
+	f := finding{find(), now}
+	all.Store(dev, f)
+	return f.is
 }
 
 // flush puts what is staged on the device, before it is published.
 func (a *attempt) flush(s *staged) error {
-	if a.d.journalOrder(a.path) {
+	if a.d.journalOrder(a.path, s.info.Dev) {
 		err := s.file.SyncData()
 		if err == nil || !errors.Is(err, errors.ErrUnsupported) {
 			return err

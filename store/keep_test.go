@@ -202,6 +202,27 @@ func TestKeepOfWhatIsKnown(t *testing.T) {
 	}
 }
 
+// TestHeldWhileAnotherProgramWrites: who holds the lock for an update that changes nothing
+// may have another program change the document meanwhile.
+func TestHeldWhileAnotherProgramWrites(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	doc, err := OpenFile(path, &Options{Locking: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	runs := 0
+	for i := range 2 { // absent, and there
+		_, err = doc.Update(context.Background(), func(old []byte) ([]byte, error) {
+			runs++
+			return old, os.WriteFile(path, []byte(fmt.Sprint(i)), 0o600)
+		})
+		if err != nil || runs != i+1 {
+			t.Errorf("%v, %d runs", err, runs)
+		}
+	}
+}
+
 // TestKeepOfAnotherFile: while it looked, a program has put the same content in the place
 // of what was read. That file is flushed, not the one that is gone.
 func TestKeepOfAnotherFile(t *testing.T) {

@@ -18,8 +18,10 @@ import (
 // Settle implements driver.Attempt.
 func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
-	published, confirmed := a.published, a.confirmed
+	published := a.published
+	confirmed := a.confirmed || !published && a.unlock != nil && a.current != nil // read under the lock
 	a.published, a.confirmed = false, false
+	a.release()
 	durable, flushed := a.d.opts.Durability == Durable, &a.d.shared.flushed
 	switch {
 	case published && durable:
@@ -40,7 +42,7 @@ func (a *attempt) Settle() (err error) {
 }
 
 func (a *attempt) settlePublished() error {
-	if a.renamed != nil && a.d.journalOrder(a.path) {
+	if a.renamed != nil {
 		if err := a.renamed.Sync(); err != nil {
 			return fmt.Errorf("flush the new version: %w", err)
 		}
@@ -68,7 +70,7 @@ func (a *attempt) settleConfirmed(names bool) error {
 	if err := a.current.file.Sync(); err != nil {
 		return fmt.Errorf("flush the version that is there: %w", err)
 	}
-	if names && !a.d.journalOrder(a.path) {
+	if names && !a.d.journalOrder(a.path, a.current.info.Dev) {
 		if err := a.flushDirs(false); err != nil {
 			return err
 		}

@@ -286,10 +286,16 @@ func confirms(t *testing.T, drv attempts) {
 			a.Close()
 			mustHave(t, drv, "a", step.was, before)
 		}
+		a := try(t, drv, "a") // what was read under the lock needs no second look
+		a.lock()
+		a.read(step.was)
+		a.ok("Settle", a.Settle())
+		mustBeFree(t, drv, "a")
+		a.Close()
 		if step.was == step.now {
 			return
 		}
-		a := try(t, drv, "a")
+		a = try(t, drv, "a")
 		before := a.read(step.was)
 		have := put(t, drv, "a", step.now)
 		a.lock()

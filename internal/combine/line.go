@@ -33,7 +33,8 @@
 //
 // Where the lock came first, the second Lock is left out. A batch that changes nothing
 // is confirmed under the lock too: what it has read may be a version that is about to be
-// taken back, or that nobody has made durable yet.
+// taken back, or that nobody has made durable yet. Where it was read under the lock it is
+// only settled, unless somebody came late.
 //
 // A failure in these is told to a batch of one; the callers of a larger one run again,
 // each as a batch of its own. Whatever ends a try, the next one begins at Idle with
@@ -42,6 +43,8 @@
 // This file has the line and how a try goes through its steps; caller.go has a caller
 // and how it comes, runs and leaves; answer.go what callers are told.
 package combine
+
+import "slices"
 
 // Step is where a line is: the order that is out.
 type Step uint8
@@ -55,7 +58,7 @@ const (
 	Stage               // make ready what is built
 	Publish             // put it in the document's place, under the lock
 	Confirm             // nothing is to be changed: is the document still what was read? Under the lock
-	Settle              // make durable what is published or confirmed
+	Settle              // make durable what is published, confirmed, or was read under the lock
 	Pause               // wait for a while after a conflict
 )
 
@@ -332,9 +335,17 @@ func (l *Line[S]) decide(o *Orders[S]) {
 		l.do(o, Lock)
 	case l.publishes:
 		l.do(o, Publish)
+	case l.under && !l.anyLate():
+		l.do(o, Settle) // nobody was in the midst of a publish when it was read
 	default:
 		l.do(o, Confirm)
 	}
+}
+
+// anyLate reports whether one who is built came after the read was ordered: what was
+// read may be older than its call.
+func (l *Line[S]) anyLate() bool {
+	return slices.ContainsFunc(l.list[:l.built], func(c *Caller[S]) bool { return c.late })
 }
 
 func (l *Line[S]) allEnded() bool {

@@ -104,6 +104,13 @@ func (w *world) order(do Step, s buffer) {
 			w.fail("to be published without the lock")
 		}
 		w.mustBeOwned(w.staged, "to be published")
+	case Settle:
+		if w.holder == ours { // it was read under the lock, and is to stay
+			w.must(w.line.under && w.isQuiet(), "what is not confirmed is to be settled")
+			w.seal(certain)
+			w.holder = free
+			w.read, w.moved, w.base = false, false, 0
+		}
 	case Confirm:
 		if w.holder != ours {
 			w.fail("to be confirmed without the lock")

@@ -36,8 +36,9 @@ type FS interface {
 	// OneJournal reports whether one journal has all changes of the file system that a directory is on, in their
 	// order, so that File.Sync of any file makes durable all changes of names before it, and File.SyncData works.
 	OneJournal(name string) bool
-	// Network names the network file system that a directory is on, and is empty
-	// for a local one.
+	// Network names the file system that a directory is on if it is not known to be local:
+	// another machine, or the same files mounted twice, may change what is there behind
+	// the locks of this kernel. It is empty for a local one.
 	Network(name string) (string, error)
 	// Type names the file system that a directory is on, as ext4 or apfs; it is empty where
 	// the system does not say, and a number where it has no name for it.

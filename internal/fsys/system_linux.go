@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"unsafe"
 
 	"github.com/zeebo/xxh3"
@@ -48,16 +49,64 @@ func (f *file) SetMtime(ns int64) error {
 
 func fsync(fd int) error { return unix.Fsync(fd) }
 
-// networkTypes are the file systems whose locks, names or times another machine can
-// change behind our back.
-var networkTypes = []string{"nfs", "smb", "afs", "ceph", "9p"}
+// localTypes are the file systems that are known to be local: nobody but this kernel
+// changes what is in them, so that its locks exclude all. Of another one that is not
+// known; those of FUSE are told apart by localFUSE.
+var localTypes = []string{"bcachefs", "btrfs", "ecryptfs", "exfat", "ext4", "f2fs", "hfsplus", "jffs2", "jfs",
+	"nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf", "vfat", "xfs", "zfs"}
+
+// localFUSE are the FUSE file systems on a block device of this machine. All others may
+// have another machine behind them, or the same files mounted twice.
+var localFUSE = []string{"fuseblk", "fuse.ntfs-3g", "fuse.exfat"}
 
 func (s system) Network(name string) (string, error) {
 	kind, err := s.Type(name)
-	if err != nil || !slices.Contains(networkTypes, kind) {
+	if err != nil || slices.Contains(localTypes, kind) {
 		return "", err
 	}
+	if kind == "fuse" {
+		if kind = s.mountType(name); slices.Contains(localFUSE, kind) {
+			return "", nil
+		}
+	}
 	return kind, nil
+}
+
+// mountType is the type of a FUSE file system as it was mounted, such as fuse.sshfs or
+// virtiofs; fuse if that is not to be found out.
+func (s system) mountType(name string) string {
+	const unknown = "fuse"
+	dir, err := s.openDir(name)
+	if err != nil {
+		return unknown
+	}
+	defer dir.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return unknown
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return unknown
+	}
+	if kind := typeOfDevice(string(mounts), unix.Major(st.Dev), unix.Minor(st.Dev)); kind != "" {
+		return kind
+	}
+	return unknown
+}
+
+// typeOfDevice finds the type of the file system with a device number in a mountinfo.
+func typeOfDevice(mounts string, major, minor uint32) string {
+	device := fmt.Sprintf("%d:%d", major, minor)
+	for line := range strings.Lines(mounts) {
+		before, after, _ := strings.Cut(line, " - ")
+		if fields := strings.Fields(before); len(fields) > 2 && fields[2] == device {
+			if kind := strings.Fields(after); len(kind) > 0 {
+				return kind[0]
+			}
+		}
+	}
+	return ""
 }
 
 // types names file systems by the number that statfs tells. Ext2 and ext3 have that of ext4.
@@ -84,7 +133,11 @@ var types = map[uint32]string{
 	unix.V9FS_MAGIC:            "9p",
 	unix.XFS_SUPER_MAGIC:       "xfs",
 	0x2fc12fc1:                 "zfs",
+	0x24051905:                 "ubifs",
 	0x3153464a:                 "jfs",
+	0x482b:                     "hfsplus",
+	0x72b6:                     "jffs2",
+	0x15013346:                 "udf",
 	0x7366746e:                 "ntfs3",
 }
 

@@ -87,9 +87,9 @@ func Judge(f Facts, allowNetwork bool) []Finding {
 	}
 	switch {
 	case f.Network != "" && allowNetwork:
-		add("file system", Note, "%s, a network file system (%s), at your own risk: what other machines do to it cannot be seen from one", kind, f.Network)
+		add("file system", Note, "%s, which is not known to be local (%s), at your own risk: what other machines do to it cannot be seen from one", kind, f.Network)
 	case f.Network != "":
-		add("file system", Bad, "%s, a network file system (%s): its locks and names are not proved, and jsonstore refuses it; "+
+		add("file system", Bad, "%s, which is not known to be local (%s): its locks and names are not proved, and jsonstore refuses it; "+
 			"use a local directory, or say --allow-network at your own risk", kind, f.Network)
 	case kind == "fuse":
 		add("file system", Note, "fuse: whether another machine can change it is not to be seen; if so (sshfs, s3fs …), do not use it")

@@ -1,0 +1,3 @@
+// Package fuse shows, with two FUSE mounts of one directory, why a file system that is
+// not known to be local is refused: the locks of one mount exclude nobody on the other.
+package fuse
