@@ -59,7 +59,7 @@ func (a *app) bench(ctx context.Context, dir string, last time.Duration, process
 	files := fsys.New()
 	if !a.flags.allowNetwork {
 		if network, err := files.Network(dir); err == nil && network != "" {
-			return fmt.Errorf("it is on a network file system (%s); allow it with --allow-network at your own risk", network)
+			return fmt.Errorf("it is not known to be on a local file system (%s); allow it with --allow-network at your own risk", network)
 		}
 	}
 	if page != "" {

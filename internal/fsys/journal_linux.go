@@ -49,6 +49,11 @@ func (s system) OneJournal(name string) bool {
 	if err != nil || !trustedJournal(string(options)) {
 		return false
 	}
+	// Not all kernels name the feature fast_commit among the options, but they count.
+	counts, err := os.ReadFile("/proc/fs/ext4/" + device + "/fc_info")
+	if err == nil && hasFastCommits(string(counts)) {
+		return false
+	}
 	// A journal's name ends with the number of its inode.
 	journals, err := filepath.Glob("/proc/fs/jbd2/" + device + "-[0-9]*")
 	return err == nil && len(journals) > 0
@@ -61,5 +66,18 @@ func trustedJournal(options string) bool {
 		set[strings.TrimSpace(option)] = true
 	}
 	// Fc_debug_force is how the kernel names the feature fast_commit here.
-	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] && !set["fc_debug_force"] && !set["norecovery"]
+	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] && !set["fc_debug_force"] && !set["fast_commit"] && !set["norecovery"]
+}
+
+// hasFastCommits reports whether a file system has made fast commits, or had reason not
+// to, by what the kernel has counted.
+func hasFastCommits(counts string) bool {
+	for line := range strings.Lines(counts) {
+		var n int
+		var what string
+		if _, err := fmt.Sscan(line, &n, &what); err == nil && n > 0 && (what == "commits" || what == "ineligible") {
+			return true
+		}
+	}
+	return false
 }

@@ -16,6 +16,19 @@ func TestOneJournal(t *testing.T) {
 	}
 }
 
+func TestFastCommits(t *testing.T) {
+	for counts, want := range map[string]bool{
+		"": false,
+		"fc stats:\n0 commits\n0 ineligible\n0 numblks\n0us avg_commit_time\n": false,
+		"fc stats:\n3 commits\n0 ineligible\n4 numblks\n":                      true,
+		"fc stats:\n0 commits\n1 ineligible\n":                                 true,
+	} {
+		if got := hasFastCommits(counts); got != want {
+			t.Errorf("%q: %v, want %v", counts, got, want)
+		}
+	}
+}
+
 func TestTrustedJournal(t *testing.T) {
 	for options, want := range map[string]bool{
 		"rw\nbarrier\nauto_da_alloc\ndata=ordered\n":           true,

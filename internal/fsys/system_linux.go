@@ -53,11 +53,16 @@ func fsync(fd int) error { return unix.Fsync(fd) }
 // changes what is in them, so that its locks exclude all. Of another one that is not
 // known; those of FUSE are told apart by localFUSE.
 var localTypes = []string{"bcachefs", "btrfs", "ecryptfs", "exfat", "ext4", "f2fs", "hfsplus", "jffs2", "jfs",
-	"nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf", "vfat", "xfs", "zfs"}
+	"nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf", "vfat", "wslfs", "xfs", "zfs",
+	"erofs", "iso9660", "squashfs"} // which are read-only
 
 // localFUSE are the FUSE file systems on a block device of this machine. All others may
 // have another machine behind them, or the same files mounted twice.
 var localFUSE = []string{"fuseblk", "fuse.ntfs-3g", "fuse.exfat"}
+
+func isLocalFUSE(kind string) bool {
+	return slices.Contains(localFUSE, kind) || strings.HasPrefix(kind, "fuseblk.")
+}
 
 func (s system) Network(name string) (string, error) {
 	kind, err := s.Type(name)
@@ -65,7 +70,7 @@ func (s system) Network(name string) (string, error) {
 		return "", err
 	}
 	if kind == "fuse" {
-		if kind = s.mountType(name); slices.Contains(localFUSE, kind) {
+		if kind = s.mountType(name); isLocalFUSE(kind) {
 			return "", nil
 		}
 	}
@@ -133,6 +138,10 @@ var types = map[uint32]string{
 	unix.V9FS_MAGIC:            "9p",
 	unix.XFS_SUPER_MAGIC:       "xfs",
 	0x2fc12fc1:                 "zfs",
+	unix.EROFS_SUPER_MAGIC_V1:  "erofs",
+	unix.ISOFS_SUPER_MAGIC:     "iso9660",
+	unix.SQUASHFS_MAGIC:        "squashfs",
+	0x53464846:                 "wslfs",
 	0x24051905:                 "ubifs",
 	0x3153464a:                 "jfs",
 	0x482b:                     "hfsplus",

@@ -92,7 +92,9 @@ func Judge(f Facts, allowNetwork bool) []Finding {
 		add("file system", Bad, "%s, which is not known to be local (%s): its locks and names are not proved, and jsonstore refuses it; "+
 			"use a local directory, or say --allow-network at your own risk", kind, f.Network)
 	case kind == "fuse":
-		add("file system", Note, "fuse: whether another machine can change it is not to be seen; if so (sshfs, s3fs …), do not use it")
+		add("file system", Note, "fuse, of a type that is known to be local; what it promises about power cuts is not proved")
+	case kind == "vfat" || kind == "exfat":
+		add("file system", Note, "%s, local, without a journal: a power cut in the midst of a rename can lose the document", kind)
 	case kind == "tmpfs" || kind == "ramfs":
 		add("file system", Note, "%s, local, in memory: nothing survives a power cut or a restart", kind)
 	case kind == "overlay":

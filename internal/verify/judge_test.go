@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		{"good", func(*Facts) {}, "", OK, ""},
 		{"network", func(f *Facts) { f.FileSystem, f.Network = "nfs", "nfs" }, "file system", Bad, "--allow-network"},
 		{"in memory", func(f *Facts) { f.FileSystem = "tmpfs" }, "file system", Note, "nothing survives"},
-		{"fuse", func(f *Facts) { f.FileSystem = "fuse" }, "file system", Note, "sshfs"},
+		{"fuse", func(f *Facts) { f.FileSystem = "fuse" }, "file system", Note, "known to be local"},
 		{"overlay", func(f *Facts) { f.FileSystem = "overlay" }, "file system", Note, "container"},
 		{"read-only", func(f *Facts) { f.ReplaceError = "read-only file system" }, "create and replace", Bad, "read-only file system"},
 		{"no locks", func(f *Facts) { f.LockError = "function not implemented" }, "locks", Bad, "do not work here"},
