@@ -47,15 +47,18 @@
 //   - The lock file .NAME.lock stays beside the document. Delete it only while you hold
 //     the lock.
 //   - Replacing a file needs a directory that may be written to; the new file keeps
-//     mode and, as far as the user may give files away, owner, but not extended
-//     attributes, access control lists and other hard links. A file without write
-//     permission is replaced all the same.
+//     mode, on Linux access control list and attributes, and, as far as the user may
+//     give files away, owner and group; what cannot be kept narrows access. It does not
+//     keep other hard links. A file without write permission is replaced all the same.
+//   - An update that changes nothing takes the lock too, for a moment, and flushes what
+//     is there if it is not known to be durable: it may be another's. A plain read
+//     promises nothing about power cuts.
 //   - The default version is a hash of the content: a document that was changed and
 //     changed back has its old version again (A-B-A). It is not a cryptographic hash:
 //     who may choose contents can make two with one version. [VersionMtime] has other
 //     limits; see there.
-//   - Network file systems are refused: their locks and renames do not keep these
-//     promises.
+//   - Network file systems, FUSE, and others that are not known to be local are refused:
+//     their locks and renames do not keep these promises.
 //   - An update whose context ends while it is being published is not interrupted: it
 //     returns what came of it. A disk that does not answer keeps it.
 //   - A caller that gives up waiting for a lock leaves one goroutine behind, at most

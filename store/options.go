@@ -55,8 +55,9 @@ type Options struct {
 	// The default is to refuse them: programs differ in which one they believe.
 	AllowDuplicateKeys bool
 
-	// AllowNetwork accepts network file systems, on which neither locks nor atomic
-	// replacement have been proved. The default is to refuse them.
+	// AllowNetwork accepts network file systems, and others that are not known to be local,
+	// such as FUSE, on which neither locks nor atomic replacement have been proved. The
+	// default is to refuse them.
 	AllowNetwork bool
 
 	// LockWait limits how long one wait for a document's lock, or for updates of other

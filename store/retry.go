@@ -22,7 +22,8 @@ import (
 // Fn gets nil if the document is absent. The bytes are its own until it returns: it may
 // change them and return them. What it returns must not change until Update has
 // returned. If that is the content as it was (or nil for nil), nothing is written and
-// the version stays. If fn returns an error, nothing is changed and the error comes
+// the version stays; what is there is confirmed under the lock, and flushed as an update
+// would be if it is not known to be. If fn returns an error, nothing is changed and the error comes
 // back wrapped; if it panics, the panic passes through and nothing is changed. Fn must
 // not write to the same document by other means, nor to one whose update waits for this
 // one: that is an error, where it is done on fn's own goroutine; on another one it
@@ -49,8 +50,8 @@ import (
 // ErrConflict and says how often it tried. ErrConflict always means that nothing was
 // changed; after ErrNotDurable it was, after ErrUnknown it may have been.
 //
-// The linearization point is that of CompareAndSwap; if nothing is changed, it is the
-// read, or a second look at the document.
+// The linearization point is that of CompareAndSwap; if nothing is changed, it is a
+// second look at the document, under the lock, or the read, if that was.
 func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (Version, error) {
 	return d.update(ctx, "update", fn)
 }

@@ -45,7 +45,7 @@ func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.Int64Var(&f.maxSize, "max-size", 0, "refuse documents of more than `N` bytes (default 64 MiB)")
 	flags.BoolVar(&f.duplicates, "allow-duplicate-keys", false, "accept objects in which a key stands twice; the last one counts")
 	flags.BoolVar(&f.guard, "guard", false, "keep what a program that takes no lock renames into place meanwhile")
-	flags.BoolVar(&f.allowNetwork, "allow-network", false, "accept network file systems, at your own risk")
+	flags.BoolVar(&f.allowNetwork, "allow-network", false, "accept file systems that are not known to be local, at your own risk")
 }
 
 func (f *commonFlags) options() (*store.Options, error) {
