@@ -57,6 +57,51 @@ func benchmarkUpdate(b *testing.B, opts *Options) {
 	}
 }
 
+// BenchmarkUnchanged is an update that changes nothing, of a file that is known to be
+// durable, and of one that another program has just written.
+func BenchmarkUnchanged(b *testing.B) {
+	keep := func(old []byte) ([]byte, error) { return old, nil }
+	for _, durability := range []Durability{Volatile, Durable} {
+		for _, known := range []bool{true, false} {
+			if durability == Volatile && !known {
+				continue // which does not matter
+			}
+			b.Run(fmt.Sprintf("%v/known=%v", durability, known), func(b *testing.B) {
+				path := filepath.Join(b.TempDir(), "doc.json")
+				write := func() {
+					if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
+						b.Fatal(err)
+					}
+				}
+				write()
+				doc, err := OpenFile(path, &Options{Durability: durability})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer doc.Close()
+				old := time.Now().Add(-time.Hour) // a file that has come of age
+				if err := os.Chtimes(path, old, old); err != nil {
+					b.Fatal(err)
+				}
+				for end := time.Now().Add(2 * time.Duration(ofAge)); time.Now().Before(end); {
+					runtime.Gosched()
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					if !known {
+						b.StopTimer()
+						write()
+						b.StartTimer()
+					}
+					if _, err := doc.Update(context.Background(), keep); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 func incrementByHand(path string, durability Durability) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
