@@ -62,6 +62,10 @@ var trustMutants = []mutant{
 		"		mendLock(file, locked, *like)\n",
 		"",
 	}}},
+	{"access: another file gets it by the name of a lock", "TestLockThatIsAnotherFile", "lock.go", []edit{{
+		"	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {\n",
+		"	if false {\n",
+	}}},
 	{"trust: what may not be read hinders", "TestPlantedLeftover$", "stage.go", []edit{{
 		"		case err != nil:\n			o.left",
 		"		case err != nil:\n			return err\n			o.left",

@@ -220,6 +220,43 @@ func TestLockIsAsItsDocument(t *testing.T) {
 	}
 }
 
+// TestLockThatIsAnotherFile: a name made for another file does not get that the access of
+// the document.
+func TestLockThatIsAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "s.json"), filepath.Join(dir, "other")
+	for _, content := range []string{"", "secret"} {
+		err := os.WriteFile(path, []byte("1"), 0o600)
+		if err == nil {
+			err = os.Chmod(path, 0o664)
+		}
+		if err == nil {
+			err = os.WriteFile(other, []byte(content), 0o600)
+		}
+		if err == nil {
+			err = os.Link(other, lockPath(path))
+		}
+		if err == nil && content != "" {
+			err = os.Remove(other)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := OpenFile(path, nil)
+		if err == nil {
+			_, err = doc.Update(context.Background(), become("2"))
+			doc.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(lockPath(path)); err != nil || info.Mode() != 0o600 {
+			t.Errorf("content %q: the other file has mode %v: %v", content, info.Mode(), err)
+		}
+		os.Remove(lockPath(path))
+	}
+}
+
 // TestLeastBits: without its list a file allows nobody more than the list did.
 func TestLeastBits(t *testing.T) {
 	for _, c := range []struct {

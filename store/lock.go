@@ -230,8 +230,12 @@ func (t *lockTable) stillNamed(file fsys.File, path string, like *fsys.Info) (bo
 
 // mendLock gives a lock file the owner, group and mode of its document: it is made by
 // whoever comes first, with that one's umask, and all who may change the document must be
-// able to lock it. Who may not mend it uses it as it is.
+// able to lock it. Who may not mend it uses it as it is. What has another name too, or
+// content, is not ours: somebody may have made this name for a file of root's.
 func mendLock(file fsys.File, locked, like fsys.Info) {
+	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {
+		return
+	}
 	owned, want := locked.UID == like.UID && locked.GID == like.GID, lockMode(like.Mode)
 	if owned && locked.Mode.Perm() == want || !isOurs(0) && !isOurs(locked.UID) {
 		return
