@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ type experiment struct {
 	procs    []*process
 }
 
-const counters, cyclers = 4, 2
+const counters, cyclers, keepers = 4, 2, 2
 
 // start starts the processes from what is there.
 func (x *experiment) start(hand kind) {
@@ -57,6 +58,9 @@ func (x *experiment) start(hand kind) {
 			add(job{Kind: hand, File: file, Member: "n"}, x.counters(file)["n"])
 		}
 		return
+	}
+	for range keepers {
+		add(job{Kind: keeping, File: filepath.Join(x.mount, "kept"), Opts: x.opts}, 0)
 	}
 	found := x.counters(x.document)
 	for i := range counters + cyclers {
@@ -165,6 +169,13 @@ func (x *experiment) look(p *process, acknowledged int64, shared map[string]int6
 		x.complain(format, args...)
 	}
 	switch p.Kind {
+	case keeping:
+		for n := range acknowledged {
+			data, err := os.ReadFile(keptFile(p.File, int(n)+1))
+			if err != nil || !bytes.Equal(data, kept(int(n)+1)) {
+				lost(1, "kept document %d of %d is %.60q: %v", n+1, acknowledged, data, err)
+			}
+		}
 	case cycling:
 		n, exists := x.cycleAt(p.File)
 		if !exists {
@@ -191,7 +202,10 @@ func (x *experiment) look(p *process, acknowledged int64, shared map[string]int6
 func (x *experiment) goOn() {
 	x.t.Helper()
 	for _, p := range x.procs {
-		if p.Kind == flushing {
+		if p.Kind == keeping {
+			x.removeKept(p.File)
+		}
+		if p.Kind == flushing || p.Kind == keeping {
 			continue
 		}
 		doc, err := store.OpenFile(p.File, &x.opts)
@@ -212,6 +226,23 @@ func (x *experiment) goOn() {
 	for _, entry := range entries {
 		if strings.HasSuffix(entry.Name(), ".tmp") && x.opts.Durability != store.Volatile {
 			x.t.Errorf("cut %d: litter: %s", x.cuts, entry.Name())
+		}
+	}
+}
+
+// removeKept removes what those who keep have made: each time they begin anew.
+func (x *experiment) removeKept(prefix string) {
+	x.t.Helper()
+	dir, base := filepath.Split(prefix)
+	for _, pattern := range []string{base + "*", "." + base + "*"} {
+		made, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for _, name := range made {
+			if err := os.Remove(name); err != nil {
+				x.t.Error(err)
+			}
 		}
 	}
 }

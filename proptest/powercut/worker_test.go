@@ -53,6 +53,7 @@ type kind string
 const (
 	counting kind = "count"  // counts its member of a document up
 	cycling  kind = "cycle"  // creates a document of its own at odd numbers and deletes it at even ones
+	keeping  kind = "keep"   // makes volatile documents, one after the other, and sees to them again as Opts say
 	flushing kind = "flush"  // writes files and flushes them, so that the file system commits all the time
 	byHand   kind = "hand"   // counts up by a temporary file and a rename, and flushes nothing but the directory
 	noDir    kind = "no dir" // the same, and flushes the file but not the directory
@@ -67,6 +68,9 @@ func (j job) run() error {
 		return j.countByHand()
 	}
 	j.Opts.Logger = slog.New(slog.DiscardHandler)
+	if j.Kind == keeping {
+		return j.keep(ctx)
+	}
 	doc, err := store.OpenFile(j.File, &j.Opts)
 	if err != nil {
 		return err
@@ -89,6 +93,37 @@ func (j job) run() error {
 			return err
 		}
 	}
+}
+
+// keep makes sure of a document twice: volatile, and then again, when there is nothing to
+// be changed, which is acknowledged all the same. Other processes do so with the same documents.
+func (j job) keep(ctx context.Context) error {
+	volatile := j.Opts
+	volatile.Durability = store.Volatile
+	for n := 1; ; n++ {
+		for _, opts := range []*store.Options{&volatile, &j.Opts} {
+			doc, err := store.OpenFile(keptFile(j.File, n), opts)
+			if err != nil {
+				return err
+			}
+			_, err = doc.Update(ctx, func([]byte) ([]byte, error) { return kept(n), nil })
+			doc.Close()
+			if err != nil {
+				return err
+			}
+		}
+		if _, err := fmt.Println(n); err != nil {
+			return err
+		}
+	}
+}
+
+// keptFile is the nth document that is kept.
+func keptFile(prefix string, n int) string { return fmt.Sprintf("%s%d.json", prefix, n) }
+
+// kept is what is in it: more than fits in an inode.
+func kept(n int) []byte {
+	return fmt.Appendf(nil, `{"kept": %d, "long": %q}`, n, strings.Repeat("x", 300))
 }
 
 func countUp(old []byte, member string) (changed []byte, n int, err error) {
