@@ -161,6 +161,20 @@ func (f file) describe(info fs.FileInfo) (Info, error) {
 	}, nil
 }
 
+// Sync flushes a file that is open for reading only by another handle: the system flushes
+// what may be written to.
+func (f file) Sync() error {
+	err := f.File.Sync()
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	writable, openErr := f.in.open(f.name, os.O_RDWR, 0)
+	if openErr != nil {
+		return errors.Join(err, openErr)
+	}
+	return errors.Join(writable.File.Sync(), writable.Close())
+}
+
 func (f file) Generation() (uint64, bool) { return 0, false }
 
 // Chmod keeps only what Windows has, and Chown nothing: access is by ACL there,
