@@ -95,8 +95,8 @@ func (s *staged) takeAttributes(attributes map[string][]byte) error {
 		// It may have it already, and not be allowed to set it.
 		has, listErr := s.file.Attributes()
 		if listErr != nil || !bytes.Equal(has[name], attributes[name]) {
-			return fmt.Errorf("keep the document's attribute %s: %w; remove it from the document, or write as a user who may set it",
-				name, err)
+			return fmt.Errorf("keep the document's attribute %s: %w; remove it from the document, "+
+				"or write as a user who may set it", name, err)
 		}
 	}
 	return nil

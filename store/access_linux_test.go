@@ -20,11 +20,12 @@ const defaultACL = "system.posix_acl_default"
 // acl is an access control list: what the owner, user 4003, the group, all named, and
 // others may.
 func acl(owner, user, group, mask, others uint16) []byte {
+	const none = ^uint32(0)
 	b := binary.LittleEndian.AppendUint32(nil, 2)
 	for _, e := range []struct {
 		tag, bits uint16
 		id        uint32
-	}{{1, owner, ^uint32(0)}, {2, user, 4003}, {4, group, ^uint32(0)}, {16, mask, ^uint32(0)}, {32, others, ^uint32(0)}} {
+	}{{1, owner, none}, {2, user, 4003}, {4, group, none}, {16, mask, none}, {32, others, none}} {
 		b = binary.LittleEndian.AppendUint16(b, e.tag)
 		b = binary.LittleEndian.AppendUint16(b, e.bits)
 		b = binary.LittleEndian.AppendUint32(b, e.id)
@@ -186,7 +187,7 @@ func TestNarrowed(t *testing.T) {
 		{0o755 | setIDs, true, true, 0o755 | setIDs},
 	} {
 		if got := narrowed(c.mode, c.owned, c.grouped); got != c.want {
-			t.Errorf("%v, owner kept %v, group kept %v: %v, want %v", c.mode, c.owned, c.grouped, got, c.want)
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
 }
@@ -215,7 +216,7 @@ func TestLockIsAsItsDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 		if info, err := os.Stat(lockPath(path)); err != nil || info.Mode() != mode {
-			t.Errorf("the lock file of a document with mode %v has %v: %v", mode, info.Mode(), err)
+			t.Errorf("the lock file of one with mode %v has %v: %v", mode, info.Mode(), err)
 		}
 	}
 }

@@ -293,7 +293,8 @@ func TestParentsAreFlushed(t *testing.T) {
 	defer db.Close()
 	for i, want := range [][]string{{"users/more", "users", "."}, {"users/more"}} {
 		dirs = nil
-		if _, err := db.Doc("users/more/a").Update(context.Background(), become(fmt.Sprint(i+2))); err != nil {
+		_, err := db.Doc("users/more/a").Update(context.Background(), become(fmt.Sprint(i+2)))
+		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(dirs, want) {

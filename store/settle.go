@@ -19,7 +19,8 @@ import (
 func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
 	published := a.published
-	confirmed := a.confirmed || !published && a.unlock != nil && a.current != nil // read under the lock
+	read := a.unlock != nil && a.current != nil // under the lock
+	confirmed := a.confirmed || !published && read
 	a.published, a.confirmed = false, false
 	a.release()
 	durable, flushed := a.d.opts.Durability == Durable, &a.d.shared.flushed

@@ -42,8 +42,8 @@ func ownFileOf(name string) (document string, own bool) {
 // checkDocumentName refuses the names of the store's own files.
 func checkDocumentName(path string) error {
 	if document, own := ownFileOf(filepath.Base(path)); own {
-		return fmt.Errorf("%w: %s is a name that the store has for a file of its own, beside %s; name the document",
-			ErrKey, filepath.Base(path), document)
+		return fmt.Errorf("%w: %s is a name that the store has for a file of its own, beside %s; "+
+			"name the document", ErrKey, filepath.Base(path), document)
 	}
 	return nil
 }
@@ -109,8 +109,8 @@ func checkLink(files fsys.FS, path string) error {
 	if err != nil || link.UID == dir.UID || isOurs(link.UID) {
 		return err
 	}
-	return fmt.Errorf("%s is a symbolic link of user %d in a sticky directory, where it is not followed; "+
-		"name the file that it leads to: %w", path, link.UID, fs.ErrPermission)
+	return fmt.Errorf("%s is a symbolic link of user %d in a sticky directory, where it is not "+
+		"followed; name the file that it leads to: %w", path, link.UID, fs.ErrPermission)
 }
 
 // isOurs reports whether files of this user are those of this process.

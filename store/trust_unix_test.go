@@ -68,9 +68,9 @@ func TestPlantedLeftover(t *testing.T) {
 		"another user, a group's":          {dir: group, owner: stranger},
 		"another user, not sticky":         {dir: 0o777, owner: stranger, believed: true},
 		"root":                             {dir: world, owner: 0, believed: true},
-		"root's, which has a second name":  {dir: world, owner: 0, change: func(p string) error { return os.Link(p, p+"2") }},
+		"root's, which has a second name":  {dir: world, owner: 0, change: named},
 		"a link to what root has":          {dir: world, owner: 0, change: linked},
-		"another user, larger than may be": {dir: 0o777, owner: stranger, change: func(p string) error { return os.Truncate(p, 1<<34) }},
+		"another user, larger than may be": {dir: 0o777, owner: stranger, change: enlarged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := context.Background()
@@ -94,7 +94,8 @@ func TestPlantedLeftover(t *testing.T) {
 			}
 			removed, left, err := doc.Sweep(ctx)
 			is := []string{filepath.Base(leftover)}
-			if err != nil || slices.Equal(left, is) == c.believed || slices.Equal(removed, is) != c.believed {
+			believed := slices.Equal(removed, is)
+			if err != nil || slices.Equal(left, is) == c.believed || believed != c.believed {
 				t.Errorf("swept %q, left %q: %v", removed, left, err)
 			}
 			want := mine
@@ -140,6 +141,10 @@ func TestPlantedLeftoverIsNotRead(t *testing.T) {
 		t.Errorf("%s, %v", content(t, doc), err)
 	}
 }
+
+func named(path string) error { return os.Link(path, path+"2") }
+
+func enlarged(path string) error { return os.Truncate(path, 1<<34) }
 
 func linked(path string) error {
 	if err := os.Rename(path, path+"2"); err != nil {
@@ -219,7 +224,8 @@ func TestForeignLeftovers(t *testing.T) {
 	if err != nil || !slices.Equal(info.Left, odd) {
 		t.Errorf("inspect: %q, %v", info.Left, err)
 	}
-	if removed, left, err := doc.Sweep(context.Background()); err != nil || len(removed) > 0 || !slices.Equal(left, odd) {
+	removed, left, err := doc.Sweep(context.Background())
+	if err != nil || len(removed) > 0 || !slices.Equal(left, odd) {
 		t.Errorf("sweep: %q, %q, %v", removed, left, err)
 	}
 	if _, err := doc.Update(context.Background(), become("2")); err != nil {

@@ -18,7 +18,9 @@ const ACLName = "system.posix_acl_access"
 // Attributes implements File. For a file without any it is one system call.
 func (f *file) Attributes() (map[string][]byte, error) {
 	var buf [1024]byte
-	list, err := grown(buf[:], func(buf []byte) (int, error) { return unix.Flistxattr(f.fd, buf) })
+	list, err := grown(buf[:], func(buf []byte) (int, error) {
+		return unix.Flistxattr(f.fd, buf)
+	})
 	switch {
 	case errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS):
 		return nil, nil
@@ -30,7 +32,8 @@ func (f *file) Attributes() (map[string][]byte, error) {
 		if len(name) == 0 {
 			continue
 		}
-		value, err := grown(nil, func(buf []byte) (int, error) { return unix.Fgetxattr(f.fd, string(name), buf) })
+		get := func(buf []byte) (int, error) { return unix.Fgetxattr(f.fd, string(name), buf) }
+		value, err := grown(nil, get)
 		switch {
 		case errors.Is(err, unix.ENODATA):
 			continue // removed since
@@ -99,7 +102,9 @@ const (
 func plainACL(mode fs.FileMode) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, aclVersion)
 	for _, e := range [...]struct{ tag, bits uint16 }{
-		{aclOwner, uint16(mode >> 6 & 7)}, {aclGroup, uint16(mode >> 3 & 7)}, {aclOthers, uint16(mode & 7)},
+		{aclOwner, uint16(mode >> 6 & 7)},
+		{aclGroup, uint16(mode >> 3 & 7)},
+		{aclOthers, uint16(mode & 7)},
 	} {
 		b = binary.LittleEndian.AppendUint16(b, e.tag)
 		b = binary.LittleEndian.AppendUint16(b, e.bits)

@@ -20,5 +20,3 @@ func (f file) Attributes() (map[string][]byte, error) { return nil, nil }
 
 // SetAttribute implements File.
 func (f file) SetAttribute(string, []byte) error { return errors.ErrUnsupported }
-
-func (f file) setPlainMode(fs.FileMode) bool { return false }

@@ -34,7 +34,7 @@ func mounted(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	options := &fs.Options{MountOptions: fuse.MountOptions{
-		DirectMountStrict: true, FsName: dir, Name: "loopback", EnableLocks: false,
+		DirectMountStrict: true, FsName: dir, Name: "loopback",
 	}}
 	server, err := fs.Mount(at, root, options)
 	if err != nil {
