@@ -14,10 +14,6 @@ var shellMutants = []mutant{
 		"	if !c.order.shared {\n",
 		"	if !c.order.shared || c.order.shared {\n",
 	}}},
-	{"shell: told before the try is closed", crowds + "two_keep_beside_one,", "combine.go", []edit{{
-		"	if w.ended != nil {\n		w.ended.awaitForgotten(l)\n		w.ended.attempt.Close()\n	}\n",
-		"	defer func() {\n		if w.ended != nil {\n			w.ended.awaitForgotten(l)\n			w.ended.attempt.Close()\n		}\n	}()\n",
-	}}},
 	{"shell: a try is not closed", crowds + "two_keep_beside_one,", "combine.go", []edit{{
 		"		w.ended.attempt.Close()\n",
 		"",
