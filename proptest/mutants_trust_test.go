@@ -4,16 +4,16 @@ package proptest
 
 var trustMutants = []mutant{
 	{"trust: a leftover is believed without its owner", "TestPlantedLeftover$", "stage.go", []edit{{
-		"		if err := o.d.believe(document, opened); err != nil {\n",
-		"		if err := error(nil); err != nil {\n",
+		"err != nil || !ok {\n			return false, errors.Join(",
+		"err != nil {\n			_ = ok\n			return false, errors.Join(",
 	}}},
 	{"trust: a leftover is believed without its owner, simulated", "TestInterleavings/trust", "trust.go", []edit{{
-		"	if dir.Mode&fs.ModeSticky == 0 {\n		return nil",
-		"	if true {\n		return nil",
+		"	if err != nil || dir.Mode&fs.ModeSticky == 0 {\n		return err == nil",
+		"	if true {\n		return err == nil",
 	}}},
 	{"trust: a second name of a trusted file is believed", "TestPlantedLeftover$", "trust.go", []edit{{
-		"	if found.Links != 1 {\n",
-		"	if false {\n",
+		" && found.Links == 1, nil\n",
+		", nil\n",
 	}}},
 	{"trust: a leftover is removed without its document", "TestSweepOnlyOurs", "stage.go", []edit{{
 		" || base == \"\" && !o.d.couldBeDocument(document) {\n",
@@ -55,8 +55,8 @@ var trustMutants = []mutant{
 		"		if err := s.file.Chmod(mode); err != nil {\n",
 		"		if err := os.Chmod(s.path, mode); err != nil {\n",
 	}, {
-		"	\"maps\"\n",
-		"	\"maps\"\n	\"os\"\n",
+		"	\"io/fs\"\n",
+		"	\"io/fs\"\n	\"os\"\n",
 	}}},
 	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lock.go", []edit{{
 		"		mendLock(file, locked, *like)\n",

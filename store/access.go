@@ -9,8 +9,6 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -83,18 +81,18 @@ func narrowed(mode fs.FileMode, owned, grouped bool) fs.FileMode {
 // takeAttributes takes over what programs have attached, and the label of a security
 // module; not what stands for the content, such as its signature.
 func (s *staged) takeAttributes(attributes map[string][]byte) error {
-	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+	for name, value := range attributes {
 		label := name == "security.selinux" || name == "security.SMACK64"
 		if !label && !strings.HasPrefix(name, "user.") {
 			continue
 		}
-		err := s.file.SetAttribute(name, attributes[name])
+		err := s.file.SetAttribute(name, value)
 		if err == nil {
 			continue
 		}
 		// It may have it already, and not be allowed to set it.
 		has, listErr := s.file.Attributes()
-		if listErr != nil || !bytes.Equal(has[name], attributes[name]) {
+		if listErr != nil || !bytes.Equal(has[name], value) {
 			return fmt.Errorf("keep the document's attribute %s: %w; remove it from the document, "+
 				"or write as a user who may set it", name, err)
 		}

@@ -4,10 +4,9 @@
 package fsys
 
 import (
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"io/fs"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,56 +16,44 @@ const ACLName = "system.posix_acl_access"
 
 // Attributes implements File. For a file without any it is one system call.
 func (f *file) Attributes() (map[string][]byte, error) {
-	var buf [1024]byte
-	list, err := grown(buf[:], func(buf []byte) (int, error) {
-		return unix.Flistxattr(f.fd, buf)
-	})
+	size, err := unix.Flistxattr(f.fd, nil)
 	switch {
-	case errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS):
+	case err == nil && size == 0, err == unix.ENOTSUP, err == unix.ENOSYS:
 		return nil, nil
 	case err != nil:
 		return nil, f.error("list the attributes of", err)
 	}
-	var found map[string][]byte
-	for name := range bytes.SplitSeq(list, []byte{0}) {
-		if len(name) == 0 {
+	list, err := sized(func(buf []byte) (int, error) { return unix.Flistxattr(f.fd, buf) })
+	if err != nil {
+		return nil, f.error("list the attributes of", err)
+	}
+	found := map[string][]byte{}
+	for name := range strings.SplitSeq(string(list), "\x00") {
+		if name == "" {
 			continue
 		}
-		get := func(buf []byte) (int, error) { return unix.Fgetxattr(f.fd, string(name), buf) }
-		value, err := grown(nil, get)
+		value, err := sized(func(buf []byte) (int, error) { return unix.Fgetxattr(f.fd, name, buf) })
 		switch {
-		case errors.Is(err, unix.ENODATA):
-			continue // removed since
-		case err != nil:
-			return nil, f.error("read the attribute "+string(name)+" of", err)
+		case err == nil:
+			found[name] = value
+		case err != unix.ENODATA: // removed since
+			return nil, f.error("read the attribute "+name+" of", err)
 		}
-		if found == nil {
-			found = map[string][]byte{}
-		}
-		found[string(name)] = value
 	}
 	return found, nil
 }
 
-// grown calls get with a buffer that is large enough.
-func grown(buf []byte, get func(buf []byte) (int, error)) ([]byte, error) {
+// sized calls get with a buffer of the size that it asks for.
+func sized(get func(buf []byte) (int, error)) ([]byte, error) {
 	for {
-		if len(buf) == 0 { // asks for the size
-			n, err := get(nil)
-			if err != nil || n == 0 {
-				return nil, err
-			}
-			buf = make([]byte, n)
-		}
-		n, err := get(buf)
-		switch {
-		case err == unix.EINTR:
-		case err == unix.ERANGE:
-			buf = nil
-		case err != nil:
+		size, err := get(nil)
+		if err != nil || size == 0 {
 			return nil, err
-		default:
-			return buf[:n], nil
+		}
+		buf := make([]byte, size)
+		n, err := get(buf)
+		if err != unix.ERANGE { // it has grown meanwhile
+			return buf[:max(n, 0)], err
 		}
 	}
 }
