@@ -23,12 +23,12 @@ var keepMutants = []mutant{
 		"	if false {\n",
 	}}},
 	{"flushed in the order of another file system", "TestFlushOrderIsOfTheDevice", "flush.go", []edit{{
-		"	if found, ok := all.Load(dev); ok {\n",
-		"	dev = 0\n	if found, ok := all.Load(dev); ok {\n",
+		"	if found, ok := f.byDev[dev]; ok && ",
+		"	dev = 0\n	if found, ok := f.byDev[dev]; ok && ",
 	}}},
 	{"flushed in an order found out long ago", "TestFlushOrderIsOfTheDevice", "flush.go", []edit{{
-		"now-f.at < knownFor && now >= f.at",
-		"now >= f.at",
+		"now-found.at < knownFor && now >= found.at",
+		"now >= found.at",
 	}}},
 	{"FUSE taken for local", "TestFUSEIsNotLocal", "internal/fsys/system_linux.go", []edit{{
 		"\"ext4\", \"f2fs\", ",

@@ -83,9 +83,7 @@ func BenchmarkUnchanged(b *testing.B) {
 				if err := os.Chtimes(path, old, old); err != nil {
 					b.Fatal(err)
 				}
-				for end := time.Now().Add(2 * time.Duration(ofAge)); time.Now().Before(end); {
-					runtime.Gosched()
-				}
+				time.Sleep(2 * time.Duration(ofAge))
 				b.ReportAllocs()
 				for b.Loop() {
 					if !known {

@@ -33,7 +33,7 @@ type fileShared struct {
 	locks lockTable
 	swept sync.Map // directory or document → swept for orphans by this handle
 	// Devices of which it is known whether they are flushed in the order for one journal, and are ext4.
-	journals, ext4 sync.Map
+	journals, ext4 findings
 	snapshots      snapshots
 	flushed        flushed
 	closed         atomic.Bool

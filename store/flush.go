@@ -29,13 +29,15 @@ func (d *fileDriver) journalOrder(path string, dev uint64) bool {
 	case JournalOrder:
 		return true
 	}
-	return d.known(&d.shared.journals, dev, func() bool { return d.files.OneJournal(filepath.Dir(path)) })
+	return d.shared.journals.known(dev, d.files.Now(), func() bool {
+		return d.files.OneJournal(filepath.Dir(path))
+	})
 }
 
 // exchanges reports whether a version that need not survive a power cut is published by exchange: ext4 writes a file out when
 // it is renamed over another, which takes longer than all else; one that changes names with the other, it does not.
 func (d *fileDriver) exchanges(path string, dev uint64) bool {
-	return d.opts.Durability == Volatile && d.known(&d.shared.ext4, dev, func() bool {
+	return d.opts.Durability == Volatile && d.shared.ext4.known(dev, d.files.Now(), func() bool {
 		kind, err := d.files.Type(filepath.Dir(path))
 		return err == nil && kind == "ext4"
 	})
@@ -45,24 +47,31 @@ func (d *fileDriver) exchanges(path string, dev uint64) bool {
 // again with other options.
 const knownFor = int64(time.Second)
 
-// finding is what was found out of the file system on a device. Not of a directory:
-// another file system may be mounted there.
+// findings are what was found out of file systems, by device. Not by directory: another
+// file system may be mounted there.
+type findings struct {
+	mu    sync.Mutex
+	byDev map[uint64]finding
+}
+
 type finding struct {
 	is bool
 	at int64 // nanoseconds since 1970
 }
 
 // known is what was found out of the file system on a device not long ago.
-func (d *fileDriver) known(all *sync.Map, dev uint64, find func() bool) bool {
-	now := d.files.Now()
-	if found, ok := all.Load(dev); ok {
-		if f := found.(finding); now-f.at < knownFor && now >= f.at {
-			return f.is
-		}
+func (f *findings) known(dev uint64, now int64, find func() bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if found, ok := f.byDev[dev]; ok && now-found.at < knownFor && now >= found.at {
+		return found.is
 	}
-	f := finding{find(), now}
-	all.Store(dev, f)
-	return f.is
+	if f.byDev == nil {
+		f.byDev = map[uint64]finding{}
+	}
+	found := finding{find(), now}
+	f.byDev[dev] = found
+	return found.is
 }
 
 // flush puts what is staged on the device, before it is published.

@@ -203,8 +203,8 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		return false, ignoreNotExist(err)
 	}
 	if guarded {
-		if err := o.d.believe(document, opened); err != nil {
-			return false, err
+		if ok, err := o.d.believes(document, opened); err != nil || !ok {
+			return false, errors.Join(err, errNotBelieved)
 		}
 	}
 	switch {
@@ -218,6 +218,9 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	}
 	return true, nil
 }
+
+// errNotBelieved: a file that has a name of the store's own is left alone.
+var errNotBelieved = errors.New("is not believed")
 
 func ignoreNotExist(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -58,40 +58,21 @@ func (d *fileDriver) couldBeDocument(name string) bool {
 	return ok && checkKey(part) == nil
 }
 
-// errNotBelieved: a file that has a name of the store's own is left alone.
-var errNotBelieved = errors.New("is not believed")
-
-// believe says why a file that was found beside the document at path may not take its
-// place, whatever its name. Found is that file, opened without following links.
-func (d *fileDriver) believe(path string, found fsys.Info) error {
-	if !found.Mode.IsRegular() {
-		return fmt.Errorf("%w: it is no plain file", errNotBelieved)
-	}
+// believes reports whether a file that was found beside the document at path may take its
+// place. Found is that file, opened without following links: whatever its name.
+func (d *fileDriver) believes(path string, found fsys.Info) (bool, error) {
 	dir, err := d.files.Lstat(filepath.Dir(path))
-	if err != nil {
-		return err
+	if err != nil || dir.Mode&fs.ModeSticky == 0 {
+		return err == nil && found.Mode.IsRegular(), err
 	}
-	if dir.Mode&fs.ModeSticky == 0 {
-		return nil
+	trusted := found.UID == 0 || found.UID == dir.UID || isOurs(found.UID)
+	switch document, err := d.files.Lstat(path); {
+	case err == nil:
+		trusted = trusted || found.UID == document.UID
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
 	}
-	owners := []uint32{dir.UID, 0}
-	if document, err := d.files.Lstat(path); err == nil {
-		owners = append(owners, document.UID)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if found.Links != 1 {
-		return fmt.Errorf("%w: it has %d names, in a sticky directory", errNotBelieved, found.Links)
-	}
-	for _, owner := range owners {
-		if found.UID == owner {
-			return nil
-		}
-	}
-	if isOurs(found.UID) {
-		return nil
-	}
-	return fmt.Errorf("%w: it is of user %d, in a sticky directory", errNotBelieved, found.UID)
+	return trusted && found.Mode.IsRegular() && found.Links == 1, nil
 }
 
 // checkLink refuses a symbolic link that the kernel would not follow where it protects

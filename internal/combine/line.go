@@ -57,7 +57,7 @@ const (
 	Run                 // run a caller's function
 	Stage               // make ready what is built
 	Publish             // put it in the document's place, under the lock
-	Confirm             // nothing is to be changed: under the lock: is the document still as it was read?
+	Confirm             // nothing is to be changed: look, under the lock, whether it is as it was read
 	Settle              // make durable what is published, confirmed, or was read under the lock
 	Pause               // wait for a while after a conflict
 )
