@@ -57,7 +57,7 @@ var mutants = []mutant{
 		"		how = fsys.Replace\n",
 	}}},
 	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
-		"	if err != nil || !named.SameFile(locked) {\n",
+		"	if err != nil || !named.SameFile(lock.info) {\n",
 		"	if err != nil || named.Ino == 0 {\n",
 	}}},
 	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
@@ -165,9 +165,29 @@ var mutants = []mutant{
 		"		locked, err := file.TryLock()\n		if err == nil && locked {",
 		"		locked, err := true, error(nil)\n		if err == nil && locked {",
 	}}},
-	{"a sweep that does not ask for the lock", orders + "/two,_a_sweep", "stage.go", []edit{{
-		"	locked, err := file.TryLock()\n	if err != nil || !locked {\n		return false, err\n	}\n	guarded :=",
-		"	guarded :=",
+	{"a sweep that does not ask for the lock", orders + "/two,_a_sweep", "sweep.go", []edit{{
+		"		if locked, err := file.TryLock(); err != nil || !locked {\n",
+		"		if locked, err := true, error(nil); err != nil || !locked {\n",
+	}}},
+	{"a sweep that does not ask for the document's lock", orders + "/ext4:_two,_a_sweep", "sweep.go", []edit{{
+		"	if o.remove || guarded {\n",
+		"	if guarded {\n",
+	}}},
+	{"a displaced version removed when the lock is free", orders + "/ext4:_two,_a_sweep", "cas.go", []edit{{
+		"	defer func() {\n		if a.displaced",
+		"	defer func() {\n		a.release()\n		if a.displaced",
+	}}},
+	{"a name in the row removed by one who does not have it", orders + "/two,_a_sweep", "stage.go", []edit{{
+		"		file.Close()\n	}\n}\n",
+		"		file.Close()\n		_ = d.files.Remove(name)\n	}\n}\n",
+	}}},
+	{"the row looked at once", "TestSweepGoesOn", "sweep.go", []edit{{
+		"		r.wait[path] = wait - 1\n",
+		"",
+	}}},
+	{"a row that is full is waited for", "TestRowIsFull", "stage.go", []edit{{
+		"		if tried >= names.Places {\n",
+		"		if tried > 1000*names.Places {\n			return nil, errNotBelieved\n		}\n		if false {\n",
 	}}},
 	{"guard: what was displaced is not looked at", orders + "/guard:_two_and_a_foreign", "guard.go", []edit{{
 		"	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)\n",
@@ -185,9 +205,29 @@ var mutants = []mutant{
 		"	// Somebody else's version.\n",
 		"	if true {\n		return true, d.files.Remove(orphan)\n	}\n",
 	}}},
-	{"guard: swept while its owner looks at it", orders + "/guard:_two,_a_sweep", "stage.go", []edit{{
-		"	if guarded && document != o.locked {",
-		"	if false {",
+	{"guard: swept while its owner looks at it", orders + "/guard:_one,_a_sweeper", "sweep.go", []edit{{
+		"	if o.remove || guarded {\n",
+		"	if o.remove && !guarded {\n",
+	}}},
+	{"guard: what a dead one has left is not met", "TestGuardDies", "attempt.go", []edit{{
+		"	if intent != \"\" {\n		_ = a.d.finish",
+		"	if false {\n		_ = a.d.finish",
+	}}},
+	{"guard: what a dead one has left is not met, simulated", orders + "/guard:_two,_a_foreign_program_and_a_death", "attempt.go", []edit{{
+		"	if intent != \"\" {\n		_ = a.d.finish",
+		"	if false {\n		_ = a.d.finish",
+	}}},
+	{"guard: no intent", "TestGuardDies", "guard.go", []edit{{
+		"	err = a.d.files.Symlink(name.String(), names.Intent(a.path))\n",
+		"	err = a.d.files.Symlink(name.String(), names.Intent(a.path))\n	_ = a.d.files.Remove(names.Intent(a.path))\n",
+	}}},
+	{"guard: the intent goes first", "TestGuardDies", "guard.go", []edit{{
+		"	err := ignoreNotExist(a.d.files.Remove(guarded))\n",
+		"	_ = a.d.files.Remove(names.Intent(a.path))\n	err := ignoreNotExist(a.d.files.Remove(guarded))\n",
+	}}},
+	{"guard: the intent outlives what it names", "TestGuardDies", "guard.go", []edit{{
+		"	return ignoreNotExist(d.files.Remove(intent))\n",
+		"	return nil\n",
 	}}},
 	{"what was read compared by its size alone", "TestChangedInPlace", "verify.go", []edit{{
 		"		if !bytes.Equal(chunk[:n], read.data[at:at+n]) {",

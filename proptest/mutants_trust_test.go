@@ -3,7 +3,7 @@
 package proptest
 
 var trustMutants = []mutant{
-	{"trust: a leftover is believed without its owner", "TestPlantedLeftover$", "stage.go", []edit{{
+	{"trust: a leftover is believed without its owner", "TestPlantedLeftover$", "sweep.go", []edit{{
 		"err != nil || !ok {\n			return false, errors.Join(",
 		"err != nil {\n			_ = ok\n			return false, errors.Join(",
 	}}},
@@ -15,9 +15,13 @@ var trustMutants = []mutant{
 		" && found.Links == 1, nil\n",
 		", nil\n",
 	}}},
-	{"trust: a leftover is removed without its document", "TestSweepOnlyOurs", "stage.go", []edit{{
-		" || base == \"\" && !o.d.couldBeDocument(document) {\n",
-		" {\n",
+	{"trust: an intent is believed without its owner", "TestPlantedIntent", "guard.go", []edit{{
+		"link, fs.ModeSymlink); err != nil || !ok {\n",
+		"link, fs.ModeSymlink); err != nil {\n		_ = ok\n",
+	}}},
+	{"trust: a leftover is removed without its document", "TestSweepOnlyOurs", "sweep.go", []edit{{
+		"		temporary := ok && document == base\n",
+		"		temporary := ok && document != \"\"\n",
 	}}},
 	{"trust: a name of the store's own is a document", "TestOwnNames", "store.go", []edit{{
 		"	if err := checkDocumentName(abs); err != nil {\n",
@@ -59,14 +63,14 @@ var trustMutants = []mutant{
 		"	\"io/fs\"\n	\"os\"\n",
 	}}},
 	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lock.go", []edit{{
-		"		mendLock(file, locked, *like)\n",
+		"		mendLock(file, named, *like)\n",
 		"",
 	}}},
 	{"access: another file gets it by the name of a lock", "TestLockThatIsAnotherFile", "lock.go", []edit{{
 		"	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {\n",
 		"	if false {\n",
 	}}},
-	{"trust: what may not be read hinders", "TestPlantedLeftover$", "stage.go", []edit{{
+	{"trust: what may not be read hinders", "TestPlantedLeftover$", "sweep.go", []edit{{
 		"		case err != nil:\n			o.left",
 		"		case err != nil:\n			return err\n			o.left",
 	}}},

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 const defaultACL = "system.posix_acl_default"
@@ -199,7 +200,7 @@ func TestLockIsAsItsDocument(t *testing.T) {
 	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(lockPath(path), nil, 0o600); err != nil {
+	if err := os.WriteFile(names.Lock(path), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, mode := range []fs.FileMode{0o664, 0o600, 0o644} {
@@ -215,7 +216,7 @@ func TestLockIsAsItsDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info, err := os.Stat(lockPath(path)); err != nil || info.Mode() != mode {
+		if info, err := os.Stat(names.Lock(path)); err != nil || info.Mode() != mode {
 			t.Errorf("the lock file of one with mode %v has %v: %v", mode, info.Mode(), err)
 		}
 	}
@@ -235,7 +236,7 @@ func TestLockThatIsAnotherFile(t *testing.T) {
 			err = os.WriteFile(other, []byte(content), 0o600)
 		}
 		if err == nil {
-			err = os.Link(other, lockPath(path))
+			err = os.Link(other, names.Lock(path))
 		}
 		if err == nil && content != "" {
 			err = os.Remove(other)
@@ -251,10 +252,10 @@ func TestLockThatIsAnotherFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info, err := os.Stat(lockPath(path)); err != nil || info.Mode() != 0o600 {
+		if info, err := os.Stat(names.Lock(path)); err != nil || info.Mode() != 0o600 {
 			t.Errorf("content %q: the other file has mode %v: %v", content, info.Mode(), err)
 		}
-		os.Remove(lockPath(path))
+		os.Remove(names.Lock(path))
 	}
 }
 

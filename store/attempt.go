@@ -88,7 +88,7 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 		case a.current.file != nil:
 			a.locking.like = &a.current.info
 		}
-		a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+		err = a.acquire(ctx)
 		if errors.Is(err, fs.ErrNotExist) && a.current != nil && a.staged == nil {
 			a.unlocked = a.current.file == nil
 		}
@@ -102,7 +102,16 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 // Lock implements driver.Attempt. It touches nothing that Forget does.
 func (a *attempt) Lock(ctx context.Context) (err error) {
 	a.locking.wait, a.locking.tried = 0, true
-	a.unlock, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	return a.acquire(ctx)
+}
+
+// acquire takes the lock, and puts right what a guard has left that died with it.
+func (a *attempt) acquire(ctx context.Context) (err error) {
+	var intent string
+	a.unlock, intent, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	if intent != "" {
+		_ = a.d.finish(a.path, intent) // if that fails the next writer tries it
+	}
 	return err
 }
 
@@ -126,16 +135,6 @@ func (d *fileDriver) spin() time.Duration {
 		return spinFor
 	}
 	return 0
-}
-
-// tryLock takes the lock of the document at path: ErrLocked if somebody has it.
-func (d *fileDriver) tryLock(path string) (unlock func(), err error) {
-	like, err := d.lockLike(path)
-	if err != nil {
-		return nil, err
-	}
-	how := locking{perm: d.opts.Perm, like: like, wait: -1}
-	return d.shared.locks.acquire(context.Background(), path, how)
 }
 
 // Read implements driver.Attempt.
@@ -193,7 +192,9 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if err := a.makeParents(); err != nil {
 		return err
 	}
-	a.d.sweep(a.path, a.unlock != nil)
+	if a.d.shared.rows.due(a.path) {
+		a.d.sweep(a.path, a.unlock != nil)
+	}
 	s, err := a.d.stage(a.path, data, a.current)
 	if err != nil {
 		return err

@@ -30,10 +30,12 @@ import (
 // Publish implements driver.Attempt.
 func (a *attempt) Publish(ctx context.Context) (version driver.Version, err error) {
 	defer func() {
-		a.release()
 		if a.displaced != "" {
-			_ = a.d.files.Remove(a.displaced) // if that fails a sweep does it
+			// Under the lock: without it, a sweep could take it for a dead writer's, and another
+			// writer its name. If this fails a sweep does it.
+			_ = a.d.files.Remove(a.displaced)
 		}
+		a.release()
 	}()
 	s := a.staged
 	a.staged = nil

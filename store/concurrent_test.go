@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // together runs f in n goroutines that begin at once.
@@ -108,7 +109,7 @@ func TestHandlesInOneProcess(t *testing.T) {
 // holdLock locks a document as a foreign program does, "flock .doc.json.lock command".
 func holdLock(t *testing.T, doc *Doc) (release func()) {
 	t.Helper()
-	return lockFile(t, lockPath(doc.Name()))
+	return lockFile(t, names.Lock(doc.Name()))
 }
 
 func lockFile(t *testing.T, path string) (release func()) {
@@ -267,12 +268,12 @@ func TestLockFileIsRemoved(t *testing.T) {
 					return
 				default:
 				}
-				file, err := fsys.New().Open(lockPath(first.Name()), fsys.OpenLock, 0o600)
+				file, err := fsys.New().Open(names.Lock(first.Name()), fsys.OpenLock, 0o600)
 				if err == nil {
 					err = file.Lock(0)
 				}
 				if err == nil {
-					_ = os.Remove(lockPath(first.Name()))
+					_ = os.Remove(names.Lock(first.Name()))
 					err = file.Close()
 				}
 				if err != nil {

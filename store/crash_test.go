@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
@@ -67,7 +68,9 @@ func (p *powerCuts) models() []simfs.Model {
 
 func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.World) error) {
 	w.Journal = p.journal
-	w.Quiet = func(op, name string) bool { return name == simulatedLock || op == "lstat" || op == "readdir" }
+	w.Quiet = func(op, name string) bool {
+		return name == simulatedLock || op == "lstat" || op == "readdir" || op == "readlink"
+	}
 	// With the lock file and the sweep out of the way there are fewer changes to lose; both
 	// come back when it is gone on from what is found.
 	w.Put(simulatedLock, "")
@@ -98,7 +101,7 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 				return err
 			}
 			defer doc.Close()
-			doc.drv.(*fileDriver).shared.swept.Store(simulated, true)
+			withoutSweep(doc)
 			switch what {
 			case ensuring, sloppy:
 				made := []byte(nil)
@@ -131,7 +134,7 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	}
 	cut = func(w *simfs.World) error {
 		for _, model := range p.models() {
-			err := w.AfterPowerCut(model, func(found *simfs.World) error { return p.examine(found, versions, acknowledged) })
+			err := w.AfterPowerCut(model, func(found *simfs.World) error { return p.examine(found, model, versions, acknowledged) })
 			if err != nil {
 				return fmt.Errorf("the power is cut here, in the %v model: %w", model, err)
 			}
@@ -141,8 +144,18 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	return func() error { return nil }, cut
 }
 
+// sweepSimulated removes what dead processes have left.
+func sweepSimulated(files fsys.FS) error {
+	doc, err := openSimulated(files, Options{})
+	if err == nil {
+		defer doc.Close()
+		_, _, err = doc.Sweep(context.Background())
+	}
+	return err
+}
+
 // examine looks at a file system that is found after a power cut.
-func (p *powerCuts) examine(found *simfs.World, versions [][]byte, acknowledged int) error {
+func (p *powerCuts) examine(found *simfs.World, model simfs.Model, versions [][]byte, acknowledged int) error {
 	content := found.Content(simulated)
 	index := -1
 	for i, version := range versions {
@@ -163,8 +176,18 @@ func (p *powerCuts) examine(found *simfs.World, versions [][]byte, acknowledged 
 			return fmt.Errorf("a lost update: found %q, but %q was acknowledged", content, versions[acknowledged])
 		}
 	}
+	return p.recover(found, model, index < 0, 1)
+}
+
+// recover goes on from what was found: the next writer updates it and leaves no litter. The
+// power is cut again at each moment of that, cuts times one in the other.
+//
+// In the weak model a file that a guard has renamed may be there without its intent. It is left
+// until somebody reads the directory.
+func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cuts int) error {
+	before := found.Content(simulated)
 	// What comes next depends on nothing but what was found.
-	key := fmt.Sprintf("%q", content)
+	key := fmt.Sprintf("%v %v %v", model, torn, cuts)
 	for _, name := range found.Names() {
 		key += fmt.Sprintf(" %s=%q", name, found.Content(name))
 	}
@@ -172,20 +195,17 @@ func (p *powerCuts) examine(found *simfs.World, versions [][]byte, acknowledged 
 		return nil
 	}
 	p.tried[key] = true
-	return p.recover(found, index < 0, 1)
-}
-
-// recover goes on from what was found: the next writer updates it and leaves no litter. The
-// power is cut again at each moment of that, cuts times one in the other.
-func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
-	before := found.Content(simulated)
 	after, err := appendName("next")(before)
 	if torn {
 		after = before
 	} else if err != nil {
 		return err
 	}
-	var again []*simfs.World
+	type cut struct {
+		found *simfs.World
+		model simfs.Model
+	}
+	var again []cut
 	update := func(files fsys.FS) error {
 		doc, err := openSimulated(files, p.opts)
 		if err != nil {
@@ -202,8 +222,11 @@ func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
 		if cuts == 0 {
 			return nil
 		}
-		for _, model := range p.models() {
-			err := found.AfterPowerCut(model, func(w *simfs.World) error { again = append(again, w); return nil })
+		for _, then := range p.models() {
+			err := found.AfterPowerCut(then, func(w *simfs.World) error {
+				again = append(again, cut{w, max(model, then)})
+				return nil
+			})
 			if err != nil {
 				return err
 			}
@@ -216,21 +239,29 @@ func (p *powerCuts) recover(found *simfs.World, torn bool, cuts int) error {
 	if got := found.Content(simulated); !bytes.Equal(got, after) {
 		return fmt.Errorf("the next writer made %q of %q", got, before)
 	}
+	if model == simfs.Weak {
+		if err := found.Sequentially("sweep", sweepSimulated, nil); err != nil {
+			return err
+		}
+		if got := found.Content(simulated); !bytes.Equal(got, after) {
+			return fmt.Errorf("a sweep made %q of %q", got, after)
+		}
+	}
 	left := slices.DeleteFunc(litter(found), func(name string) bool {
 		// Whether it is ours and broken or another program's cannot be told.
-		_, digits, _ := stagedFor(filepath.Base(name))
-		return p.mayTear() && len(digits) == guardedDigits
+		_, digits, _ := names.Temporary(filepath.Base(name))
+		return p.mayTear() && len(digits) == names.GuardedDigits
 	})
 	if len(left) > 0 {
 		return fmt.Errorf("the next writer left %q", left)
 	}
-	for _, w := range again {
-		content := w.Content(simulated)
+	for _, c := range again {
+		content := c.found.Content(simulated)
 		whole := bytes.Equal(content, before) && (content == nil) == (before == nil) || bytes.Equal(content, after)
 		if !whole && !p.mayTear() {
 			return fmt.Errorf("the power is cut again: %q became %q", before, content)
 		}
-		if err := p.recover(w, torn || !whole, cuts-1); err != nil {
+		if err := p.recover(c.found, c.model, torn || !whole, cuts-1); err != nil {
 			return fmt.Errorf("the power is cut again: %w", err)
 		}
 	}
@@ -271,7 +302,10 @@ func TestPowerCuts(t *testing.T) {
 				name := fmt.Sprintf("%s %v %v locking=%v guard=%v journal=%v",
 					s.name, durability, mode.Versions, mode.Locking, mode.GuardForeign, journal)
 				t.Run(name, func(t *testing.T) {
-					if s.large && !exhaustive {
+					// A guard's intent doubles the number of changes that may be lost.
+					large := s.large || mode.GuardForeign && !journal &&
+						durability == Volatile && s.name == "two updates"
+					if large && !exhaustive {
 						t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
 					}
 					skipUnderRaceDetector(t)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
@@ -129,8 +130,11 @@ func (s crowd) quiet(op, name string) bool {
 	switch {
 	case strings.HasPrefix(op, "sync"):
 		return !s.flushes
-	case op == "readdir" || strings.HasSuffix(name, stagedSuffix):
-		return !s.sweeps
+	case op == "readdir" || strings.HasSuffix(name, ".tmp"):
+		return !s.sweeps || op == "lstat"
+	}
+	if name == names.Intent(simulated) {
+		return true // there are no guards
 	}
 	return name == simulatedLock && op != "unlock" && op != "close"
 }
@@ -185,7 +189,7 @@ func (r *crowdRun) opened(name string, do func(p *simfs.Process, doc *Doc)) {
 			return err
 		}
 		if !r.sweeps {
-			doc.drv.(*fileDriver).shared.swept.Store(simulated, true)
+			withoutSweep(doc)
 		}
 		do(files.(*simfs.Process), doc)
 		return doc.Close()

@@ -23,7 +23,7 @@ import (
 func (p *powerCuts) crowdCuts(w *simfs.World) (check func() error, cut func(*simfs.World) error) {
 	w.Journal = p.journal
 	w.Quiet = func(op, name string) bool {
-		return name == simulatedLock || op == "lstat" || op == "readdir"
+		return name == simulatedLock || op == "lstat" || op == "readdir" || op == "readlink"
 	}
 	w.Put(simulatedLock, "")
 	versions := [][]byte{nil}
@@ -41,7 +41,7 @@ func (p *powerCuts) crowdCuts(w *simfs.World) (check func() error, cut func(*sim
 		if err != nil {
 			return err
 		}
-		doc.drv.(*fileDriver).shared.swept.Store(simulated, true)
+		withoutSweep(doc)
 		process := files.(*simfs.Process)
 		simulateThreads(process, doc, false)
 		var failed error
@@ -62,7 +62,7 @@ func (p *powerCuts) crowdCuts(w *simfs.World) (check func() error, cut func(*sim
 	cut = func(w *simfs.World) error {
 		for _, model := range p.models() {
 			err := w.AfterPowerCut(model, func(found *simfs.World) error {
-				return p.examine(found, versions, acknowledged)
+				return p.examine(found, model, versions, acknowledged)
 			})
 			if err != nil {
 				return fmt.Errorf("the power is cut here, in the %v model: %w", model, err)

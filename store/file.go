@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // fileDriver keeps documents in files: all those beneath a directory, or one.
@@ -31,7 +31,8 @@ type fileDriver struct {
 // fileShared is what the copies of a driver with other durability have in common.
 type fileShared struct {
 	locks lockTable
-	swept sync.Map // directory or document → swept for orphans by this handle
+	rows  rows
+	place atomic.Int32 // of the row, where this handle found a free one
 	// Devices of which it is known whether they are flushed in the order for one journal, and are ext4.
 	journals, ext4 findings
 	snapshots      snapshots
@@ -252,7 +253,7 @@ func (d *fileDriver) orphans(key string) []string {
 	var found []string
 	for _, entry := range entries {
 		name := entry.Name
-		if entry.Type.IsRegular() && name != base && name != lockName(base) && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
+		if entry.Type.IsRegular() && name != base && name != filepath.Base(names.Lock(base)) && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
 			found = append(found, name)
 		}
 	}

@@ -6,10 +6,16 @@
 // that was read, it is removed, and all is done. If not, it is put back, and the update
 // is a conflict.
 //
-// For that moment the name of the temporary file says what it may be, for the case that
-// the process dies: the displaced version is only removed where that is known to be
-// ours to remove, is put back where our version is still in place, and is else left
-// alone.
+// For the case that the process dies in that moment, the name of the temporary file says
+// what it may be, and an intent, a symbolic link beside the document, says that name. The
+// next writer finds the intent when it has the lock: it removes the displaced version
+// where that is known to be ours to remove, puts it back where our version is still in
+// place, and else leaves it alone.
+//
+//	note      make the intent
+//	displace  exchange, or for a deletion rename
+//	look      at what was displaced; another version than was read goes back
+//	clear     remove what is displaced then, and after it the intent
 
 package store
 
@@ -24,6 +30,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
@@ -36,9 +43,8 @@ type guardedName struct {
 }
 
 const (
-	guardedPart   = 12
-	guardedDigits = 3 * guardedPart
-	noContent     = "000000000000"
+	guardedPart = names.GuardedDigits / 3
+	noContent   = "000000000000"
 )
 
 func (n guardedName) String() string { return n.displaced + n.published + n.stamp }
@@ -58,24 +64,56 @@ func stampDigits(info fsys.Info) string {
 	return guardedNumber(xxh3.HashString(strconv.FormatInt(info.Mtime, 10)))
 }
 
-func guardedPath(path string, name guardedName) string {
-	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+name.String()+stagedSuffix)
+// note makes the intent. Where something is in its place that is not believed, or the file
+// system has no symbolic links, the guard goes without.
+func (a *attempt) note(name guardedName) (noted bool, err error) {
+	err = a.d.files.Symlink(name.String(), names.Intent(a.path))
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported):
+		return false, nil
+	}
+	return false, fmt.Errorf("note what is displaced: %w", err)
+}
+
+// clear removes what is at the guarded name, and then the intent: so what that names is
+// there until nobody needs to know. If either fails the next writer does it.
+func (a *attempt) clear(guarded string, noted bool) {
+	err := ignoreNotExist(a.d.files.Remove(guarded))
+	if noted && err == nil {
+		_ = a.d.files.Remove(names.Intent(a.path))
+	}
 }
 
 // exchange publishes the staged file by exchange, and takes that back if it displaced any
 // other version than the one that was read. Its error is then that of verify.
-func (a *attempt) exchange(ctx context.Context, s *staged) error {
+func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	files := a.d.files
 	name := guardedName{contentDigits(a.current.data), contentDigits(a.data), stampDigits(s.info)}
 	if !s.fine {
 		name.stamp = guardedNumber(files.Random()) // coarse times do not tell files apart: nothing will be put back
 	}
-	guarded := guardedPath(a.path, name)
+	noted, err := a.note(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if errors.Is(err, ErrUnknown) {
+			return // it is kept, and the intent says so to the next writer
+		}
+		a.clear(s.path, noted)
+		s.keep = true
+	}()
+	guarded := names.Guarded(a.path, name.String())
 	if err := files.Rename(s.path, guarded, fsys.Replace); err != nil {
+		if now, lstatErr := files.Lstat(guarded); lstatErr == nil && now.SameFile(s.info) {
+			s.path = guarded // it has happened all the same
+		}
 		return err
 	}
 	s.path = guarded
-	err := files.Rename(s.path, a.path, fsys.Exchange)
+	err = files.Rename(s.path, a.path, fsys.Exchange)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return fmt.Errorf("%w: the file system of %s cannot exchange two names, which GuardForeign needs: %w",
@@ -93,7 +131,6 @@ func (a *attempt) exchange(ctx context.Context, s *staged) error {
 	// From here on a context that ends must not leave things half done.
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)
 	if verifyErr == nil {
-		_ = files.Remove(s.path) // if that fails a sweep does it
 		return nil
 	}
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
@@ -139,9 +176,19 @@ func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 }
 
 // deleteGuarded takes the document out of its name, to look at it before it is removed.
-func (a *attempt) deleteGuarded(ctx context.Context) error {
+func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 	files := a.d.files
-	guarded := guardedPath(a.path, guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())})
+	name := guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())}
+	guarded := names.Guarded(a.path, name.String())
+	noted, err := a.note(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if !errors.Is(err, ErrUnknown) {
+			a.clear(guarded, noted)
+		}
+	}()
 	if err := files.Rename(a.path, guarded, fsys.Replace); err != nil {
 		switch _, statErr := files.Lstat(guarded); {
 		case errors.Is(statErr, fs.ErrNotExist):
@@ -162,8 +209,30 @@ func (a *attempt) deleteGuarded(ctx context.Context) error {
 		}
 		// The program has gone on: what we hold is one that it has replaced.
 	}
-	_ = files.Remove(guarded)
 	return verifyErr
+}
+
+// finish puts right what a guard has left that died, and removes its intent, for one who
+// has the document's lock. An error says why it could not be done, or is not believed.
+func (d *fileDriver) finish(path, digits string) error {
+	intent := names.Intent(path)
+	guarded := names.Guarded(path, digits)
+	_, found, ok := names.Temporary(filepath.Base(guarded))
+	if !ok || found != digits || len(digits) != names.GuardedDigits {
+		return errNotBelieved
+	}
+	link, err := d.files.Lstat(intent)
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	if ok, err := d.believes(path, link, fs.ModeSymlink); err != nil || !ok {
+		return errors.Join(err, errNotBelieved)
+	}
+	o := orphanage{d: d, remove: true, locked: path}
+	if _, err := o.take(guarded, path, digits); err != nil {
+		return err
+	}
+	return ignoreNotExist(d.files.Remove(intent))
 }
 
 // settleGuarded deals with the guarded file of a dead process, under the lock of the

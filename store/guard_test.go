@@ -15,13 +15,15 @@ import (
 	"testing"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
 // guarded is a scenario with programs that take no lock beside guarded writers.
 type guarded struct {
 	scenario
-	foreign int // such programs; each appends its name to what it has read, and renames over the document
+	foreign int  // such programs; each appends its name to what it has read, and renames over the document
+	sweeper bool // one looks through the directory meanwhile
 }
 
 // foreignWriter does what an editor does.
@@ -56,6 +58,7 @@ func foreignWriter(name string) func(files fsys.FS) error {
 }
 
 func (g guarded) setup(w *simfs.World) (check func() error) {
+	g.guards = true
 	g.prepare(w)
 	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || g.quiet(op, name) }
 	// required is what the document has to have: what the last foreign program wrote, and who published after it.
@@ -94,6 +97,9 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 			return err
 		})
 	}
+	if g.sweeper {
+		w.Go("sweeper", sweepSimulated)
+	}
 	for i := range g.foreign {
 		w.Go(fmt.Sprint("foreign", i), foreignWriter(fmt.Sprint("foreign", i)))
 	}
@@ -117,7 +123,7 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 				continue // of a foreign program that died
 			}
 			// What a dead guard had displaced is kept where others have gone on without it, or may have.
-			if _, digits, _ := stagedFor(filepath.Base(name)); g.deaths == 0 || len(digits) != guardedDigits {
+			if _, digits, _ := names.Temporary(filepath.Base(name)); g.deaths == 0 || len(digits) != names.GuardedDigits {
 				return fmt.Errorf("left beside the document: %s, %s", name, w.Content(name))
 			}
 			content = append(slices.Clone(content), w.Content(name)...)
@@ -134,7 +140,7 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 
 // TestWithoutGuard: the same without the guard does lose them, or TestInterleavings would show nothing of it.
 func TestWithoutGuard(t *testing.T) {
-	g := guarded{scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`}, 1}
+	g := guarded{scenario: scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`}, foreign: 1}
 	e := simfs.Explorer{Setup: g.setup}
 	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("found %v, want a lost foreign version", err)
@@ -213,9 +219,9 @@ func TestGuardUnsupported(t *testing.T) {
 // TestGuardNames: the name of what a guard has displaced tells what it is, and fits beside the longest document.
 func TestGuardNames(t *testing.T) {
 	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("2")), stampDigits(fsys.Info{Mtime: 3})}
-	path := filepath.Join("dir", strings.Repeat("x", longestName))
-	guarded := filepath.Base(guardedPath(path, name))
-	base, digits, ok := stagedFor(guarded)
+	path := filepath.Join("dir", strings.Repeat("x", names.Longest))
+	guarded := filepath.Base(names.Guarded(path, name.String()))
+	base, digits, ok := names.Temporary(guarded)
 	if !ok || base != filepath.Base(path) || parseGuarded(digits) != name {
 		t.Errorf("%s is taken for %q %q %v", guarded, base, digits, ok)
 	}

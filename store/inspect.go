@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // FileInfo describes the file that a document is in.
@@ -64,7 +65,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}
 		if info.Locked, err = d.shared.locks.held(path); err != nil {
-			info.Left = append(info.Left, lockName(filepath.Base(path)))
+			info.Left = append(info.Left, filepath.Base(names.Lock(path)))
 		}
 		o := orphanage{d: d}
 		if err := o.find(filepath.Dir(path), filepath.Base(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
@@ -87,7 +88,7 @@ func (d *fileDriver) timesTrusted() bool {
 
 // held reports whether somebody, this handle too, holds the lock of the document at path.
 func (t *lockTable) held(path string) (bool, error) {
-	file, err := t.files.Open(lockPath(path), fsys.OpenExisting, 0)
+	file, err := t.files.Open(names.Lock(path), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

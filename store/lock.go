@@ -12,21 +12,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-func lockName(base string) string { return "." + base + ".lock" }
-
-func lockPath(path string) string {
-	return filepath.Join(filepath.Dir(path), lockName(filepath.Base(path)))
-}
-
-// lockTable has the locks that this handle holds or waits for, by path.
+// lockTable has the locks that this handle holds or waits for, by the document's path.
 type lockTable struct {
 	files fsys.FS
 	stats *counters
@@ -34,7 +28,7 @@ type lockTable struct {
 
 	mu     sync.Mutex
 	byPath map[string]*docLock
-	unused []string // paths of those that nobody uses, whose files are kept open; the latest is the last
+	unused []string // those that nobody uses, whose files are kept open; the latest is the last
 	closed bool
 }
 
@@ -45,9 +39,13 @@ const mostUnused = 64
 // docLock is the lock of one document within this handle. Callers queue for it, so that
 // only one of them waits in the kernel.
 type docLock struct {
+	document     string
+	path, intent string // of its lock file, and of what a guard that died may have left
+
 	users int           // callers and the goroutine of a pending wait; guarded by lockTable.mu
 	queue chan struct{} // holds a token while somebody has its turn; the rest is theirs
 	idle  fsys.File     // open and not locked, else nil
+	info  fsys.Info     // which file was opened last
 	wait  *kernelWait   // a wait whose caller left, else nil
 }
 
@@ -61,27 +59,28 @@ type locking struct {
 	tried bool
 }
 
-// acquire takes the lock of the document at path, and returns the function that gives
-// it back. It waits until the context ends, or as long as how says; then the error is
-// ErrLocked.
-func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlock func(), err error) {
-	path = lockPath(path)
+// acquire takes the lock of a document, and returns the function that gives it back, and
+// the intent of a guard that died, or nothing. It waits until the context ends, or as
+// long as how says; then the error is ErrLocked.
+func (t *lockTable) acquire(
+	ctx context.Context, document string, how locking,
+) (unlock func(), intent string, err error) {
 	if how.wait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, how.wait, errLockWait(how.wait))
 		defer cancel()
 	}
-	lock, err := t.enter(path)
+	lock, err := t.enter(document)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	select {
 	case lock.queue <- struct{}{}:
 	default:
 		t.busy(how)
 		if how.wait < 0 {
-			t.leave(path, lock)
-			return nil, errLockBusy
+			t.leave(lock)
+			return nil, "", errLockBusy
 		}
 		if t.block != nil {
 			t.block(func() bool { return len(lock.queue) == 0 })
@@ -89,16 +88,17 @@ func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlo
 		select {
 		case lock.queue <- struct{}{}:
 		case <-ctx.Done():
-			t.leave(path, lock)
-			return nil, context.Cause(ctx)
+			t.leave(lock)
+			return nil, "", context.Cause(ctx)
 		}
 	}
-	file, err := t.lockFile(ctx, lock, path, how)
+	file, err := t.lockFile(ctx, lock, how)
 	if err != nil {
 		<-lock.queue
-		t.leave(path, lock)
-		return nil, err
+		t.leave(lock)
+		return nil, "", err
 	}
+	intent, _ = t.files.Readlink(lock.intent) // what is no link is not of ours
 	var once sync.Once
 	return func() {
 		once.Do(func() {
@@ -108,9 +108,9 @@ func (t *lockTable) acquire(ctx context.Context, path string, how locking) (unlo
 				file.Close()
 			}
 			<-lock.queue
-			t.leave(path, lock)
+			t.leave(lock)
 		})
-	}, nil
+	}, intent, nil
 }
 
 // busy counts a lock that is not free, once.
@@ -126,38 +126,39 @@ func errLockWait(wait time.Duration) error {
 	return fmt.Errorf("%w by another writer for more than %v; wait longer, or see who holds it", ErrLocked, wait)
 }
 
-func (t *lockTable) enter(path string) (*docLock, error) {
+func (t *lockTable) enter(document string) (*docLock, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return nil, ErrClosed
 	}
-	lock := t.byPath[path]
+	lock := t.byPath[document]
 	if lock == nil {
-		lock = &docLock{queue: make(chan struct{}, 1)}
+		lock = &docLock{document: document, path: names.Lock(document), intent: names.Intent(document),
+			queue: make(chan struct{}, 1)}
 		if t.byPath == nil {
 			t.byPath = map[string]*docLock{}
 		}
-		t.byPath[path] = lock
+		t.byPath[document] = lock
 	}
 	if lock.users == 0 {
-		t.unused = slices.DeleteFunc(t.unused, func(other string) bool { return other == path })
+		t.unused = slices.DeleteFunc(t.unused, func(other string) bool { return other == document })
 	}
 	lock.users++
 	return lock, nil
 }
 
 // leave is called by one that has not its turn, or no longer.
-func (t *lockTable) leave(path string, lock *docLock) {
+func (t *lockTable) leave(lock *docLock) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lock.users--
 	switch {
 	case lock.users > 0:
 	case t.closed || lock.idle == nil:
-		t.forget(path)
+		t.forget(lock.document)
 	default:
-		t.unused = append(t.unused, path)
+		t.unused = append(t.unused, lock.document)
 		if len(t.unused) > mostUnused {
 			t.forget(t.unused[0])
 			t.unused = t.unused[1:]
@@ -166,11 +167,11 @@ func (t *lockTable) leave(path string, lock *docLock) {
 }
 
 // forget closes the file of a lock that nobody uses. The caller holds mu.
-func (t *lockTable) forget(path string) {
-	if idle := t.byPath[path].idle; idle != nil {
+func (t *lockTable) forget(document string) {
+	if idle := t.byPath[document].idle; idle != nil {
 		idle.Close()
 	}
-	delete(t.byPath, path)
+	delete(t.byPath, document)
 }
 
 // close closes the lock files that nobody uses; the others go when their users leave.
@@ -178,26 +179,26 @@ func (t *lockTable) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	for _, path := range t.unused {
-		t.forget(path)
+	for _, document := range t.unused {
+		t.forget(document)
 	}
 	t.unused = nil
 }
 
 // lockFile opens and locks the file, for the caller whose turn it is.
-func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, how locking) (fsys.File, error) {
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (fsys.File, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		file, err := t.lockOnce(ctx, lock, path, how)
+		file, err := t.lockOnce(ctx, lock, how)
 		if err != nil {
 			return nil, err
 		}
 		if file == nil {
 			continue // the wait that we joined was just over
 		}
-		same, err := t.stillNamed(file, path, how.like)
+		same, err := t.stillNamed(lock, file, how.like)
 		if same {
 			return file, nil
 		}
@@ -208,22 +209,19 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, path string, ho
 	}
 }
 
-// stillNamed reports whether the file that is locked is the one with the name. If so, it
-// gets the access that the document has, as far as this user may give it that.
-func (t *lockTable) stillNamed(file fsys.File, path string, like *fsys.Info) (bool, error) {
-	locked, err := file.Stat()
-	if err != nil {
-		return false, err
-	}
-	named, err := t.files.Lstat(path)
+// stillNamed reports whether the file that is locked is the one with the name: it is
+// open, so that no other can have its number. If so, it gets the access that the document
+// has, as far as this user may give it that.
+func (t *lockTable) stillNamed(lock *docLock, file fsys.File, like *fsys.Info) (bool, error) {
+	named, err := t.files.Lstat(lock.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil || !named.SameFile(locked) {
+	if err != nil || !named.SameFile(lock.info) {
 		return false, err
 	}
 	if like != nil {
-		mendLock(file, locked, *like)
+		mendLock(file, named, *like)
 	}
 	return true, nil
 }
@@ -250,13 +248,13 @@ func mendLock(file fsys.File, locked, like fsys.Info) {
 // it.
 func lockMode(document fs.FileMode) fs.FileMode { return document.Perm() | 0o400 }
 
-func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, how locking) (fsys.File, error) {
+func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, how locking) (fsys.File, error) {
 	if lock.wait == nil {
 		perm := how.perm | 0o400
 		if how.like != nil {
 			perm = lockMode(how.like.Mode)
 		}
-		file, err := t.openLock(lock, path, perm)
+		file, err := t.openLock(lock, perm)
 		if err != nil {
 			return nil, err
 		}
@@ -273,7 +271,7 @@ func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, path string, ho
 		if ctx.Done() == nil {
 			return closeOn(file.Lock(how.spin), file)
 		}
-		lock.wait = t.startWait(lock, path, file, how.spin)
+		lock.wait = t.startWait(lock, file, how.spin)
 	} else if how.wait < 0 {
 		t.busy(how)
 		return nil, errLockBusy
@@ -294,11 +292,12 @@ func closeOn(err error, file fsys.File) (fsys.File, error) {
 	return file, nil
 }
 
-func (t *lockTable) openLock(lock *docLock, path string, perm fs.FileMode) (fsys.File, error) {
+func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error) {
 	if file := lock.idle; file != nil {
 		lock.idle = nil
 		return file, nil
 	}
+	path := lock.path
 	file, err := t.files.Open(path, fsys.OpenLock, perm)
 	switch {
 	case errors.Is(err, fsys.ErrSymlink):
@@ -311,7 +310,8 @@ func (t *lockTable) openLock(lock *docLock, path string, perm fs.FileMode) (fsys
 	case err != nil:
 		return nil, fmt.Errorf("open the lock file: %w", err)
 	}
-	return file, nil
+	lock.info, err = file.Stat()
+	return closeOn(err, file)
 }
 
 // errLockDenied says why a lock file could not be opened, and what to do.
@@ -345,13 +345,13 @@ type kernelWait struct {
 	err    error
 }
 
-func (t *lockTable) startWait(lock *docLock, path string, file fsys.File, spin time.Duration) *kernelWait {
+func (t *lockTable) startWait(lock *docLock, file fsys.File, spin time.Duration) *kernelWait {
 	w := &kernelWait{done: make(chan struct{}), joined: true}
 	t.mu.Lock()
 	lock.users++ // keeps lock in the table, for others to find this wait
 	t.mu.Unlock()
 	go func() {
-		defer t.leave(path, lock)
+		defer t.leave(lock)
 		err := file.Lock(spin)
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -30,7 +30,7 @@ func samples() map[string]simulation {
 		}
 		guard := opts
 		guard.GuardForeign = true
-		g := guarded{scenario{writers: []Options{guard, guard, guard, guard}, sweeps: true, deaths: 1, start: `["x"]`}, 2}
+		g := guarded{scenario: scenario{writers: []Options{guard, guard, guard, guard}, sweeps: true, deaths: 1, start: `["x"]`}, foreign: 2}
 		all["guard: four and two foreign programs, "+mode] = simulation{deaths: g.deaths, setup: g.setup}
 	}
 	return all

@@ -53,16 +53,15 @@ func simulations() map[string]simulation {
 		guard.GuardForeign = true
 		one, pair := []Options{guard}, []Options{guard, guard}
 		for what, g := range map[string]guarded{
-			"two and a foreign program":             {scenario{writers: pair, start: started}, 1},
-			"two that create and a foreign program": {scenario{writers: pair}, 1},
-			"one and two foreign programs":          {scenario{writers: one, start: started}, 2},
-			"two, a foreign program and a death":    {scenario{writers: pair, start: started, deaths: 1}, 1},
-			"one, a deleter and a foreign program":  {scenario{writers: one, deleter: &guard, start: started}, 1},
-			"a sweep, a foreign program, a death":   {scenario{writers: one, start: started, sweeps: true, deaths: 1}, 1},
-			"two, a sweep and a foreign program":    {scenario{writers: pair, start: started, sweeps: true}, 1},
+			"two and a foreign program":             {scenario: scenario{writers: pair, start: started}, foreign: 1},
+			"two that create and a foreign program": {scenario: scenario{writers: pair}, foreign: 1},
+			"one and two foreign programs":          {scenario: scenario{writers: one, start: started}, foreign: 2},
+			"two, a foreign program and a death":    {scenario: scenario{writers: pair, start: started, deaths: 1}, foreign: 1},
+			"one, a deleter and a foreign program":  {scenario: scenario{writers: one, deleter: &guard, start: started}, foreign: 1},
+			"a sweep, a foreign program, a death":   {scenario: scenario{writers: one, start: started, sweeps: true, deaths: 1}, foreign: 1},
+			"one, a sweeper and a foreign program":  {scenario: scenario{writers: one, start: started, sweeps: true}, foreign: 1, sweeper: true},
 		} {
-			long := len(g.writers) == 2 && g.sweeps
-			all["guard: "+what+", "+mode] = simulation{g.deaths, g.setup, long && mode == "mtime", long}
+			all["guard: "+what+", "+mode] = simulation{deaths: g.deaths, setup: g.setup}
 		}
 		for granularity, step := range map[string]time.Duration{"1ns": 1, "4ms": 4 * time.Millisecond, "1s": time.Second} {
 			mode, opts := mode, opts

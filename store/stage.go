@@ -1,44 +1,16 @@
-// The temporary file in which a new version is made ready, and the sweep of those that
-// a dead process left behind.
+// The temporary file in which a new version is made ready.
 
 package store
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
-
-const (
-	stagedSuffix = ".tmp"
-	stagedDigits = 16
-	// longestName is what a name may have, so that its temporary file still fits in the 255
-	// bytes that file systems allow.
-	longestName = 255 - len(".") - len(".") - guardedDigits - len(stagedSuffix)
-)
-
-func stagedPath(path string, random uint64) string {
-	return filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%0*x%s", filepath.Base(path), stagedDigits, random, stagedSuffix))
-}
-
-// stagedFor returns the name of the document that a temporary file is for, and the
-// digits by which it differs from others.
-func stagedFor(name string) (base, digits string, ok bool) {
-	rest, dotted := strings.CutPrefix(name, ".")
-	rest, suffixed := strings.CutSuffix(rest, stagedSuffix)
-	dot := strings.LastIndexByte(rest, '.')
-	if !dotted || !suffixed || dot <= 0 {
-		return "", "", false
-	}
-	base, digits = rest[:dot], rest[dot+1:]
-	ok = (len(digits) == stagedDigits || len(digits) == guardedDigits) && strings.Trim(digits, "0123456789abcdef") == ""
-	return base, digits, ok
-}
 
 // staged is a temporary file beside its document. Its lock says that its owner is alive.
 type staged struct {
@@ -50,12 +22,19 @@ type staged struct {
 	keep  bool      // what has its name is not ours to remove
 }
 
-// createStaged makes an empty temporary file beside path.
+// createStaged makes an empty temporary file beside path, in a place of the document's row
+// that is free. Only where processes that stage at once fill the row, its name is random.
 func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error) {
-	for {
-		name := stagedPath(path, d.files.Random())
+	first := int(d.shared.place.Load())
+	for tried := 0; ; {
+		place := (first + tried) % names.Places
+		name := names.Place(path, place)
+		if tried >= names.Places {
+			name = names.Random(path, d.files.Random())
+		}
 		file, err := d.files.Open(name, fsys.OpenNew, perm)
 		if errors.Is(err, fs.ErrExist) {
+			tried++
 			continue
 		}
 		if err != nil {
@@ -66,14 +45,32 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 		if err == nil && locked {
 			// A sweep that had it locked before has removed it.
 			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
+				if tried > 0 {
+					d.shared.place.Store(int32(place)) // others are at the places before
+				}
 				return s, nil
 			}
 		}
-		s.discard()
 		if err != nil {
+			s.discardUnlocked()
 			return nil, err
 		}
+		// A sweep has it, and removes it: whose the name is then cannot be known.
+		file.Close()
 	}
+}
+
+// discardUnlocked removes the file if it still has its name. Nobody has another file there
+// by then but for one who comes in the midst of this.
+func (s *staged) discardUnlocked() {
+	opened, err := s.file.Stat()
+	if err != nil {
+		opened.Links = 0
+	}
+	if named, err := s.files.Lstat(s.path); err == nil && opened.Links > 0 && named.SameFile(opened) {
+		_ = s.files.Remove(s.path)
+	}
+	s.file.Close()
 }
 
 // discard removes the file, while its lock keeps a sweep from doing so.
@@ -112,135 +109,4 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 
 func errNoDirectory(path string, err error) error {
 	return fmt.Errorf("the directory %s is not there; make it first: %w", filepath.Dir(path), err)
-}
-
-// sweep removes the temporary files of dead processes beside the document at path: once
-// for a handle on one document; once for each directory with all its documents. A file that
-// cannot be removed is left for the next sweep: it harms nobody.
-func (d *fileDriver) sweep(path string, locked bool) {
-	once, base := filepath.Dir(path), ""
-	if d.single != "" {
-		once, base = path, filepath.Base(path)
-	}
-	if _, done := d.shared.swept.LoadOrStore(once, true); done {
-		return
-	}
-	o := orphanage{d: d, remove: true}
-	if locked {
-		o.locked = path
-	}
-	_ = o.find(filepath.Dir(path), base)
-}
-
-// orphanage finds temporary files whose owner is dead.
-type orphanage struct {
-	d      *fileDriver
-	remove bool
-	locked string // the path of the document whose lock the caller holds, else empty
-
-	orphans []string // the names of those that were found, and removed if that is wanted
-	left    []string // of what is left alone: not to be looked at, to be removed, or believed
-}
-
-// find looks for the orphaned temporary files in a directory, those for the document
-// base, or for all that the store could have if base is empty.
-func (o *orphanage) find(dir, base string) error {
-	entries, err := o.d.files.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		document, digits, ok := stagedFor(entry.Name)
-		if !ok || base != "" && document != base || base == "" && !o.d.couldBeDocument(document) {
-			continue
-		}
-		if !entry.Type.IsRegular() {
-			o.left = append(o.left, entry.Name)
-			continue
-		}
-		orphaned, err := o.take(filepath.Join(dir, entry.Name), filepath.Join(dir, document), digits)
-		switch {
-		case err != nil:
-			o.left = append(o.left, entry.Name)
-		case orphaned:
-			o.orphans = append(o.orphans, entry.Name)
-		}
-	}
-	return nil
-}
-
-// take reports whether a temporary file of the document has lost its owner, who would
-// have it locked, and removes it then if that is wanted.
-func (o *orphanage) take(path, document, digits string) (bool, error) {
-	file, err := o.d.files.Open(path, fsys.OpenExisting, 0)
-	if err != nil {
-		return false, ignoreNotExist(err)
-	}
-	defer file.Close()
-	locked, err := file.TryLock()
-	if err != nil || !locked {
-		return false, err
-	}
-	guarded := len(digits) == guardedDigits
-	if guarded && document != o.locked {
-		// It may be what a guard has displaced, which is not locked: but its document is.
-		unlock, err := o.d.tryLock(document)
-		if err != nil {
-			if errors.Is(err, ErrLocked) {
-				err = nil
-			}
-			return false, err
-		}
-		defer unlock()
-	}
-	// Its owner may have published it before we had the lock: then the name is gone.
-	opened, err := file.Stat()
-	if err != nil {
-		return false, err
-	}
-	named, err := o.d.files.Lstat(path)
-	if err != nil || !named.SameFile(opened) {
-		return false, ignoreNotExist(err)
-	}
-	if guarded {
-		if ok, err := o.d.believes(document, opened); err != nil || !ok {
-			return false, errors.Join(err, errNotBelieved)
-		}
-	}
-	switch {
-	case !o.remove:
-		return true, nil
-	case guarded:
-		return o.d.settleGuarded(context.Background(), path, document, parseGuarded(digits))
-	}
-	if err := o.d.files.Remove(path); err != nil {
-		return false, ignoreNotExist(err)
-	}
-	return true, nil
-}
-
-// errNotBelieved: a file that has a name of the store's own is left alone.
-var errNotBelieved = errors.New("is not believed")
-
-func ignoreNotExist(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// sweepDocument removes the orphans of one document and returns their names, and those
-// of what is left alone.
-func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left []string, err error) {
-	err = d.following(key, func(path string) error {
-		info, err := d.files.Lstat(path)
-		if err == nil && info.Mode&fs.ModeSymlink != 0 {
-			return fsys.ErrSymlink
-		}
-		o := orphanage{d: d, remove: true}
-		err = o.find(filepath.Dir(path), filepath.Base(path))
-		removed, left = o.orphans, o.left
-		return err
-	})
-	return removed, left, err
 }

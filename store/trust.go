@@ -1,5 +1,4 @@
-// The names that the store takes for itself, and what it believes of the files that have
-// them.
+// What the store believes of files that have names of its own.
 //
 // A name proves nothing: whoever may create files in a directory can make one with any
 // name. Where such a one could replace the document too, there is nothing to protect. In
@@ -15,55 +14,30 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
-
-// reservedSuffixes are what the names of the store's own files end with, beside those of
-// temporary files: .NAME.lock, and those that later versions may make.
-var reservedSuffixes = [...]string{".lock", ".tx", ".kept", ".history"}
-
-// ownFileOf returns the name of the document whose file a name is that the store takes
-// for itself.
-func ownFileOf(name string) (document string, own bool) {
-	if document, _, ok := stagedFor(name); ok {
-		return document, true
-	}
-	rest, dotted := strings.CutPrefix(name, ".")
-	for _, suffix := range reservedSuffixes {
-		if document, ok := strings.CutSuffix(rest, suffix); ok && dotted && document != "" {
-			return document, true
-		}
-	}
-	return "", false
-}
 
 // checkDocumentName refuses the names of the store's own files.
 func checkDocumentName(path string) error {
-	if document, own := ownFileOf(filepath.Base(path)); own {
+	if document, own := names.Own(filepath.Base(path)); own {
 		return fmt.Errorf("%w: %s is a name that the store has for a file of its own, beside %s; "+
 			"name the document", ErrKey, filepath.Base(path), document)
 	}
 	return nil
 }
 
-// couldBeDocument reports whether the store could have a document with this file name, whose
-// leftovers it may then remove.
-func (d *fileDriver) couldBeDocument(name string) bool {
-	if d.single != "" {
-		return name == filepath.Base(d.single)
-	}
-	part, ok := strings.CutSuffix(name, keySuffix)
-	return ok && checkKey(part) == nil
-}
-
 // believes reports whether a file that was found beside the document at path may take its
-// place. Found is that file, opened without following links: whatever its name.
-func (d *fileDriver) believes(path string, found fsys.Info) (bool, error) {
+// place, or a symbolic link say what may. Found is that file, opened without following
+// links: whatever its name. It is to be of the kind.
+func (d *fileDriver) believes(path string, found fsys.Info, kind fs.FileMode) (bool, error) {
+	if found.Mode.Type() != kind {
+		return false, nil
+	}
 	dir, err := d.files.Lstat(filepath.Dir(path))
 	if err != nil || dir.Mode&fs.ModeSticky == 0 {
-		return err == nil && found.Mode.IsRegular(), err
+		return err == nil, err
 	}
 	trusted := found.UID == 0 || found.UID == dir.UID || isOurs(found.UID)
 	switch document, err := d.files.Lstat(path); {
@@ -72,7 +46,7 @@ func (d *fileDriver) believes(path string, found fsys.Info) (bool, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	return trusted && found.Mode.IsRegular() && found.Links == 1, nil
+	return trusted && found.Links == 1, nil
 }
 
 // checkLink refuses a symbolic link that the kernel would not follow where it protects

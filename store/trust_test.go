@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
@@ -78,14 +81,20 @@ func TestOwnNames(t *testing.T) {
 // its name.
 func TestSweepOnlyOurs(t *testing.T) {
 	dir := t.TempDir()
-	names := map[string]bool{ // whether it goes
-		".photo.jpg.deadbeefdeadbeef.tmp": false,
-		".doc.json.deadbeefdeadbeef.tmp":  true,
-		".CON.json.deadbeefdeadbeef.tmp":  false,
-		"..x.json.deadbeefdeadbeef.tmp":   false,
-		".other.json.deadbeefdeadbee.tmp": false,
-		".json.deadbeefdeadbeef.tmp":      false,
-		".a b.json.deadbeefdeadbeef.tmp":  true,
+	type fate string
+	const written, swept, stays = fate("goes when it is written"), fate("goes when it is swept"), fate("stays")
+	names := map[string]fate{
+		".doc.json.0.tmp":                 written,
+		".doc.json.7.tmp":                 written,
+		".doc.json.deadbeefdeadbeef.tmp":  swept,
+		".doc.json.8.tmp":                 stays,
+		".doc.json.f.tmp":                 stays,
+		".doc.json.00.tmp":                stays,
+		".photo.jpg.deadbeefdeadbeef.tmp": stays,
+		".photo.jpg.0.tmp":                stays,
+		"..x.json.0.tmp":                  stays,
+		".json.0.tmp":                     stays,
+		".other.json.0.tmp":               stays,
 	}
 	for name := range names {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
@@ -97,13 +106,79 @@ func TestSweepOnlyOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Doc("doc").Create(context.Background(), []byte("1")); err != nil {
+	check := func(gone ...fate) {
+		t.Helper()
+		for name, is := range names {
+			if _, err := os.Lstat(filepath.Join(dir, name)); (err != nil) != slices.Contains(gone, is) {
+				t.Errorf("%s, which %s: %v", name, is, err)
+			}
+		}
+	}
+	doc := db.Doc("doc")
+	if _, err := doc.Create(context.Background(), []byte("1")); err != nil {
 		t.Fatal(err)
 	}
-	for name, goes := range names {
-		if _, err := os.Lstat(filepath.Join(dir, name)); (err != nil) != goes {
-			t.Errorf("%s: %v", name, err)
+	check(written)
+	if _, _, err := doc.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	check(written, swept)
+}
+
+// TestSweepGoesOn: what dies in the document's row is removed by a handle that lives on, not
+// at once, but soon; and at once where the document is deleted.
+func TestSweepGoesOn(t *testing.T) {
+	ctx := context.Background()
+	doc := document(t, "0", Options{Durability: Volatile})
+	left := names.Place(doc.Name(), 5)
+	leave := func() {
+		if err := os.WriteFile(left, nil, 0o600); err != nil {
+			t.Fatal(err)
 		}
+	}
+	gone := func() bool {
+		_, err := os.Lstat(left)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	update := func() {
+		if _, err := doc.Update(ctx, increment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update()
+	leave()
+	for range sweepEvery {
+		update()
+	}
+	if !gone() {
+		t.Errorf("it is still there after %d updates", sweepEvery)
+	}
+	leave()
+	if err := doc.Delete(ctx); err != nil || !gone() {
+		t.Errorf("it is still there after a deletion: %v", err)
+	}
+}
+
+// TestRowIsFull: where all places of a row are taken, by living writers, there are other
+// names, and none is in another's way.
+func TestRowIsFull(t *testing.T) {
+	doc := document(t, "0", Options{})
+	var release []func()
+	for place := range names.Places {
+		path := names.Place(doc.Name(), place)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		release = append(release, lockFile(t, path))
+	}
+	if _, err := doc.Update(context.Background(), increment); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := filepath.Glob(doc.Name()[:len(doc.Name())-len("doc.json")] + ".doc.json.*.tmp"); len(found) != names.Places {
+		t.Errorf("left are %q, %v", found, err)
+	}
+	for _, release := range release {
+		release()
 	}
 }
 
@@ -142,10 +217,16 @@ func (s planting) setup(w *simfs.World) (check func() error) {
 			return err
 		}
 		name := guardedName{contentDigits([]byte("other")), contentDigits(data[:n]), stampDigits(info)}
-		file, err = files.Open(guardedPath(simulated, name), fsys.OpenNew, 0o644)
+		file, err = files.Open(names.Guarded(simulated, name.String()), fsys.OpenNew, 0o644)
 		if err == nil {
 			_, err = file.Write([]byte(strange))
 			file.Close()
+		}
+		if err == nil {
+			err = files.Symlink(name.String(), names.Intent(simulated))
+		}
+		if errors.Is(err, fs.ErrExist) {
+			err = nil
 		}
 		return err
 	})
@@ -158,7 +239,7 @@ func planters(all map[string]simulation) {
 	for mode, opts := range simulatedModes {
 		guard := opts
 		guard.GuardForeign = true
-		s := planting{scenario{writers: []Options{opts, guard}, sweeps: true, start: `["x"]`}}
+		s := planting{scenario{writers: []Options{opts, guard}, sweeps: true, guards: true, start: `["x"]`}}
 		all["trust: two, a sweep and a stranger, "+mode] = simulation{setup: s.setup}
 	}
 }

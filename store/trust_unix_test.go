@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // sticky makes a directory in which all may make files, and only their owners replace
@@ -43,7 +44,7 @@ func planted(t *testing.T, path, content string, owner int) string {
 		t.Fatal(err)
 	}
 	name := guardedName{contentDigits([]byte("expected")), contentDigits(data), stampDigits(info)}
-	made := guardedPath(path, name)
+	made := names.Guarded(path, name.String())
 	if err := os.WriteFile(made, []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +115,65 @@ func TestPlantedLeftover(t *testing.T) {
 			}
 			if owner := ownerOf(info); !c.believed && owner != 0 {
 				t.Errorf("the document is user %d's", owner)
+			}
+		})
+	}
+}
+
+// TestPlantedIntent: what a link says that a guard has displaced is put back only if who
+// made the link could have replaced the document, and so could who made the file.
+func TestPlantedIntent(t *testing.T) {
+	const mine, theirs = `{"admin":"root"}`, `{"admin":"stranger"}`
+	for name, c := range map[string]struct {
+		link, file int // their owners
+		change     func(path string) error
+		believed   bool
+	}{
+		"root's":                          {believed: true},
+		"a stranger's, a stranger's file": {link: stranger, file: stranger},
+		"a stranger's, root's file":       {link: stranger},
+		"root's, a stranger's file":       {file: stranger},
+		"root's, a link for a file":       {change: linked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			path := filepath.Join(sticky(t, fs.ModeSticky|0o777), "cfg.json")
+			if err := os.WriteFile(path, []byte(mine), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			doc := open(t, path, Options{GuardForeign: true})
+			leftover := planted(t, path, theirs, c.file)
+			if c.change != nil {
+				if err := c.change(leftover); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, digits, _ := names.Temporary(filepath.Base(leftover))
+			err := os.Symlink(digits, names.Intent(path))
+			if err == nil {
+				err = os.Lchown(names.Intent(path), c.link, c.link)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A conflict, if what was read is replaced when the lock is had.
+			_, err = doc.Update(ctx, func(old []byte) ([]byte, error) { return append(old, '\n'), nil })
+			if errors.Is(err, ErrUnsupported) {
+				t.Skip(err)
+			}
+			want := mine
+			if c.believed {
+				want = theirs
+			}
+			if got := content(t, doc); err != nil || got != want+"\n" {
+				t.Errorf("the document is %q, %v", got, err)
+			}
+			if _, err := os.Lstat(names.Intent(path)); errors.Is(err, fs.ErrNotExist) != c.believed {
+				t.Errorf("the intent: %v", err)
+			}
+			info, err := doc.Inspect(ctx)
+			if err != nil || (len(info.Left)+len(info.Orphans) == 0) != c.believed {
+				t.Errorf("orphans %q, left %q, %v", info.Orphans, info.Left, err)
 			}
 		})
 	}

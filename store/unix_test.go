@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 func TestFifo(t *testing.T) {
@@ -35,7 +37,7 @@ func TestFifo(t *testing.T) {
 func TestLockFileIsALink(t *testing.T) {
 	doc := document(t, "1", Options{})
 	victim := filepath.Join(t.TempDir(), "victim")
-	if err := os.Symlink(victim, lockPath(doc.Name())); err != nil {
+	if err := os.Symlink(victim, names.Lock(doc.Name())); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := doc.Update(context.Background(), increment); err == nil || !strings.Contains(err.Error(), "symbolic link") {
@@ -84,7 +86,7 @@ func TestPermissions(t *testing.T) {
 	}
 	// A lock file that we may only read serves as well.
 	doc := document(t, "1", Options{})
-	if err := os.WriteFile(lockPath(doc.Name()), nil, 0o400); err != nil {
+	if err := os.WriteFile(names.Lock(doc.Name()), nil, 0o400); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := doc.Update(ctx, increment); err != nil {

@@ -19,8 +19,11 @@ type FS interface {
 	Open(name string, how How, perm fs.FileMode) (File, error)
 	// Lstat describes what the name stands for, without following a link.
 	Lstat(name string) (Info, error)
-	// Readlink returns where a symbolic link points.
+	// Readlink returns where a symbolic link points. If nothing is there the error is
+	// fs.ErrNotExist without the name, so that it costs nothing to find that out.
 	Readlink(name string) (string, error)
+	// Symlink makes a symbolic link; fs.ErrExist if anything has its name.
+	Symlink(target, name string) error
 	// Rename moves a file within one directory, atomically.
 	Rename(from, to string, how RenameHow) error
 	// Link gives a file a second name; fs.ErrExist if anything has that name.

@@ -170,6 +170,41 @@ func lstatAt(dir int, base, name string) (Info, error) {
 	return infoOf(&st), nil
 }
 
+func (s system) Readlink(name string) (string, error) {
+	if s.root == nil {
+		return readlink(unix.AT_FDCWD, name, name)
+	}
+	return s.readlinkBeneath(name)
+}
+
+// readlinkBeneath is a function of its own as lstatBeneath is.
+func (s system) readlinkBeneath(name string) (target string, err error) {
+	err = s.beside(name, func(dir int, base string) (err error) {
+		target, err = readlink(dir, base, name)
+		return err
+	})
+	return target, err
+}
+
+func readlink(dir int, base, name string) (string, error) {
+	var short [128]byte
+	buf := short[:]
+	for {
+		n, err := readlinkAt(dir, base, buf)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.ENOENT:
+			return "", fs.ErrNotExist
+		case err != nil:
+			return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
+		case n < len(buf):
+			return string(buf[:n]), nil
+		default: // it may be longer
+			buf = make([]byte, 2*len(buf))
+		}
+	}
+}
+
 func infoOf(st *unix.Stat_t) Info {
 	return Info{
 		Mode:  modeOf(uint32(st.Mode)),

@@ -99,6 +99,13 @@ func (s system) Lstat(name string) (Info, error) {
 	return s.describe(name, info)
 }
 
+func (s system) Readlink(name string) (string, error) {
+	if s.root == nil {
+		return os.Readlink(name)
+	}
+	return s.root.Readlink(name)
+}
+
 func (s system) Rename(from, to string, how RenameHow) error {
 	switch {
 	case how == NoReplace:

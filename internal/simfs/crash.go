@@ -113,13 +113,13 @@ func (w *World) diskHash(seed maphash.Seed) uint64 {
 }
 
 // maxPending bounds the changes of which any may be lost: each one doubles the number of states.
-const maxPending = 14
+const maxPending = 16
 
 // AfterPowerCut calls found with each file system that may be found after a power cut now, without
 // processes, until it returns an error.
 func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	d := &w.disks[model]
-	if len(d.pending) > maxPending {
+	if model == Weak && len(d.pending) > maxPending {
 		return fmt.Errorf("%d changes are not on the device, too many to lose any of; make the scenario shorter", len(d.pending))
 	}
 	tried := map[uint64]bool{}

@@ -77,6 +77,17 @@ func (f *Faulty) Link(name, second string) error {
 	return f.do("link", second, func() error { return f.FS.Link(name, second) })
 }
 
+// Readlink implements fsys.FS.
+func (f *Faulty) Readlink(name string) (target string, err error) {
+	err = f.do("readlink", name, func() (err error) { target, err = f.FS.Readlink(name); return err })
+	return target, err
+}
+
+// Symlink implements fsys.FS.
+func (f *Faulty) Symlink(target, name string) error {
+	return f.do("symlink", name, func() error { return f.FS.Symlink(target, name) })
+}
+
 // Remove implements fsys.FS.
 func (f *Faulty) Remove(name string) error {
 	return f.do("remove", name, func() error { return f.FS.Remove(name) })

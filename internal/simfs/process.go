@@ -94,7 +94,8 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil
 	}
-	if lock == nil && t.atOnce {
+	// Not one lock after the other, or it would not be seen who asks for the second alone.
+	if lock == nil && t.atOnce && op != "trylock" {
 		t.atOnce = false
 		return nil
 	}
@@ -180,6 +181,8 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 		return nil, p.fail("open", name, fs.ErrNotExist)
 	case n != nil && how == fsys.OpenNew:
 		return nil, p.fail("open", name, fs.ErrExist)
+	case n != nil && n.mode&fs.ModeSymlink != 0:
+		return nil, p.fail("open", name, fsys.ErrSymlink)
 	case n == nil:
 		n = p.world.allocate(perm)
 		n.uid = p.UID
@@ -217,9 +220,35 @@ func (p *Process) Lstat(name string) (fsys.Info, error) {
 	return p.info(n), nil
 }
 
-// Readlink implements fsys.FS: there are no links.
+// Readlink implements fsys.FS.
 func (p *Process) Readlink(name string) (string, error) {
-	return "", p.fail("readlink", name, errors.ErrUnsupported)
+	if err := p.turn("readlink", name, nil); err != nil {
+		return "", err
+	}
+	n := p.world.names[name]
+	switch {
+	case n == nil:
+		return "", p.saw(fs.ErrNotExist)
+	case n.mode&fs.ModeSymlink == 0:
+		return "", p.fail("readlink", name, fs.ErrInvalid)
+	}
+	p.sawInode(n)
+	return string(n.data), nil
+}
+
+// Symlink implements fsys.FS.
+func (p *Process) Symlink(target, name string) error {
+	if err := p.turn("symlink", name, nil); err != nil {
+		return err
+	}
+	if p.world.names[name] != nil {
+		return p.fail("symlink", name, fs.ErrExist)
+	}
+	n := p.world.allocate(fs.ModeSymlink | 0o777)
+	// As with a name, where it leads is in the journal.
+	n.data, n.synced, n.uid = []byte(target), true, p.UID
+	p.world.point(p, assignment{name, n})
+	return p.saw(nil)
 }
 
 // Rename implements fsys.FS.
@@ -287,7 +316,8 @@ func (p *Process) ReadDir(name string) ([]fsys.Entry, error) {
 	sum.SetSeed(p.seed)
 	for _, found := range p.world.Names() {
 		if filepath.Dir(found) == filepath.Clean(name) {
-			entries = append(entries, fsys.Entry{Name: filepath.Base(found)})
+			kind := p.world.names[found].mode & fs.ModeType
+			entries = append(entries, fsys.Entry{Name: filepath.Base(found), Type: kind})
 			_, _ = sum.WriteString(found)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -49,7 +50,8 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 				found.Unread++
 			}
 		case strings.HasPrefix(entry.Name, "."):
-			if isStaged(entry.Name) && ownerless(files, path) {
+			_, _, temporary := names.Temporary(entry.Name)
+			if temporary && ownerless(files, path) {
 				found.Orphans = append(found.Orphans, entry.Name)
 			}
 		case strings.HasSuffix(entry.Name, ".json"):
@@ -79,18 +81,6 @@ func readDocument(ctx context.Context, path string, opts *store.Options) error {
 	defer doc.Close()
 	_, _, err = doc.Read(ctx)
 	return err
-}
-
-// isStaged reports whether a name is that of a temporary file of the store: .NAME.<16 hex digits>.tmp, or with 36
-// digits what a guard has displaced.
-func isStaged(name string) bool {
-	rest, ok := strings.CutSuffix(name, ".tmp")
-	dot := strings.LastIndexByte(rest, '.')
-	if !ok || dot <= 1 {
-		return false
-	}
-	digits := rest[dot+1:]
-	return (len(digits) == 16 || len(digits) == 36) && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // ownerless reports whether nobody holds the lock that says that the writer of a temporary file is alive.

@@ -1,0 +1,215 @@
+// The sweep: temporary files that dead processes left beside a document are removed, and what
+// a dead guard left is put right.
+//
+// No update reads the directory to find them. A writer stages in one of a few places, so a
+// later one looks at these: at its first update of a document, and now and then again. What
+// a guard leaves is named by an intent, which every writer meets under the lock. What
+// has any other name, after the row was full, is found by those who read the
+// directory: Sweep, check and doctor.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
+)
+
+const (
+	// sweepEvery is after how many updates of a document its row is looked at again.
+	sweepEvery = 64
+	// mostRows is of how many documents that is known.
+	mostRows = 4096
+)
+
+// rows say when this handle looks along a document's row again.
+type rows struct {
+	mu   sync.Mutex
+	wait map[string]int // updates until then, by the document's path
+}
+
+// due reports whether it is to be looked at, by one who does so at once.
+func (r *rows) due(path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	wait := r.wait[path]
+	if wait > 0 {
+		r.wait[path] = wait - 1
+		return false
+	}
+	if r.wait == nil || len(r.wait) >= mostRows {
+		r.wait = map[string]int{}
+	}
+	r.wait[path] = sweepEvery - 1
+	return true
+}
+
+// sweep removes the temporary files of dead processes in the document's row. Locked says
+// that the caller has its lock. A file that cannot be removed is left for the next
+// sweep: it harms nobody.
+func (d *fileDriver) sweep(path string, locked bool) {
+	o := orphanage{d: d, remove: true}
+	if locked {
+		o.locked = path
+	}
+	for place := range names.Places {
+		name := names.Place(path, place)
+		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() {
+			_, _ = o.take(name, path, "")
+		}
+	}
+}
+
+// orphanage finds temporary files whose owner is dead.
+type orphanage struct {
+	d      *fileDriver
+	remove bool
+	locked string // the path of the document whose lock the caller holds, else empty
+
+	orphans []string // the names of those that were found, and removed if that is wanted
+	left    []string // of what is left alone: not to be looked at, to be removed, or believed
+}
+
+// find looks for what dead processes have left of the document base in a directory, under
+// whatever name.
+func (o *orphanage) find(dir, base string) error {
+	entries, err := o.d.files.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	intent := filepath.Base(names.Intent(base))
+	for _, entry := range entries {
+		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
+		document, digits, ok := names.Temporary(entry.Name)
+		temporary := ok && document == base
+		orphaned, err := false, errNotBelieved
+		switch {
+		case !temporary && entry.Name != intent:
+			continue
+		case temporary && kind == 0:
+			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
+		case !temporary && kind == fs.ModeSymlink:
+			orphaned, err = o.takeIntent(filepath.Join(dir, base))
+		}
+		switch {
+		case err != nil:
+			o.left = append(o.left, entry.Name)
+		case orphaned:
+			o.orphans = append(o.orphans, entry.Name)
+		}
+	}
+	return nil
+}
+
+// take reports whether a temporary file of the document has lost its owner, and removes it
+// then if that is wanted. Who stages has its file locked, and a guard the document.
+func (o *orphanage) take(path, document, digits string) (bool, error) {
+	file, err := o.d.files.Open(path, fsys.OpenExisting, 0)
+	if err != nil {
+		return false, ignoreNotExist(err)
+	}
+	defer file.Close()
+	guarded := len(digits) == names.GuardedDigits
+	if !guarded {
+		if locked, err := file.TryLock(); err != nil || !locked {
+			return false, err
+		}
+	}
+	if o.remove || guarded {
+		// It may be what a writer has displaced, which is not locked: but its document is.
+		unlock, _, err := o.lock(document)
+		if err != nil {
+			return false, ignoreLocked(err)
+		}
+		defer unlock()
+	}
+	// Its owner may have published it before we had the lock: then the name is gone.
+	opened, err := file.Stat()
+	if err != nil {
+		return false, err
+	}
+	named, err := o.d.files.Lstat(path)
+	if err != nil || !named.SameFile(opened) {
+		return false, ignoreNotExist(err)
+	}
+	if guarded {
+		if ok, err := o.d.believes(document, opened, 0); err != nil || !ok {
+			return false, errors.Join(err, errNotBelieved)
+		}
+	}
+	switch {
+	case !o.remove:
+		return true, nil
+	case guarded:
+		return o.d.settleGuarded(context.Background(), path, document, parseGuarded(digits))
+	}
+	if err := o.d.files.Remove(path); err != nil {
+		return false, ignoreNotExist(err)
+	}
+	return true, nil
+}
+
+// lock takes the lock of the document, unless the caller of all this has it.
+func (o *orphanage) lock(document string) (unlock func(), intent string, err error) {
+	if document == o.locked {
+		return func() {}, "", nil
+	}
+	like, err := o.d.lockLike(document)
+	if err != nil {
+		return nil, "", err
+	}
+	how := locking{perm: o.d.opts.Perm, like: like, wait: -1}
+	return o.d.shared.locks.acquire(context.Background(), document, how)
+}
+
+func ignoreLocked(err error) error {
+	if errors.Is(err, ErrLocked) {
+		return nil
+	}
+	return err
+}
+
+// takeIntent reports whether the guard is dead that has left an intent beside the document,
+// and puts right what it left if that is wanted.
+func (o *orphanage) takeIntent(document string) (bool, error) {
+	unlock, intent, err := o.lock(document)
+	if err != nil {
+		return false, ignoreLocked(err)
+	}
+	defer unlock()
+	if !o.remove || intent == "" {
+		return intent != "", nil
+	}
+	return true, o.d.finish(document, intent)
+}
+
+// errNotBelieved: a file that has a name of the store's own is left alone.
+var errNotBelieved = errors.New("is not believed")
+
+func ignoreNotExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// sweepDocument removes the orphans of one document and returns their names, and those
+// of what is left alone.
+func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left []string, err error) {
+	err = d.following(key, func(path string) error {
+		info, err := d.files.Lstat(path)
+		if err == nil && info.Mode&fs.ModeSymlink != 0 {
+			return fsys.ErrSymlink
+		}
+		o := orphanage{d: d, remove: true}
+		err = o.find(filepath.Dir(path), filepath.Base(path))
+		removed, left = o.orphans, o.left
+		return err
+	})
+	return removed, left, err
+}
