@@ -30,13 +30,8 @@ func (s system) OneJournal(name string) bool {
 	if kind, err := s.Type(name); err != nil || kind != "ext4" {
 		return false
 	}
-	dir, err := s.openDir(name)
-	if err != nil {
-		return false
-	}
-	defer dir.Close()
 	var st unix.Stat_t
-	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+	if err := s.onDir(name, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return false
 	}
 	link, err := os.Readlink(fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))

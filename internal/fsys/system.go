@@ -74,21 +74,6 @@ func (s system) ReadDir(name string) ([]Entry, error) {
 	return entries, err
 }
 
-func (s system) SyncDir(name string) error {
-	if !canSyncDir {
-		return nil
-	}
-	dir, err := s.openDir(name)
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	if closeErr := dir.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
 func (s system) Now() int64     { return time.Now().UnixNano() }
 func (s system) Random() uint64 { return rand.Uint64() }
 

@@ -4,7 +4,6 @@ package fsys
 
 import (
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,13 +31,6 @@ func (s system) Type(name string) (string, error) {
 }
 
 func (s system) statfs(name string) (st unix.Statfs_t, err error) {
-	dir, err := s.openDir(name)
-	if err != nil {
-		return st, err
-	}
-	defer dir.Close()
-	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {
-		return st, &os.PathError{Op: "statfs", Path: name, Err: err}
-	}
-	return st, nil
+	err = s.onDir(name, func(fd int) error { return unix.Fstatfs(fd, &st) })
+	return st, err
 }

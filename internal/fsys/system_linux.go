@@ -1,7 +1,6 @@
 package fsys
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -81,13 +80,8 @@ func (s system) Network(name string) (string, error) {
 // virtiofs; fuse if that is not to be found out.
 func (s system) mountType(name string) string {
 	const unknown = "fuse"
-	dir, err := s.openDir(name)
-	if err != nil {
-		return unknown
-	}
-	defer dir.Close()
 	var st unix.Stat_t
-	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+	if err := s.onDir(name, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return unknown
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -151,20 +145,9 @@ var types = map[uint32]string{
 }
 
 func (s system) Type(name string) (string, error) {
-	dir, err := s.openDir(name)
-	if err != nil {
-		return "", err
-	}
-	defer dir.Close()
 	var st unix.Statfs_t
-	for {
-		err = unix.Fstatfs(int(dir.Fd()), &st)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err != nil {
-		return "", &os.PathError{Op: "statfs", Path: name, Err: err}
+	if err := s.onDir(name, func(fd int) error { return unix.Fstatfs(fd, &st) }); err != nil {
+		return "", err
 	}
 	if kind, known := types[uint32(st.Type)]; known {
 		return kind, nil

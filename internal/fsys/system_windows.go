@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A directory cannot be flushed; NTFS journals its names.
-const canSyncDir = false
-
 // system is the whole file system, or, with a root, only what is beneath it.
 type system struct {
 	root *os.Root // nil: the whole system
@@ -84,6 +81,9 @@ func (s system) open(name string, flag int, perm fs.FileMode) (file, error) {
 	}
 	return file{File: f, in: s, name: name}, nil
 }
+
+// SyncDir does nothing: a directory cannot be flushed, and NTFS journals its names.
+func (s system) SyncDir(string) error { return nil }
 
 func (s system) Lstat(name string) (Info, error) {
 	var info fs.FileInfo
