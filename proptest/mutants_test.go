@@ -169,13 +169,13 @@ var mutants = []mutant{
 		"		if locked, err := file.TryLock(); err != nil || !locked {\n",
 		"		if locked, err := true, error(nil); err != nil || !locked {\n",
 	}}},
-	{"a sweep that does not ask for the document's lock", orders + "/ext4:_two,_a_sweep", "sweep.go", []edit{{
-		"	if o.remove || guarded {\n",
-		"	if guarded {\n",
+	{"a displaced version that is not locked", orders + "/ext4:_two,_a_sweep", "cas.go", []edit{{
+		"	if locked, err := a.current.file.TryLock(); err != nil || !locked {\n",
+		"	if false {\n",
 	}}},
-	{"a displaced version removed when the lock is free", orders + "/ext4:_two,_a_sweep", "cas.go", []edit{{
-		"	defer func() {\n		if a.displaced",
-		"	defer func() {\n		a.release()\n		if a.displaced",
+	{"a displaced version removed by its name", orders + "/ext4:_two,_a_sweep_and_a_foreign", "cas.go", []edit{{
+		"err == nil && now.SameFile(a.current.info) {",
+		"err == nil && now.Ino > 0 {",
 	}}},
 	{"a name in the row removed by one who does not have it", orders + "/two,_a_sweep", "stage.go", []edit{{
 		"		file.Close()\n	}\n}\n",
@@ -206,8 +206,8 @@ var mutants = []mutant{
 		"	if true {\n		return true, d.files.Remove(orphan)\n	}\n",
 	}}},
 	{"guard: swept while its owner looks at it", orders + "/guard:_one,_a_sweeper", "sweep.go", []edit{{
-		"	if o.remove || guarded {\n",
-		"	if o.remove && !guarded {\n",
+		"	if guarded {\n		// It may be what",
+		"	if false {\n		// It may be what",
 	}}},
 	{"guard: what a dead one has left is not met", "TestGuardDies", "attempt.go", []edit{{
 		"	if intent != \"\" {\n		_ = a.d.finish",
@@ -241,8 +241,8 @@ var mutants = []mutant{
 		"lstatErr != nil || (!named.SameFile(s.info) && false) {",
 	}}},
 	{"what was exchanged not removed", "TestFaults", "cas.go", []edit{{
-		"			_ = a.d.files.Remove(a.displaced)",
-		"			_ = a.displaced",
+		"		_ = a.d.files.Remove(a.displaced)\n",
+		"",
 	}}},
 	{"batch: without end", "TestBatchLimits", "combine.go", []edit{{
 		"		most = maxBatch\n",

@@ -193,7 +193,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 		return err
 	}
 	if a.d.shared.rows.due(a.path) {
-		a.d.sweep(a.path, a.unlock != nil)
+		a.d.sweep(a.path)
 	}
 	s, err := a.d.stage(a.path, data, a.current)
 	if err != nil {

@@ -30,12 +30,8 @@ import (
 // Publish implements driver.Attempt.
 func (a *attempt) Publish(ctx context.Context) (version driver.Version, err error) {
 	defer func() {
-		if a.displaced != "" {
-			// Under the lock: without it, a sweep could take it for a dead writer's, and another
-			// writer its name. If this fails a sweep does it.
-			_ = a.d.files.Remove(a.displaced)
-		}
 		a.release()
+		a.removeDisplaced()
 	}()
 	s := a.staged
 	a.staged = nil
@@ -95,7 +91,13 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 }
 
 // exchangeVolatile publishes by exchange. It reports false if that was not possible.
+//
+// The version that is displaced gets the staged file's name, and is locked as that was: so
+// nobody takes it for a dead writer's, and its name for another file, until it is removed.
 func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
+	if locked, err := a.current.file.TryLock(); err != nil || !locked {
+		return false, nil // another program locks the document itself
+	}
 	err := a.d.files.Rename(s.path, a.path, fsys.Exchange)
 	happened, unknownErr := a.happened(err, s)
 	if happened {
@@ -108,6 +110,18 @@ func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 		return false, unknown(s, err) // it may have happened, and been overtaken
 	}
 	return false, nil
+}
+
+// removeDisplaced removes the version that was exchanged for the staged file, without the
+// lock. What another program put in its place at the last moment is not locked, and may
+// be gone already: that is left to a sweep, and so is what cannot be removed.
+func (a *attempt) removeDisplaced() {
+	if a.displaced == "" {
+		return
+	}
+	if now, err := a.d.files.Lstat(a.displaced); err == nil && now.SameFile(a.current.info) {
+		_ = a.d.files.Remove(a.displaced)
+	}
 }
 
 // happened reports whether a rename has put the staged file in the document's place,
@@ -139,7 +153,7 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if a.current.version.IsAbsent() {
 		return a.conflict(driver.Absent)
 	}
-	a.d.sweep(a.path, true)
+	a.d.sweep(a.path)
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}

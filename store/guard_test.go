@@ -26,6 +26,30 @@ type guarded struct {
 	sweeper bool // one looks through the directory meanwhile
 }
 
+// meddled is writers without a guard, beside a program that takes no lock. Who replaced whom
+// is left to chance then; but they go on, and leave nothing behind that a sweep does not take.
+type meddled struct{ scenario }
+
+func (m meddled) setup(w *simfs.World) (check func() error) {
+	m.prepare(w)
+	quiet := w.Quiet
+	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || quiet(op, name) }
+	for i, opts := range m.writers {
+		name := string(rune('a' + i))
+		m.opened(w, name, opts, func(doc *Doc) error {
+			_, err := doc.Update(context.Background(), appendName(name))
+			return err
+		})
+	}
+	w.Go("foreign", foreignWriter("foreign"))
+	return func() error {
+		if err := w.Sequentially("sweep", sweepSimulated, nil); err != nil {
+			return err
+		}
+		return m.noLitter(w)
+	}
+}
+
 // foreignWriter does what an editor does.
 func foreignWriter(name string) func(files fsys.FS) error {
 	return func(files fsys.FS) error {
@@ -58,7 +82,6 @@ func foreignWriter(name string) func(files fsys.FS) error {
 }
 
 func (g guarded) setup(w *simfs.World) (check func() error) {
-	g.guards = true
 	g.prepare(w)
 	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || g.quiet(op, name) }
 	// required is what the document has to have: what the last foreign program wrote, and who published after it.

@@ -62,7 +62,6 @@ type scenario struct {
 	step     time.Duration
 	deaths   int
 	sweeps   bool // also the operations on temporary files, one by one
-	guards   bool // the writers are guarded
 	ext4     bool // the file system says that it is ext4, where volatile versions are exchanged
 }
 
@@ -75,8 +74,7 @@ func (s scenario) quiet(op, name string) bool {
 	case strings.HasPrefix(op, "sync"):
 		return true
 	case name == simulatedLock:
-		// A sweep asks for it too, and leaves alone what is beside a locked document.
-		return !s.remover && !(s.sweeps && !s.guards && op == "trylock")
+		return !s.remover
 	case name == names.Intent(simulated): // only he who has the lock asks for it
 		return op == "readlink" || s.deaths == 0
 	case op == "readdir" || strings.HasSuffix(name, ".tmp"):

@@ -41,6 +41,8 @@ func simulations() map[string]simulation {
 		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started, ext4: true}, "ext4: two, a deleter and a death, %s", mode)
 		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true}, "ext4: two, a sweep and a death, %s", mode)
 		add("middle", scenario{writers: three, reader: true, start: started, ext4: true}, "ext4: three and a reader, %s", mode)
+		m := meddled{scenario{writers: two, sweeps: true, start: started, ext4: true}}
+		all["ext4: two, a sweep and a foreign program, "+mode] = simulation{setup: m.setup, large: mode != "locking"}
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}

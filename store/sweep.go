@@ -49,14 +49,10 @@ func (r *rows) due(path string) bool {
 	return true
 }
 
-// sweep removes the temporary files of dead processes in the document's row. Locked says
-// that the caller has its lock. A file that cannot be removed is left for the next
-// sweep: it harms nobody.
-func (d *fileDriver) sweep(path string, locked bool) {
+// sweep removes the temporary files of dead processes in the document's row. A file that
+// cannot be removed is left for the next sweep: it harms nobody.
+func (d *fileDriver) sweep(path string) {
 	o := orphanage{d: d, remove: true}
-	if locked {
-		o.locked = path
-	}
 	for place := range names.Places {
 		name := names.Place(path, place)
 		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() {
@@ -120,8 +116,8 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 			return false, err
 		}
 	}
-	if o.remove || guarded {
-		// It may be what a writer has displaced, which is not locked: but its document is.
+	if guarded {
+		// It may be what a guard has displaced, which is not locked: but its document is.
 		unlock, _, err := o.lock(document)
 		if err != nil {
 			return false, ignoreLocked(err)

@@ -239,7 +239,7 @@ func planters(all map[string]simulation) {
 	for mode, opts := range simulatedModes {
 		guard := opts
 		guard.GuardForeign = true
-		s := planting{scenario{writers: []Options{opts, guard}, sweeps: true, guards: true, start: `["x"]`}}
+		s := planting{scenario{writers: []Options{opts, guard}, sweeps: true, start: `["x"]`}}
 		all["trust: two, a sweep and a stranger, "+mode] = simulation{setup: s.setup}
 	}
 }
