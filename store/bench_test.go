@@ -100,6 +100,35 @@ func BenchmarkUnchanged(b *testing.B) {
 	}
 }
 
+// BenchmarkNeighbours is what a command does, a handle with one update, in a directory of
+// its own and beside many documents.
+func BenchmarkNeighbours(b *testing.B) {
+	for _, neighbours := range []int{0, 100_000} {
+		b.Run(strconv.Itoa(neighbours), func(b *testing.B) {
+			dir := b.TempDir()
+			for i := range neighbours {
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil, 0o600); err != nil {
+					b.Fatal(err)
+				}
+			}
+			path := filepath.Join(dir, "doc.json")
+			if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				doc, err := OpenFile(path, &Options{Durability: Volatile})
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, err = doc.Update(context.Background(), increment)
+				if closeErr := doc.Close(); err != nil || closeErr != nil {
+					b.Fatal(err, closeErr)
+				}
+			}
+		})
+	}
+}
+
 func incrementByHand(path string, durability Durability) error {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -145,7 +145,9 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		if err == nil && c.opts.Durability != Volatile {
 			c.cutPower(w, complain)
 		}
-		if left := litter(w); len(left) > 0 && c.span == once && failed != "remove" && !c.fault.After {
+		// What cannot be removed, or not be looked at before that, is left to a sweep.
+		may := failed == "remove" || failed == "lstat" && c.opts.Durability == Volatile
+		if left := litter(w); len(left) > 0 && c.span == once && !may && !c.fault.After {
 			complain("left at once: %q", left)
 		}
 		if _, err := doc.Update(context.Background(), become("[3]")); err != nil {
