@@ -73,8 +73,8 @@ var mutants = []mutant{
 		"	if info, err = file.Stat(); true {\n		return info, true, err\n	}\n	now := files.Now()\n	for _",
 	}}},
 	{"a stamp that does not grow", "TestStampsGrow", "mtime.go", []edit{{
-		"[]int64{max(now, after+1), max(now, after+coarse)}",
-		"[]int64{now, now}",
+		"		want := max(now, after+step)\n",
+		"		want := now + 0*step\n",
 	}}},
 	{"coarse times accepted", "TestCoarseTimes", "mtime.go", []edit{{
 		"	case known && !fine:",
@@ -263,6 +263,22 @@ var mutants = []mutant{
 	{"snapshot: a time that was set back believed", "TestReadsAreFresh", "read.go", []edit{{
 		" && now.Ctime == then.Ctime && now.Mode == then.Mode\n",
 		"\n",
+	}}},
+	{"snapshot: kept where not each change shows", "TestSnapshotsWhereChangesShow", "read.go", []edit{{
+		"isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev) {",
+		"isOfAge(s.info, before) {",
+	}}},
+	{"snapshot: believed after a conflict", "TestConflictDropsSnapshot", "cas.go", []edit{{
+		"		d.shared.snapshots.drop(d, key)\n",
+		"",
+	}}},
+	{"mtime: a young version's bytes are not compared", "TestWrittenWithinATick", "verify.go", []edit{{
+		"		if !same || !read.young {\n",
+		"		if true {\n",
+	}}},
+	{"mtime: chosen where the clock goes on in steps", "TestAutomaticVersions", "mtime.go", []edit{{
+		"!(fine && known && d.clockFine()):",
+		"!(fine && known):",
 	}}},
 	{"snapshot: valid under one handle's limits, valid under all", "TestSnapshotAndLimits", "read.go", []edit{{
 		"valid != nil && *valid == limits {",

@@ -182,8 +182,10 @@ func (a *attempt) Close() {
 	a.Forget()
 }
 
-// conflict is the error for a document that was found at another version.
+// conflict is the error for a document that was found at another version. What is kept of
+// it is dropped, even if it seems to be as it was.
 func (a *attempt) conflict(have driver.Version) error {
+	a.d.shared.snapshots.drop(a.d, a.key)
 	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
 }
 
@@ -207,6 +209,9 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 		a.staged, a.data = s, data
 	}()
 	if a.mode == VersionMtime && !s.fine {
+		if isLatest(a.current.info.Mtime) {
+			return errLatest(a.path)
+		}
 		return errCoarse(filepath.Dir(a.path))
 	}
 	if a.d.opts.Durability == Volatile {

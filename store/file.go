@@ -33,11 +33,13 @@ type fileShared struct {
 	locks lockTable
 	rows  rows
 	place atomic.Int32 // of the row, where this handle found a free one
-	// Devices of which it is known whether they are flushed in the order for one journal, and are ext4.
-	journals, ext4 findings
-	snapshots      snapshots
-	flushed        flushed
-	closed         atomic.Bool
+	// Devices of which it is known whether they are flushed in the order for one journal, are
+	// ext4, and keep a time of the last change that no program can set.
+	journals, ext4, changes findings
+
+	snapshots snapshots
+	flushed   flushed
+	closed    atomic.Bool
 }
 
 var (
@@ -127,6 +129,7 @@ type state struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
+	young   bool // what was written since it was opened may not show in its times
 }
 
 func (s *state) close() {
@@ -156,6 +159,7 @@ func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*
 
 func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bool, err error) {
 	s = &state{}
+	before := d.files.Now()
 	defer func() {
 		if err != nil {
 			s.close()
@@ -172,6 +176,7 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 	if s.info, err = s.file.Stat(); err != nil {
 		return s, false, err
 	}
+	s.young = !isOfAge(s.info, before)
 	if err := checkRegular(s.info); err != nil {
 		return s, false, err
 	}

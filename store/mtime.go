@@ -8,12 +8,16 @@
 //   - an update keeps the version that it read open until it has published, so that the
 //     inode number cannot come back meanwhile (attempt);
 //   - the inode's generation is part of the version where the system tells it;
-//   - on a file system with coarse times the kind is refused (chooseMode).
+//   - where the version that was read is young, so that a program may have written since
+//     within one step of the clock, its bytes are compared too (unchanged);
+//   - on a file system with coarse times the kind is refused, and VersionAuto takes it only
+//     where the clock was seen to go on between any two writes (chooseMode).
 
 package store
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"time"
 
@@ -43,7 +47,11 @@ func mtimeVersion(info fsys.Info, file fsys.File) driver.Version {
 // was, the times are coarse, fine is false, and the file has the time of now.
 func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine bool, err error) {
 	now := files.Now()
-	for _, want := range []int64{max(now, after+1), max(now, after+coarse)} {
+	for _, step := range []int64{1, coarse} {
+		if isLatest(after) {
+			break
+		}
+		want := max(now, after+step)
 		if err := file.SetMtime(want); err != nil {
 			return fsys.Info{}, false, err
 		}
@@ -61,6 +69,15 @@ func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine boo
 	return info, false, err
 }
 
+// errLatest says why a document whose time is the latest that there is has no later one.
+func errLatest(path string) error {
+	return fmt.Errorf("%w: the modification time of %s is so far in the future that there is none "+
+		"after it for a new version; set it to now, with touch", ErrUnsupported, filepath.Base(path))
+}
+
+// isLatest reports whether there may be no later time for a file than this.
+func isLatest(ns int64) bool { return ns > math.MaxInt64-2*coarse }
+
 // errCoarse says why a directory cannot have versions by time.
 func errCoarse(dir string) error {
 	return fmt.Errorf("%w: the file system of %s keeps times too coarse for versions by modification time; "+
@@ -77,7 +94,7 @@ func (d *fileDriver) chooseMode() (VersionMode, error) {
 	}
 	fine, known := d.timesFine()
 	switch {
-	case d.opts.Versions == VersionAuto && !(fine && known):
+	case d.opts.Versions == VersionAuto && !(fine && known && d.clockFine()):
 		return VersionHash, nil
 	case known && !fine:
 		return VersionMtime, errCoarse(filepath.Dir(d.path("any")))
@@ -104,3 +121,29 @@ func (d *fileDriver) timesFine() (fine, known bool) {
 	info, err := probe.file.Stat()
 	return err == nil && info.Mtime <= want && info.Mtime > want-coarse, err == nil
 }
+
+// clockFine reports whether a file's time was seen to be another one after each of some
+// writes. Elsewhere it is that of a clock that goes on in steps of milliseconds.
+func (d *fileDriver) clockFine() bool {
+	probe, err := d.createStaged(d.path("any"), defaultPerm)
+	if err != nil {
+		return false
+	}
+	defer probe.discard()
+	last := int64(0)
+	for range clockWrites {
+		if _, err := probe.file.Write([]byte(".")); err != nil {
+			return false
+		}
+		info, err := probe.file.Stat()
+		if err != nil || info.Mtime == last {
+			return false
+		}
+		last = info.Mtime
+	}
+	return true
+}
+
+// clockWrites is how many writes are looked at. They take some microseconds, so that
+// two with a coarse step between them are rare, and so many unheard of.
+const clockWrites = 8

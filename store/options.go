@@ -103,11 +103,15 @@ const (
 	VersionHash VersionMode = iota
 	// VersionMtime takes the modification time, size and inode: one stat, whatever the
 	// size. It relies on times finer than a microsecond and is ErrUnsupported where the
-	// file system keeps coarser ones. A foreign program that rewrites a document in place
-	// and sets its time back is not noticed.
+	// file system keeps coarser ones. While a version is young, less than 100 milliseconds,
+	// Update compares the bytes too. Not noticed are a foreign program that rewrites a
+	// document in place and sets its time back, one that writes through a memory mapping,
+	// and one that writes in place within a step of the clock after a Read whose version
+	// is then given to CompareAndSwap.
 	VersionMtime
-	// VersionAuto takes VersionMtime where the file system's times are fine
-	// enough, else VersionHash.
+	// VersionAuto takes VersionMtime where the file system's times are fine enough, and
+	// each of some writes was seen to have a time of its own, as on Linux from 6.13
+	// on; else VersionHash.
 	VersionAuto
 )
 

@@ -8,14 +8,18 @@
 // read again each time until it has come of age. The snapshot of a version that this handle itself has published is
 // not kept either: to look at its times after the rename costs each write a system call, and it is too young all the same.
 //
-// What this does not see is what other readers would not see yet either: a write through a memory mapping that the
-// system has not noticed yet, and a write after which the clock is set back to the very nanosecond of the file's time.
+// What this does not see: a write through a memory mapping, to a page that the mapping has written before, since the system
+// notices only the first one until it has written the page out (other readers do see it); and a write after which the clock
+// is set back to the very nanosecond of the file's time. After a conflict a handle drops what it keeps, so that nobody tries
+// for ever on what is out of date.
 
 package store
 
 import (
 	"context"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +30,10 @@ import (
 )
 
 const (
-	// ofAge is how long before it was read a file must have changed, so that a later change shows in its times: several times the
-	// longest tick of a clock, 10 ms.
-	ofAge = int64(20 * time.Millisecond)
+	// ofAge is how long before it was read a file must have changed, so that a later change
+	// shows in its times. A clock's longest tick is 10 ms. But a write sets the time first,
+	// and then the content: on a busy machine 38 ms were seen from one to the other.
+	ofAge = int64(100 * time.Millisecond)
 	// ofCoarseAge is that where the file system seems to keep only milliseconds or even seconds; FAT has steps of two.
 	ofCoarseAge = int64(2*time.Second) + ofAge
 	// A directory's handle keeps so many snapshots, of so many bytes in all.
@@ -86,7 +91,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		return nil, err
 	}
 	// What a symbolic link leads to is kept too, but never found to be unchanged: the name stands for the link.
-	if isOfAge(s.info, before) {
+	if isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev) {
 		d.shared.snapshots.put(d, key, s)
 	}
 	return s, nil
@@ -104,6 +109,21 @@ func isOfAge(info fsys.Info, now int64) bool {
 	}
 	return now-max(info.Mtime, info.Ctime) >= age
 }
+
+// changesShow reports whether each change of a file shows in a time that no program can
+// set. Some file systems show the time of the last write instead (FAT), and of others
+// it is not known.
+func (d *fileDriver) changesShow(path string, dev uint64) bool {
+	return d.shared.changes.known(dev, d.files.Now(), func() bool {
+		kind, err := d.files.Type(filepath.Dir(path))
+		return err == nil && slices.Contains(changeTimes, kind)
+	})
+}
+
+// changeTimes are the file systems that keep a ctime as POSIX has it. The last stands for
+// simulated ones.
+var changeTimes = []string{"apfs", "bcachefs", "btrfs", "ext4", "f2fs", "jfs", "nilfs", "overlay",
+	"ramfs", "reiserfs", "tmpfs", "ubifs", "ufs", "xfs", "zfs", "simfs"}
 
 // isAt reports whether a file that is as told has the content of the snapshot.
 func (s *snapshot) isAt(now fsys.Info) bool {
@@ -142,6 +162,17 @@ func (t *snapshots) put(d *fileDriver, key string, s *snapshot) {
 		t.byKey[key] = s
 		t.bytes += len(s.data)
 	}
+}
+
+// drop drops the one of a document.
+func (t *snapshots) drop(d *fileDriver, key string) {
+	if d.single != "" {
+		t.single.Store(nil)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.forget(key)
 }
 
 // forget is for one who holds mu.

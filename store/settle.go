@@ -76,7 +76,7 @@ func (a *attempt) settleConfirmed(names bool) error {
 			return err
 		}
 	}
-	if isOfAge(a.current.info, before) {
+	if isOfAge(a.current.info, before) && a.d.changesShow(a.path, a.current.info.Dev) {
 		a.d.shared.flushed.add(a.path, a.current.info, names)
 	}
 	return nil

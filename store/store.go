@@ -264,8 +264,10 @@ func (d *Doc) error(op string, err error) error { return &Error{op, d.name, err}
 // bytes and version are returned all the same, for repair by CompareAndSwap.
 //
 // A handle keeps what it has read. While the file's inode, size, mode and times stay, which one system call tells, Read returns that again,
-// unless the file was younger than 20 milliseconds when it was read: a change might not show in its times then. (2 seconds, where
-// times are coarse.) A write through a memory mapping is seen when the system has noticed it. The bytes are
+// unless the file was younger than 100 milliseconds when it was read: a change might not show in its times then. (2 seconds, where
+// times are coarse; on file systems where not each change shows, such as FAT, nothing is kept.) A write through a memory mapping
+// that has written to the page before does not show in the times, not even after msync: such a program has to set the
+// file's time afterwards, as touch does, or to replace the file. The bytes are
 // shared with other callers and must not be changed.
 func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
 	s, err := d.read(ctx)

@@ -50,7 +50,8 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 		return now, err
 	}
 	defer s.close()
-	if s.version != a.current.version || a.mode == VersionHash && !bytes.Equal(s.data, a.current.data) {
+	exactly := a.mode == VersionHash || a.current.young
+	if s.version != a.current.version || exactly && !bytes.Equal(s.data, a.current.data) {
 		return now, a.conflict(s.version)
 	}
 	return s.info, nil
@@ -60,7 +61,10 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 func (a *attempt) unchanged(now fsys.Info) (bool, error) {
 	read := a.current
 	if a.mode == VersionMtime {
-		return now.Mtime == read.info.Mtime && now.Size == read.info.Size, nil
+		same := now.Mtime == read.info.Mtime && now.Size == read.info.Size
+		if !same || !read.young {
+			return same, nil
+		}
 	}
 	if now.Size != int64(len(read.data)) {
 		return false, nil

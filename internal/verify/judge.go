@@ -182,9 +182,12 @@ func judgeTimes(f Facts, add adder) {
 	} else {
 		add("inode generation", Note, "not told; versions by time do without it")
 	}
-	if f.Mtime {
+	switch {
+	case f.Mtime && f.WriteStep > 0 && f.WriteStep < int64(time.Millisecond):
 		add("versions by time", OK, "can be used (--mode mtime)")
-	} else {
+	case f.Mtime:
+		add("versions by time", OK, "can be used (--mode mtime); --mode auto takes the hash, since a file's time stands still between writes")
+	default:
 		add("versions by time", Note, "are refused (--mode mtime), since %s; the default, --mode hash, works", f.MtimeError)
 	}
 }
