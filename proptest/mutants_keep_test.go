@@ -10,7 +10,7 @@ var keepMutants = []mutant{
 		"	case confirmed && a.d.opts.Durability != Volatile && false:\n",
 	}}},
 	{"keep: the directory is not flushed", keptCuts, "settle.go", []edit{{
-		"	if names && !a.d.journalOrder(a.path, a.current.info.Dev) {\n",
+		"	if names && a.d.flushOrder(a.path, a.current.info.Dev) == PortableOrder {\n",
 		"	if false {\n",
 	}}},
 	{"keep: without the lock", "TestInterleavings/keep:_what_a_guard", "attempt.go", []edit{{
@@ -49,7 +49,7 @@ var keepMutants = []mutant{
 		"	case confirmed && a.d.opts.Durability != Volatile:\n",
 		"	case confirmed && durable:\n",
 	}}},
-	{"the names of directories are not flushed", "TestParentsAreFlushed", "settle.go", []edit{{
+	{"the names of directories are not flushed", "TestParentsAreFlushed", "flush.go", []edit{{
 		"!all && a.d.shared.flushed.knowsDir(own)",
 		"!all",
 	}}},

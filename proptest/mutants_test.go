@@ -49,8 +49,8 @@ var mutants = []mutant{
 		"	a.release()\n	if err := a.publish(ctx, s); err != nil {",
 	}}},
 	{"no verify of a deletion", orders + "/two,_a_deleter", "cas.go", []edit{{
-		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	remove :=",
-		"	remove :=",
+		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	if a.d.opts.Durability == Durable {\n",
+		"	if a.d.opts.Durability == Durable {\n",
 	}}},
 	{"create by plain rename", "TestForeignCreator|" + orders + "/guard:_two_that_create", "cas.go", []edit{{
 		"		how = fsys.NoReplace\n",
@@ -95,16 +95,16 @@ var mutants = []mutant{
 		"	a.published, a.confirmed = false, false\n",
 		"	a.published, a.confirmed = false, false\n	if s, _, err := a.d.loadOnce(a.path, a.mode); err == nil && s.file != nil {\n		_ = s.file.Sync()\n		s.close()\n	}\n",
 	}}},
-	{"directory not flushed", powerCuts, "settle.go", []edit{{
-		"		if err := a.d.files.SyncDir(dir); err != nil {",
-		"		if err := error(nil); err != nil {",
+	{"directory not flushed", powerCuts, "flush.go", []edit{{
+		"		if err := dir.Sync(); err != nil {",
+		"		if err := error(nil); dir == nil && err != nil {",
 	}}},
-	{"directory flushed before the rename", powerCuts, "flush.go settle.go", []edit{{
-		"		if err := a.d.files.SyncDir(dir); err != nil {",
-		"		if err := error(nil); err != nil {",
+	{"directory flushed before the rename", powerCuts, "flush.go", []edit{{
+		"		if err := dir.Sync(); err != nil {",
+		"		if err := error(nil); dir == nil && err != nil {",
 	}, {
-		"	return s.file.Sync()\n",
-		"	_ = a.d.files.SyncDir(filepath.Dir(a.path))\n	return s.file.Sync()\n",
+		"		a.dirs = append(a.dirs, dir)\n",
+		"		a.dirs = append(a.dirs, dir)\n		_ = dir.Sync()\n",
 	}}},
 	{"one journal: content not on the device before the rename", powerCuts, "flush.go", []edit{{
 		"		err := s.file.SyncData()\n",
@@ -122,9 +122,13 @@ var mutants = []mutant{
 		"	if a.renamed != nil {\n		if err",
 		"	if a.d.opts.FlushOrder == JournalOrder || a.d.files.OneJournal(filepath.Dir(a.path)) {\n		if a.renamed == nil {\n			return nil\n		}\n		if err",
 	}}},
-	{"a failed flush of the directory tried again", "TestFaults", "settle.go", []edit{{
-		"		if err := a.d.files.SyncDir(dir); err != nil {",
-		"		if err := a.d.files.SyncDir(dir); err != nil && a.d.files.SyncDir(dir) != nil {",
+	{"a failed flush of the directory tried again", "TestFaults", "flush.go", []edit{{
+		"		if err := dir.Sync(); err != nil {",
+		"		if err := dir.Sync(); err != nil && dir.Sync() != nil {",
+	}}},
+	{"directories opened when they are to be flushed", "TestFlushes", "attempt.go", []edit{{
+		"		return a.openDirs(a.current.version.IsAbsent())\n",
+		"		return nil\n",
 	}}},
 	{"a failed flush of the published file tried again", "TestFaults", "settle.go", []edit{{
 		"		if err := a.renamed.Sync(); err != nil {",
@@ -134,7 +138,7 @@ var mutants = []mutant{
 		"	return s.file.Sync()\n",
 		"	if s.file.Sync() == nil {\n		return nil\n	}\n	return s.file.Sync()\n",
 	}}},
-	{"a failed flush of the directory hidden", "TestFaults", "settle.go", []edit{{
+	{"a failed flush of the directory hidden", "TestFaults", "flush.go", []edit{{
 		"			return fmt.Errorf(\"flush the directory: %w\", err)",
 		"			return nil",
 	}}},

@@ -20,17 +20,17 @@ type attempt struct {
 	key       string
 	path      string // where the document is, which is known from the first step on
 	mode      VersionMode
-	locking   locking   // how to take the lock
-	unlock    func()    // while it is held, else nil
-	current   *state    // what was read; open until Close, so that its inode number stays taken
-	staged    *staged   // the new version, until it is published
-	data      []byte    // its content
-	published bool      // there is something to settle
-	created   bool      // and that is a new name
-	confirmed bool      // what is there is to be settled
-	unlocked  bool      // there is nothing to be locked, since the directory is not there
-	renamed   fsys.File // the file that was published, until it is settled, if that takes its flush
-	displaced string    // the temporary name of the version that was exchanged for it, to be removed
+	locking   locking    // how to take the lock
+	unlock    func()     // while it is held, else nil
+	current   *state     // what was read; open until Close, so that its inode number stays taken
+	staged    *staged    // the new version, until it is published
+	data      []byte     // its content
+	published bool       // there is something to settle
+	confirmed bool       // what is there is to be settled
+	unlocked  bool       // there is nothing to be locked, since the directory is not there
+	renamed   fsys.File  // the file that was published, until it is settled, if that takes its flush
+	dirs      []fsys.Dir // to be flushed once it is published
+	displaced string     // the temporary name of the version that was exchanged for it, to be removed
 }
 
 // Attempt implements driver.Attempter.
@@ -166,6 +166,7 @@ func (a *attempt) Forget() {
 		a.current.close()
 		a.current = nil
 	}
+	a.closeDirs()
 }
 
 func (a *attempt) release() {
@@ -225,6 +226,9 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	}
 	if err := a.flush(s); err != nil {
 		return fmt.Errorf("flush the new version: %w", err)
+	}
+	if a.d.opts.Durability == Durable && s.order == PortableOrder {
+		return a.openDirs(a.current.version.IsAbsent())
 	}
 	return nil
 }

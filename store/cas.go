@@ -39,7 +39,8 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 		switch {
 		case err != nil:
 			s.discard()
-		case a.d.opts.Durability == Durable && a.d.journalOrder(a.path, s.info.Dev) && s.file.Unlock() == nil:
+		case a.d.opts.Durability == Durable && s.order == JournalOrder:
+			_ = s.file.Unlock() // which a sweep may look at; it is closed when it is settled
 			a.renamed = s.file
 		default:
 			s.file.Close()
@@ -56,7 +57,7 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	if err := a.publish(ctx, s); err != nil {
 		return driver.Absent, err
 	}
-	a.published, a.created = true, a.current.version.IsAbsent()
+	a.published = true
 	return version, nil
 }
 
@@ -156,6 +157,11 @@ func (a *attempt) Delete(ctx context.Context) error {
 	a.d.sweep(a.path)
 	if _, err := a.verify(ctx); err != nil {
 		return err
+	}
+	if a.d.opts.Durability == Durable {
+		if err := a.openDirs(false); err != nil {
+			return err
+		}
 	}
 	remove := a.remove
 	if a.d.opts.GuardForeign {

@@ -296,8 +296,8 @@ func TestFlushes(t *testing.T) {
 		opts Options
 		want string
 	}{
-		{Options{FlushOrder: PortableOrder}, "sync rename syncdir"},
-		{Options{FlushOrder: PortableOrder, Locking: true}, "sync rename syncdir"},
+		{Options{FlushOrder: PortableOrder}, "sync opendir rename syncdir"},
+		{Options{FlushOrder: PortableOrder, Locking: true}, "sync opendir rename syncdir"},
 		{Options{FlushOrder: PortableOrder, Durability: Ordered}, "sync rename"},
 		{Options{FlushOrder: JournalOrder}, "syncdata rename sync"},
 		{Options{FlushOrder: JournalOrder, Locking: true}, "syncdata rename sync"},
@@ -314,10 +314,10 @@ func TestFlushes(t *testing.T) {
 			switch op {
 			case "rename", "rename new", "exchange":
 				ops = append(ops, "rename")
-			case "sync", "syncdata", "syncdir":
+			case "sync", "syncdata", "opendir", "syncdir":
 				ops = append(ops, op)
 			}
-			if len(ops) == 3 {
+			if op == "syncdir" || op == "sync" && len(ops) == 3 {
 				holdLock(t, doc)() // nobody waits for our last flush
 			}
 			return nil
@@ -331,5 +331,36 @@ func TestFlushes(t *testing.T) {
 				t.Errorf("%v: %s, want %s", test.opts.Durability, got, test.want)
 			}
 		}
+	}
+}
+
+// TestOutOfDescriptors: what is needed for the last flush is there before the publish, or
+// nothing is changed.
+func TestOutOfDescriptors(t *testing.T) {
+	ctx := context.Background()
+	for name, do := range map[string]func(doc *Doc) error{
+		"update": func(doc *Doc) error { _, err := doc.Update(ctx, increment); return err },
+		"delete": func(doc *Doc) error { return doc.Delete(ctx) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "doc.json")
+			if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			doc := openFaulty(t, path, Options{FlushOrder: PortableOrder}, func(op, _ string) error {
+				if op == "opendir" {
+					return syscall.EMFILE
+				}
+				return nil
+			})
+			err := do(doc)
+			if !errors.Is(err, syscall.EMFILE) || errors.Is(err, ErrNotDurable) {
+				t.Errorf("%v, want EMFILE and that nothing was changed", err)
+			}
+			if got := content(t, doc); got != "1" {
+				t.Errorf("the document is %s", got)
+			}
+			checkUnlocked(t, doc)
+		})
 	}
 }

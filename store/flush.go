@@ -15,23 +15,24 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
 )
 
-// journalOrder reports whether a document at path, with its file on a device, is flushed
-// in the order for one journal.
-func (d *fileDriver) journalOrder(path string, dev uint64) bool {
-	switch d.opts.FlushOrder {
-	case PortableOrder:
-		return false
-	case JournalOrder:
-		return true
+// flushOrder is the one in which a document at path is flushed, with its file on a device:
+// PortableOrder or JournalOrder.
+func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
+	if d.opts.FlushOrder != AutoOrder {
+		return d.opts.FlushOrder
 	}
-	return d.shared.journals.known(dev, d.files.Now(), func() bool {
+	if d.shared.journals.known(dev, d.files.Now(), func() bool {
 		return d.files.OneJournal(filepath.Dir(path))
-	})
+	}) {
+		return JournalOrder
+	}
+	return PortableOrder
 }
 
 // exchanges reports whether a version that need not survive a power cut is published by exchange: ext4 writes a file out when
@@ -76,11 +77,48 @@ func (f *findings) known(dev uint64, now int64, find func() bool) bool {
 
 // flush puts what is staged on the device, before it is published.
 func (a *attempt) flush(s *staged) error {
-	if a.d.journalOrder(a.path, s.info.Dev) {
+	s.order = a.d.flushOrder(a.path, s.info.Dev)
+	if s.order == JournalOrder {
 		err := s.file.SyncData()
 		if err == nil || !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}
 	}
 	return s.file.Sync()
+}
+
+// openDirs opens the directories that are to be flushed after the publish, so that this is
+// not what goes wrong then: the document's own, and those above it up to the root of the
+// handle, the first time, and where all says that the document is new. Another process may
+// have made a directory, and have died before it flushed the name.
+func (a *attempt) openDirs(all bool) error {
+	own := filepath.Dir(a.path)
+	for name := own; ; name = filepath.Dir(name) {
+		dir, err := a.d.files.OpenDir(name)
+		if err != nil {
+			return fmt.Errorf("open the directory, to flush it: %w", err)
+		}
+		a.dirs = append(a.dirs, dir)
+		if name == "." || a.d.single != "" || !all && a.d.shared.flushed.knowsDir(own) {
+			return nil
+		}
+	}
+}
+
+// flushDirs flushes the directories that are open.
+func (a *attempt) flushDirs() error {
+	for _, dir := range a.dirs {
+		if err := dir.Sync(); err != nil {
+			return fmt.Errorf("flush the directory: %w", err)
+		}
+	}
+	a.d.shared.flushed.addDir(filepath.Dir(a.path))
+	return nil
+}
+
+func (a *attempt) closeDirs() {
+	for _, dir := range a.dirs {
+		_ = dir.Close() // nothing was written by it
+	}
+	a.dirs = nil
 }

@@ -28,16 +28,16 @@ func TestFlushOrderIsOfTheDevice(t *testing.T) {
 	files := &ticking{now: 1, journal: map[string]bool{"/dir": true}}
 	d := &fileDriver{files: files, opts: &Options{}, shared: &fileShared{}}
 	for range 2 {
-		if !d.journalOrder("/dir/doc", 1) || files.asked != 1 {
+		if d.flushOrder("/dir/doc", 1) != JournalOrder || files.asked != 1 {
 			t.Errorf("asked %d times", files.asked)
 		}
 	}
 	files.journal["/dir"] = false
-	if d.journalOrder("/dir/doc", 2) {
+	if d.flushOrder("/dir/doc", 2) == JournalOrder {
 		t.Error("another device has the order of the one before it")
 	}
 	files.now += int64(time.Second)
-	if d.journalOrder("/dir/doc", 1) {
+	if d.flushOrder("/dir/doc", 1) == JournalOrder {
 		t.Error("it is not looked at again")
 	}
 }

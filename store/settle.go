@@ -9,7 +9,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -18,6 +17,7 @@ import (
 // Settle implements driver.Attempt.
 func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
+	defer a.closeDirs()
 	published := a.published
 	read := a.unlock != nil && a.current != nil // under the lock
 	confirmed := a.confirmed || !published && read
@@ -49,7 +49,7 @@ func (a *attempt) settlePublished() error {
 		}
 		return nil // with the names of directories that were made for it
 	}
-	return a.flushDirs(a.created)
+	return a.flushDirs()
 }
 
 // settleConfirmed makes durable what others have published, or nobody of ours; or only
@@ -65,14 +65,14 @@ func (a *attempt) settleConfirmed(names bool) error {
 		if a.unlocked {
 			return nil // there is no directory
 		}
-		return a.flushDirs(false)
+		return a.openAndFlushDirs()
 	}
 	before := a.d.files.Now()
 	if err := a.current.file.Sync(); err != nil {
 		return fmt.Errorf("flush the version that is there: %w", err)
 	}
-	if names && !a.d.journalOrder(a.path, a.current.info.Dev) {
-		if err := a.flushDirs(false); err != nil {
+	if names && a.d.flushOrder(a.path, a.current.info.Dev) == PortableOrder {
+		if err := a.openAndFlushDirs(); err != nil {
 			return err
 		}
 	}
@@ -82,20 +82,11 @@ func (a *attempt) settleConfirmed(names bool) error {
 	return nil
 }
 
-// flushDirs flushes the document's directory, and those above it, up to the root of the
-// handle, the first time, and where the document is new: another process may have made
-// a directory, and have died before it flushed the name.
-func (a *attempt) flushDirs(all bool) error {
-	own := filepath.Dir(a.path)
-	for dir := own; ; dir = filepath.Dir(dir) {
-		if err := a.d.files.SyncDir(dir); err != nil {
-			return fmt.Errorf("flush the directory: %w", err)
-		}
-		if dir == "." || a.d.single != "" || !all && a.d.shared.flushed.knowsDir(own) {
-			a.d.shared.flushed.addDir(own)
-			return nil
-		}
+func (a *attempt) openAndFlushDirs() error {
+	if err := a.openDirs(false); err != nil {
+		return err
 	}
+	return a.flushDirs()
 }
 
 // closePublished closes the file that was published, which is open for Settle.

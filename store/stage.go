@@ -17,9 +17,10 @@ type staged struct {
 	files fsys.FS
 	file  fsys.File
 	path  string
-	info  fsys.Info // as it was stamped
-	fine  bool      // its time is exact and later than that of the version it replaces
-	keep  bool      // what has its name is not ours to remove
+	info  fsys.Info  // as it was stamped
+	fine  bool       // its time is exact and later than that of the version it replaces
+	order FlushOrder // in which it is flushed: PortableOrder or JournalOrder
+	keep  bool       // what has its name is not ours to remove
 }
 
 // createStaged makes an empty temporary file beside path, in a place of the document's row

@@ -112,7 +112,7 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	if err := s.resemble(now, from); err != nil {
 		return err
 	}
-	if a.d.opts.Durability == Volatile || a.d.journalOrder(a.path, s.info.Dev) {
+	if a.d.opts.Durability == Volatile || s.order == JournalOrder {
 		return nil // in a journal, this change is before the rename too
 	}
 	return s.file.Sync()

@@ -34,8 +34,8 @@ type FS interface {
 	Mkdir(name string, perm fs.FileMode) error
 	// ReadDir lists a directory, in no particular order.
 	ReadDir(name string) ([]Entry, error)
-	// SyncDir makes the names in a directory durable.
-	SyncDir(name string) error
+	// OpenDir opens a directory, to flush it later.
+	OpenDir(name string) (Dir, error)
 	// OneJournal reports whether one journal has all changes of the file system that a directory is on, in their
 	// order, so that File.Sync of any file makes durable all changes of names before it, and File.SyncData works.
 	OneJournal(name string) bool
@@ -116,6 +116,26 @@ type File interface {
 	// Unlock gives the lock back and keeps the file open.
 	Unlock() error
 	Close() error
+}
+
+// Dir is an open directory.
+type Dir interface {
+	// Sync makes the names in it durable. After an error it must not be tried again.
+	Sync() error
+	Close() error
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(files FS, name string) error {
+	dir, err := files.OpenDir(name)
+	if err != nil {
+		return err
+	}
+	err = dir.Sync()
+	if closeErr := dir.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // Info describes a file.

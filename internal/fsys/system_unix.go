@@ -84,14 +84,10 @@ func (s system) beside(name string, do func(dir int, base string) error) (err er
 func (s system) onDir(name string, do func(fd int) error) (err error) {
 	switch {
 	case s.root == nil:
-		var fd int
-		err = again(func() (err error) {
-			fd, err = unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-			return err
-		})
-		if err == nil {
-			err = again(func() error { return do(fd) })
-			_ = unix.Close(fd) // nothing was written by it
+		var dir *directory
+		if dir, err = openDirectory(name); err == nil {
+			err = again(func() error { return do(dir.fd) })
+			_ = dir.Close() // nothing was written by it
 		}
 	case name == ".":
 		err = s.beside(name, func(fd int, _ string) error {
@@ -111,7 +107,48 @@ func (s system) onDir(name string, do func(fd int) error) (err error) {
 	return err
 }
 
-func (s system) SyncDir(name string) error { return s.onDir(name, fsync) }
+func (s system) OpenDir(name string) (Dir, error) {
+	switch {
+	case s.root == nil:
+		return openDirectory(name)
+	case name == ".":
+		return rootDirectory{s}, nil
+	}
+	return s.root.Open(name)
+}
+
+// directory is an open one.
+type directory struct {
+	fd   int
+	name string
+}
+
+func openDirectory(name string) (*directory, error) {
+	d := &directory{name: name}
+	err := again(func() (err error) {
+		d.fd, err = unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return d, nil
+}
+
+func (d *directory) Sync() error {
+	if err := again(func() error { return fsync(d.fd) }); err != nil {
+		return &fs.PathError{Op: "sync", Path: d.name, Err: err}
+	}
+	return nil
+}
+
+func (d *directory) Close() error { return unix.Close(d.fd) }
+
+// rootDirectory is the root, which is open.
+type rootDirectory struct{ in system }
+
+func (d rootDirectory) Sync() error  { return d.in.onDir(".", fsync) }
+func (d rootDirectory) Close() error { return nil }
 
 // again makes a system call, once more if a signal has cut it short.
 func again(call func() error) error {

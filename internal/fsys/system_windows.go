@@ -82,8 +82,13 @@ func (s system) open(name string, flag int, perm fs.FileMode) (file, error) {
 	return file{File: f, in: s, name: name}, nil
 }
 
-// SyncDir does nothing: a directory cannot be flushed, and NTFS journals its names.
-func (s system) SyncDir(string) error { return nil }
+// OpenDir opens nothing: a directory cannot be flushed, and NTFS journals its names.
+func (s system) OpenDir(string) (Dir, error) { return noDir{}, nil }
+
+type noDir struct{}
+
+func (noDir) Sync() error  { return nil }
+func (noDir) Close() error { return nil }
 
 func (s system) Lstat(name string) (Info, error) {
 	var info fs.FileInfo

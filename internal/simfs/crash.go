@@ -4,8 +4,8 @@
 //
 //   - Ordered, as a journal has it: changes of names reach the device in their order, and any flush, of a file or of
 //     a directory, takes all changes before it along.
-//   - Weak, as little as POSIX promises: any of the changes since the last flush of the directory is there or not,
-//     whatever the others are, but each as a whole. Removals can be lost like creations: a name comes back.
+//   - Weak, as little as POSIX promises: any of the changes since the last flush of their directory is there or not,
+//     whatever the others are, but each as a whole. What is in a directory that is not there is lost. Removals can be lost like creations: a name comes back.
 //
 // In both the content of a file that was not flushed is anything that file systems were seen to leave.
 
@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"path/filepath"
 	"slices"
 )
 
@@ -37,14 +38,23 @@ type disk struct {
 	pending [][]assignment // changes of names that may be lost
 }
 
-func (d *disk) flush() {
+// flush makes durable the changes of names in a directory, or of all names. Each change
+// is in one directory.
+func (d *disk) flush(in func(dir string) bool) {
+	var others [][]assignment
 	for _, change := range d.pending {
+		if !in(filepath.Dir(change[0].name)) {
+			others = append(others, change)
+			continue
+		}
 		for _, n := range apply(d.names, change) {
 			n.synced = true
 		}
 	}
-	d.pending = nil
+	d.pending = others
 }
+
+func anywhere(string) bool { return true }
 
 // apply makes changes, and returns the inodes whose contents become known with them.
 func apply(names map[string]*inode, change []assignment) (known []*inode) {
@@ -75,14 +85,14 @@ const contentOf = ""
 // syncFile makes the content of a file durable, and in an ordered journal all changes of names so far.
 func (w *World) syncFile(n *inode) {
 	n.synced = true
-	w.disks[Ordered].flush()
+	w.disks[Ordered].flush(anywhere)
 }
 
-// syncNames makes all changes of names durable: there is one directory.
-func (w *World) syncNames() {
-	for i := range w.disks {
-		w.disks[i].flush()
-	}
+// syncNames makes the changes of names in a directory durable; in an ordered journal with all
+// others.
+func (w *World) syncNames(dir string) {
+	w.disks[Ordered].flush(anywhere)
+	w.disks[Weak].flush(func(other string) bool { return other == dir })
 }
 
 // diskHash tells apart worlds of which a power cut would leave different things.
@@ -131,6 +141,7 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 				known = append(known, apply(names, change)...)
 			}
 		}
+		w.reach(names)
 		return w.contents(names, known, func(after *World) error {
 			h := after.hash(processSeed)
 			if tried[h] {
@@ -156,6 +167,16 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	return nil
 }
 
+// reach drops the names that are in no directory.
+func (w *World) reach(names map[string]*inode) {
+	for _, name := range slices.Sorted(maps.Keys(names)) { // a directory before what is in it
+		dir := filepath.Dir(name)
+		if n := names[dir]; dir != w.Root && (n == nil || !n.mode.IsDir()) {
+			delete(names, name)
+		}
+	}
+}
+
 // contents calls found with a world for each combination of what the files with these names may contain.
 // Those of the known files are what they are.
 func (w *World) contents(names map[string]*inode, known []*inode, found func(*World) error) error {
@@ -175,7 +196,7 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 	for {
 		after := New()
 		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
-		after.Sticky = w.Sticky
+		after.Sticky, after.Root = w.Sticky, w.Root
 		for i, n := range files {
 			// Inode numbers are those of before, which no two files on one device can share.
 			number := n.number

@@ -104,24 +104,49 @@ func (f *Faulty) ReadDir(name string) (entries []fsys.Entry, err error) {
 	return entries, err
 }
 
-// SyncDir implements fsys.FS. After a flush that went wrong the next one goes well and does nothing: the system has
-// forgotten what it could not write.
-func (f *Faulty) SyncDir(name string) error {
-	fault := f.Inject("syncdir", name)
+// OpenDir implements fsys.FS.
+func (f *Faulty) OpenDir(name string) (d fsys.Dir, err error) {
+	err = f.do("opendir", name, func() (err error) { d, err = f.FS.OpenDir(name); return err })
+	switch {
+	case err == nil:
+		f.Opened.Add(1)
+		return &faultyDir{d, f, name}, nil
+	case d != nil:
+		d.Close() // the caller does not get it
+	}
+	return nil, err
+}
+
+type faultyDir struct {
+	fsys.Dir
+	in   *Faulty
+	name string
+}
+
+// Sync of a directory: after a flush that went wrong the next one goes well and does
+// nothing, since the system has forgotten what it could not write.
+func (d *faultyDir) Sync() error {
+	f := d.in
+	fault := f.Inject("syncdir", d.name)
 	switch {
 	case fault.Err != nil && fault.After:
-		_ = f.FS.SyncDir(name)
+		_ = d.Dir.Sync()
 		fallthrough
 	case fault.Err != nil:
 		if f.unsyncable == nil {
 			f.unsyncable = map[string]bool{}
 		}
-		f.unsyncable[name] = true
-		return &fs.PathError{Op: "syncdir", Path: name, Err: fault.Err}
-	case f.unsyncable[name]:
+		f.unsyncable[d.name] = true
+		return &fs.PathError{Op: "syncdir", Path: d.name, Err: fault.Err}
+	case f.unsyncable[d.name]:
 		return nil
 	}
-	return f.FS.SyncDir(name)
+	return d.Dir.Sync()
+}
+
+func (d *faultyDir) Close() error {
+	d.in.Opened.Add(-1)
+	return d.Dir.Close()
 }
 
 type faultyFile struct {
@@ -190,7 +215,7 @@ func (f *faultyFile) SetMtime(ns int64) error {
 	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
 }
 
-// Sync and SyncData are as SyncDir.
+// Sync and SyncData are as that of a directory.
 func (f *faultyFile) Sync() error     { return f.sync("sync", f.File.Sync) }
 func (f *faultyFile) SyncData() error { return f.sync("syncdata", f.File.SyncData) }
 

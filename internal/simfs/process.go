@@ -177,7 +177,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	}
 	n := p.world.names[name]
 	switch {
-	case n == nil && how == fsys.OpenExisting:
+	case n == nil && (how == fsys.OpenExisting || !p.world.isDir(filepath.Dir(name))):
 		return nil, p.fail("open", name, fs.ErrNotExist)
 	case n != nil && how == fsys.OpenNew:
 		return nil, p.fail("open", name, fs.ErrExist)
@@ -200,9 +200,9 @@ func (p *Process) info(n *inode) fsys.Info {
 	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: 1, Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
-// Lstat implements fsys.FS. What there is to know of the directory does not change.
+// Lstat implements fsys.FS. What there is to know of the root does not change.
 func (p *Process) Lstat(name string) (fsys.Info, error) {
-	if name == p.world.dir() {
+	if name == p.world.Root {
 		mode := fs.ModeDir | 0o777
 		if p.world.Sticky {
 			mode |= fs.ModeSticky
@@ -303,8 +303,22 @@ func (p *Process) Remove(name string) error {
 	return p.saw(nil)
 }
 
-// Mkdir implements fsys.FS: there is one directory, with whatever is in a name.
-func (p *Process) Mkdir(string, fs.FileMode) error { return nil }
+// Mkdir implements fsys.FS.
+func (p *Process) Mkdir(name string, perm fs.FileMode) error {
+	if err := p.turn("mkdir", name, nil); err != nil {
+		return err
+	}
+	switch {
+	case p.world.names[name] != nil:
+		return p.fail("mkdir", name, fs.ErrExist)
+	case !p.world.isDir(filepath.Dir(name)):
+		return p.fail("mkdir", name, fs.ErrNotExist)
+	}
+	n := p.world.allocate(fs.ModeDir | perm)
+	n.uid, n.synced = p.UID, true
+	p.world.point(p, assignment{name, n})
+	return p.saw(nil)
+}
 
 // ReadDir implements fsys.FS.
 func (p *Process) ReadDir(name string) ([]fsys.Entry, error) {
@@ -324,14 +338,29 @@ func (p *Process) ReadDir(name string) ([]fsys.Entry, error) {
 	return entries, p.saw(nil, sum.Sum64())
 }
 
-// SyncDir implements fsys.FS.
-func (p *Process) SyncDir(name string) error {
-	if err := p.turn("syncdir", name, nil); err != nil {
+// OpenDir implements fsys.FS.
+func (p *Process) OpenDir(name string) (fsys.Dir, error) {
+	if !p.world.isDir(name) {
+		return nil, p.fail("open", name, fs.ErrNotExist)
+	}
+	return &dir{p, name}, p.alive()
+}
+
+// dir is an open directory of a process.
+type dir struct {
+	process *Process
+	name    string
+}
+
+func (d *dir) Sync() error {
+	if err := d.process.turn("syncdir", d.name, nil); err != nil {
 		return err
 	}
-	p.world.syncNames()
-	return p.saw(nil)
+	d.process.world.syncNames(d.name)
+	return d.process.saw(nil)
 }
+
+func (d *dir) Close() error { return d.process.alive() }
 
 // OneJournal implements fsys.FS.
 func (p *Process) OneJournal(string) bool { return p.world.Journal }

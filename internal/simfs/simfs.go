@@ -31,6 +31,9 @@ type World struct {
 	// Kind is what the file system says that it is.
 	Kind string
 
+	// Root is the directory that is always there; others may be made in it.
+	Root string
+
 	// Sticky: of its directory others may not replace the files. It is of user 0.
 	Sticky bool
 
@@ -66,19 +69,17 @@ type inode struct {
 
 // New returns a file system with nothing in it.
 func New() *World {
-	w := &World{Kind: "simfs", Clock: 1_700_000_000_123_456_789, Step: 1, names: map[string]*inode{}}
+	w := &World{Kind: "simfs", Root: "/dir", Clock: 1_700_000_000_123_456_789, Step: 1, names: map[string]*inode{}}
 	for i := range w.disks {
 		w.disks[i].names = map[string]*inode{}
 	}
 	return w
 }
 
-// dir is the directory, which is there as long as something is in it.
-func (w *World) dir() string {
-	for name := range w.names {
-		return filepath.Dir(name)
-	}
-	return ""
+// isDir reports whether a directory is there.
+func (w *World) isDir(name string) bool {
+	n := w.names[name]
+	return name == w.Root || n != nil && n.mode.IsDir()
 }
 
 // allocate makes an inode with the lowest number that is free, as ext4 does.

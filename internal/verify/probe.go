@@ -341,7 +341,7 @@ func (p *probe) flushes(facts *Facts) {
 	}
 	if err == nil {
 		start := time.Now()
-		err = p.files.SyncDir(p.dir)
+		err = fsys.SyncDir(p.files, p.dir)
 		facts.FlushDir = time.Since(start)
 	}
 	if err != nil {
