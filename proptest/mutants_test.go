@@ -149,6 +149,10 @@ var mutants = []mutant{
 		"		a.renamed.Close()\n",
 		"",
 	}}},
+	{"a failed journal is not asked after", "TestBrokenDevice", "settle.go", []edit{{
+		"	if err == nil && durable {\n",
+		"	if false {\n",
+	}}},
 	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
 		"	now, lstatErr := a.d.files.Lstat(a.path)\n",
 		"	if true {\n		return false, nil\n	}\n	now, lstatErr := a.d.files.Lstat(a.path)\n",

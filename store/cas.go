@@ -69,7 +69,9 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
 		return a.exchange(ctx, s)
-	case a.d.exchanges(a.path, a.current.info.Dev):
+	case a.d.opts.Durability == Volatile && a.d.isExt4(a.path, a.current.info.Dev):
+		// There a file is written out when it is renamed over another, which takes longer
+		// than all else; not if it changes names with the other.
 		if done, err := a.exchangeVolatile(s); done || err != nil {
 			return err
 		}

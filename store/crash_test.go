@@ -27,6 +27,7 @@ type powerCuts struct {
 	writes  []write
 	start   string
 	journal bool            // the file system has one for all, and is not expected to survive the weak model
+	breaks  bool            // its device fails at some moment, with a journal that is ext4's
 	tried   map[string]bool // what was gone through already
 
 	states     int // file systems that were found
@@ -68,6 +69,10 @@ func (p *powerCuts) models() []simfs.Model {
 
 func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.World) error) {
 	w.Journal = p.journal
+	if p.breaks {
+		w.Kind = "ext4"
+		w.Go("device", func(files fsys.FS) error { return files.(*simfs.Process).Break() })
+	}
 	w.Quiet = func(op, name string) bool {
 		return name == simulatedLock || op == "lstat" || op == "readdir" || op == "readlink"
 	}
@@ -110,6 +115,9 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 					made = bytes.Clone(next)
 					return next, err
 				})
+				if p.breaks && err != nil {
+					return nil
+				}
 				if err == nil && what == ensuring {
 					// What it made, or kept: the first version that is so.
 					is := func(v []byte) bool { return bytes.Equal(v, made) }
@@ -126,7 +134,9 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 			if err == nil {
 				acknowledged = max(acknowledged, last[name])
 			}
-			if what == creating && errors.Is(err, ErrExist) || what == deleting && errors.Is(err, ErrNotExist) {
+			switch {
+			case what == creating && errors.Is(err, ErrExist), what == deleting && errors.Is(err, ErrNotExist),
+				p.breaks: // what it is told then is right if it is not that all is well
 				return nil
 			}
 			return err
@@ -323,6 +333,28 @@ func TestPowerCuts(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestBrokenDevice: a device fails at any moment, and then the power. Whoever was told that
+// all is well has its version, though only one of those whose flushes fail is told so by
+// the system.
+func TestBrokenDevice(t *testing.T) {
+	skipUnderRaceDetector(t)
+	const started = `["start"]`
+	for name, writes := range map[string][]write{
+		"two updates":                {appending, appending},
+		"an update and a deletion":   {appending, deleting},
+		"two that see to one thing":  {ensuring, ensuring},
+		"an update and a keep of it": {ensuring, sloppy},
+	} {
+		for order, mode := range map[string]Options{"one journal": {}, "portable": {FlushOrder: PortableOrder}} {
+			t.Run(name+", "+order, func(t *testing.T) {
+				t.Parallel()
+				p := &powerCuts{opts: mode, writes: writes, start: started, journal: true, breaks: true, tried: map[string]bool{}}
+				cutPower(t, p, p.setup)
+			})
 		}
 	}
 }

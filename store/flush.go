@@ -35,10 +35,9 @@ func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
 	return PortableOrder
 }
 
-// exchanges reports whether a version that need not survive a power cut is published by exchange: ext4 writes a file out when
-// it is renamed over another, which takes longer than all else; one that changes names with the other, it does not.
-func (d *fileDriver) exchanges(path string, dev uint64) bool {
-	return d.opts.Durability == Volatile && d.shared.ext4.known(dev, d.files.Now(), func() bool {
+// isExt4 reports whether that is the file system on a device, where the document is.
+func (d *fileDriver) isExt4(path string, dev uint64) bool {
+	return d.shared.ext4.known(dev, d.files.Now(), func() bool {
 		kind, err := d.files.Type(filepath.Dir(path))
 		return err == nil && kind == "ext4"
 	})

@@ -35,9 +35,35 @@ func (a *attempt) Settle() (err error) {
 	default:
 		return nil
 	}
+	if err == nil && durable {
+		err = a.stillWrites()
+	}
 	flushed.note(a.path, err)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+	}
+	return nil
+}
+
+// stillWrites asks whether the journal has failed meanwhile. On ext4, if two flushes wait for
+// one commit that fails, one of them says that all is well.
+func (a *attempt) stillWrites() error {
+	if !a.d.isExt4(a.path, a.current.info.Dev) {
+		return nil
+	}
+	flushed := interface{ StillWrites() error }(nil)
+	switch {
+	case a.renamed != nil:
+		flushed = a.renamed
+	case a.current.file != nil:
+		flushed = a.current.file
+	case len(a.dirs) > 0:
+		flushed = a.dirs[0]
+	default:
+		return nil
+	}
+	if err := flushed.StillWrites(); err != nil {
+		return fmt.Errorf("a flush that went well does not count, since the journal has failed: %w", err)
 	}
 	return nil
 }

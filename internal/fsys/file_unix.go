@@ -24,6 +24,8 @@ type file struct {
 }
 
 // do makes a system call on the file.
+func (f *file) StillWrites() error { return f.do("begin a change of", stillWrites) }
+
 func (f *file) do(op string, call func(fd int) error) error {
 	err := call(f.fd)
 	for err == unix.EINTR {

@@ -107,6 +107,10 @@ type File interface {
 	// that is: a change of names that reaches the journal later brings that along. It is
 	// errors.ErrUnsupported where the system has no such call.
 	SyncData() error
+	// StillWrites is an error if the file system has stopped to write. When a journal fails,
+	// only one of those whose flush waits for it is sure to get an error; the others get
+	// one when they begin a change, which this does without making any.
+	StillWrites() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
 	// frees the lock when the last descriptor is closed, so a dead process holds none. Before it sleeps it may ask again and
 	// again for as long as spin says: to be woken takes longer than a lock that is held for microseconds.
@@ -122,6 +126,8 @@ type File interface {
 type Dir interface {
 	// Sync makes the names in it durable. After an error it must not be tried again.
 	Sync() error
+	// StillWrites is as that of File.
+	StillWrites() error
 	Close() error
 }
 

@@ -114,8 +114,17 @@ func (s system) OpenDir(name string) (Dir, error) {
 	case name == ".":
 		return rootDirectory{s}, nil
 	}
-	return s.root.Open(name)
+	dir, err := s.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return openedDirectory{dir}, nil
 }
+
+// openedDirectory is one that package os has opened, beneath a root.
+type openedDirectory struct{ *os.File }
+
+func (d openedDirectory) StillWrites() error { return stillWrites(int(d.Fd())) }
 
 // directory is an open one.
 type directory struct {
@@ -142,6 +151,8 @@ func (d *directory) Sync() error {
 	return nil
 }
 
+func (d *directory) StillWrites() error { return stillWrites(d.fd) }
+
 func (d *directory) Close() error { return unix.Close(d.fd) }
 
 // rootDirectory is the root, which is open.
@@ -149,6 +160,8 @@ type rootDirectory struct{ in system }
 
 func (d rootDirectory) Sync() error  { return d.in.onDir(".", fsync) }
 func (d rootDirectory) Close() error { return nil }
+
+func (d rootDirectory) StillWrites() error { return d.in.onDir(".", stillWrites) }
 
 // again makes a system call, once more if a signal has cut it short.
 func again(call func() error) error {

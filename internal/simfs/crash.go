@@ -74,6 +74,7 @@ func apply(names map[string]*inode, change []assignment) (known []*inode) {
 // syncData puts the content of a file on the device. Where it is there becomes known with the change of names, or the
 // flush, that comes next in the journal; without one, nothing is promised.
 func (w *World) syncData(n *inode) {
+	n.written = true
 	if !n.synced {
 		w.disks[Ordered].pending = append(w.disks[Ordered].pending, []assignment{{contentOf, n}})
 	}

@@ -144,6 +144,10 @@ func (d *faultyDir) Sync() error {
 	return d.Dir.Sync()
 }
 
+func (d *faultyDir) StillWrites() error {
+	return d.in.do("begin", d.name, d.Dir.StillWrites)
+}
+
 func (d *faultyDir) Close() error {
 	d.in.Opened.Add(-1)
 	return d.Dir.Close()
@@ -233,6 +237,8 @@ func (f *faultyFile) sync(op string, call func() error) error {
 	}
 	return call()
 }
+
+func (f *faultyFile) StillWrites() error { return f.in.do("begin", f.name, f.File.StillWrites) }
 
 func (f *faultyFile) Lock(spin time.Duration) error {
 	return f.in.do("lock", f.name, func() error { return f.File.Lock(spin) })

@@ -46,7 +46,7 @@ func (f *file) Write(data []byte) (int, error) {
 		return 0, err
 	}
 	f.inode.data = append(bytes.Clone(f.inode.data), data...)
-	f.inode.synced = false
+	f.inode.synced, f.inode.written = false, false
 	f.inode.mtime = f.process.world.round(f.process.world.Clock)
 	return len(data), nil
 }
@@ -81,7 +81,11 @@ func (f *file) Sync() error {
 	if err := f.process.turn("sync", f.name, nil); err != nil {
 		return err
 	}
-	f.process.world.syncFile(f.inode)
+	w := f.process.world
+	if w.broken != nil {
+		return f.process.saw(w.broken.flush(!f.inode.synced && !f.inode.written))
+	}
+	w.syncFile(f.inode)
 	return f.process.saw(nil)
 }
 
@@ -89,9 +93,15 @@ func (f *file) SyncData() error {
 	if err := f.process.turn("syncdata", f.name, nil); err != nil {
 		return err
 	}
-	f.process.world.syncData(f.inode)
+	w := f.process.world
+	if w.broken != nil {
+		return f.process.saw(w.broken.flush(!f.inode.synced && !f.inode.written))
+	}
+	w.syncData(f.inode)
 	return f.process.saw(nil)
 }
+
+func (f *file) StillWrites() error { return f.process.stillWrites(f.name) }
 
 // Lock, and TryLock that succeeds, happen together with the operation after: whatever others
 // do in between they could as well have done before, or could not have done at all.

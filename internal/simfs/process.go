@@ -356,9 +356,15 @@ func (d *dir) Sync() error {
 	if err := d.process.turn("syncdir", d.name, nil); err != nil {
 		return err
 	}
-	d.process.world.syncNames(d.name)
+	w := d.process.world
+	if w.broken != nil {
+		return d.process.saw(w.broken.flush(false))
+	}
+	w.syncNames(d.name)
 	return d.process.saw(nil)
 }
+
+func (d *dir) StillWrites() error { return d.process.stillWrites(d.name) }
 
 func (d *dir) Close() error { return d.process.alive() }
 

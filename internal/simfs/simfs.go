@@ -53,6 +53,7 @@ type World struct {
 	threads    []*thread // that have not ended
 	letters    []letter  // that they have, and those of processes
 	violation  error
+	broken     *broken // nil while the device works
 	disks      [models]disk
 }
 
@@ -60,6 +61,7 @@ type inode struct {
 	number, generation uint64
 	data               []byte
 	synced             bool // data is on the device
+	written            bool // so it is, but not known where
 	mtime              int64
 	mode               fs.FileMode
 	uid                uint32
@@ -173,6 +175,12 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(0)
 	}
 	names(w.names)
+	if w.broken != nil {
+		buf = append(buf, 'b')
+		if w.broken.told {
+			buf = append(buf, 't')
+		}
+	}
 	live := slices.Clone(w.live)
 	slices.SortFunc(live, func(a, b *inode) int { return int(a.number) - int(b.number) })
 	for _, n := range live {
