@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"runtime/debug"
 	"slices"
@@ -22,10 +21,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// A reader of our output that goes away is an error of writing, not the process's sudden death: the
 	// document may be changed by then, and somebody has to say so.
 	signal.Ignore(syscall.SIGPIPE)
-	// The first signal ends what is under way in good order; the second one, the process.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if len(args) > 0 && isWorker(args[0]) {
+		// A terminal sends its signal to all processes that it started. Those that another one
+		// started leave it to that one to end them, or else it would be told of their deaths first.
+		signal.Ignore(ending...)
+		return run(context.Background(), args, stdin, stdout, stderr)
+	}
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	return run(ctx, args, stdin, stdout, stderr)
 }
 
@@ -34,12 +37,14 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	flags          commonFlags
-	code           int  // the exit code so far
-	unheard        bool // a result could not be written: more of them make no sense
+	cause          func() error // what has ended the run, nil if nothing has
+	code           int          // the exit code so far
+	unheard        bool         // a result could not be written: more of them make no sense
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a.cause = func() error { return context.Cause(ctx) }
 	root := a.root()
 	root.SetArgs(shieldArgs(args))
 	root.SetIn(stdin)
