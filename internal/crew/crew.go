@@ -21,6 +21,8 @@ type Program struct {
 	Path string
 	Args []string // the first is the name
 	Env  []string // nil: as ours
+
+	inherited []*os.File // by its processes
 }
 
 // Patience is how long a process may take beyond its time.
@@ -63,7 +65,7 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
 	started, err := os.StartProcess(program.Path, program.Args, &os.ProcAttr{
-		Env: program.Env, Files: []*os.File{in.read, out.write, messages.write},
+		Env: program.Env, Files: append([]*os.File{in.read, out.write, messages.write}, program.inherited...),
 	})
 	in.read.Close()
 	out.write.Close()
