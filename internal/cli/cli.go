@@ -86,6 +86,7 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.workerCommand(), a.benchCommand(), a.benchWorkerCommand(),
+		a.exprWorkerCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)

@@ -34,7 +34,8 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil) }
 }
 
-// interruptedBy is the exit code of a run that was ended so: as of a shell, 128 and the signal's number.
+// interruptedBy is the exit code of a run that was ended so: as of a shell, 128 and the signal's
+// number.
 func interruptedBy(cause error) int {
 	var by *signalError
 	if errors.As(cause, &by) && by.signal == syscall.SIGTERM {
@@ -45,5 +46,5 @@ func interruptedBy(cause error) int {
 
 // isWorker reports whether a verb is one of those that the command starts itself by.
 func isWorker(verb string) bool {
-	return verb == workerVerb || verb == benchWorkerVerb
+	return verb == workerVerb || verb == benchWorkerVerb || verb == exprWorkerVerb
 }

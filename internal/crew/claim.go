@@ -1,6 +1,7 @@
-// Directories that a crew works in, within one of the user's, and how those of the dead are told from those of the
-// living: each has a file whose lock the process that made it holds, and every process of its crew through the
-// descriptor that it inherits. The kernel frees the lock when the last of them is gone.
+// Directories that a crew works in, within one of the user's, and how those of the dead are told
+// from those of the living: each has a file whose lock the process that made it holds, and every
+// process of its crew through the descriptor that it inherits. The kernel frees the lock when the
+// last of them is gone.
 
 package crew
 
@@ -32,7 +33,10 @@ const (
 
 // IsOurs reports whether a name is that of a crew's directory.
 func IsOurs(entry fsys.Entry) bool {
-	return entry.Type.IsDir() && (strings.HasPrefix(entry.Name, BenchPrefix) || strings.HasPrefix(entry.Name, VerifyPrefix))
+	if strings.HasPrefix(entry.Name, BenchPrefix) || strings.HasPrefix(entry.Name, VerifyPrefix) {
+		return entry.Type.IsDir()
+	}
+	return false
 }
 
 // Claim is a directory in use.
@@ -50,12 +54,14 @@ func NewClaim(files fsys.FS, dir, prefix string) (*Claim, error) {
 	}
 	c := &Claim{Dir: path}
 	if err := c.hold(filepath.Join(path, lockName)); err != nil {
-		return nil, errors.Join(fmt.Errorf("say that a directory is in use: %w", err), os.RemoveAll(path))
+		err = fmt.Errorf("say that a directory is in use: %w", err)
+		return nil, errors.Join(err, os.RemoveAll(path))
 	}
 	return c, nil
 }
 
-// Share returns the program with the claim: that lasts as long as any process that is started from it.
+// Share returns the program with the claim: that lasts as long as any process that is started
+// from it.
 func (c *Claim) Share(program Program) Program {
 	program.inherited = c.shared
 	return program

@@ -14,7 +14,8 @@ import (
 
 const forEver = time.Duration(math.MaxInt64 - int64(Patience))
 
-// A directory is in use as long as any process of its crew lives, also when the one that made it is gone.
+// A directory is in use as long as any process of its crew lives, also when the one that made it
+// is gone.
 func TestClaim(t *testing.T) {
 	files, dir := fsys.New(), t.TempDir()
 	claim, err := NewClaim(files, dir, BenchPrefix)
@@ -24,7 +25,8 @@ func TestClaim(t *testing.T) {
 	if Abandoned(files, claim.Dir) {
 		t.Error("it is abandoned by who has just made it")
 	}
-	shell := claim.Share(Program{Path: "/bin/sh", Args: []string{"sh", "-c", "read task; echo ready; read end"}})
+	const script = "read task; echo ready; read end"
+	shell := claim.Share(Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}})
 	crew, err := shell.StartAll(t.Context(), []Task{{What: "wait"}}, forEver)
 	if err != nil {
 		t.Fatal(err)
@@ -44,12 +46,14 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// What nobody has claimed yet may be about to be; what only looks like a crew's directory is not touched.
+// What nobody has claimed yet may be about to be; what only looks like a crew's directory is not
+// touched.
 func TestSweepLeaves(t *testing.T) {
 	files, dir := fsys.New(), t.TempDir()
 	old := time.Now().Add(-2 * settling)
 	for name, made := range map[string]time.Time{
-		BenchPrefix + "new": time.Now(), VerifyPrefix + "new": time.Now(), "mine": old, BenchPrefix + "old": old,
+		BenchPrefix + "new": time.Now(), VerifyPrefix + "new": time.Now(), "mine": old,
+		BenchPrefix + "old": old,
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.Mkdir(path, 0o700); err != nil {
@@ -70,7 +74,8 @@ func TestSweepLeaves(t *testing.T) {
 	}
 	Sweep(files, dir)
 	for name, want := range map[string]bool{
-		BenchPrefix + "new": true, VerifyPrefix + "new": true, "mine/file": true, BenchPrefix + "old": false,
+		BenchPrefix + "new": true, VerifyPrefix + "new": true, "mine/file": true,
+		BenchPrefix + "old":  false,
 		BenchPrefix + "link": true, VerifyPrefix + "file": true,
 	} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {

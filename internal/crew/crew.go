@@ -64,9 +64,9 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		}
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
-	started, err := os.StartProcess(program.Path, program.Args, &os.ProcAttr{
-		Env: program.Env, Files: append([]*os.File{in.read, out.write, messages.write}, program.inherited...),
-	})
+	passed := append([]*os.File{in.read, out.write, messages.write}, program.inherited...)
+	attr := &os.ProcAttr{Env: program.Env, Files: passed}
+	started, err := os.StartProcess(program.Path, program.Args, attr)
 	in.read.Close()
 	out.write.Close()
 	messages.write.Close()

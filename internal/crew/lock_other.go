@@ -4,7 +4,8 @@ package crew
 
 import "github.com/jsonstore/jsonstore/internal/fsys"
 
-// hold makes a file with a lock on it. Other processes cannot inherit it here; they end with their input.
+// hold makes a file with a lock on it. Other processes cannot inherit it here; they end with
+// their input.
 func (c *Claim) hold(path string) error {
 	file, err := fsys.New().Open(path, fsys.OpenNew, 0o600)
 	if err != nil {

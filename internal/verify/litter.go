@@ -128,8 +128,9 @@ func (l Litter) Findings() []Finding {
 			"removes, or jsonstore check FILE: %s", n, some(l.Orphans))})
 	}
 	if len(l.Leftovers) > 0 {
-		found = append(found, Finding{"leftovers", Note, "of a doctor, verify or bench that was killed; the next verify or bench removes " +
-			"directories, remove files yourself if no doctor runs: " + some(l.Leftovers)})
+		text := "of a doctor, verify or bench that was killed; the next verify or bench removes " +
+			"directories, remove files yourself if no doctor runs: " + some(l.Leftovers)
+		found = append(found, Finding{"leftovers", Note, text})
 	}
 	return found
 }

@@ -66,9 +66,9 @@ type runner struct {
 	seen   watched // by the plain readers of all tests
 }
 
-// Run verifies a directory: it makes one of its own in it, which it removes, and touches nothing else but what
-// is left of such a run that was killed, which it removes too. An error is
-// that it could not be done; what is wrong with the directory is in the report.
+// Run verifies a directory: it makes one of its own in it, which it removes, and touches nothing
+// else but what is left of such a run that was killed, which it removes too. An error is that it
+// could not be done; what is wrong with the directory is in the report.
 func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if config.Progress == nil {
 		config.Progress = func(time.Duration, string) {}
