@@ -22,8 +22,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// document may be changed by then, and somebody has to say so.
 	signal.Ignore(syscall.SIGPIPE)
 	if len(args) > 0 && isWorker(args[0]) {
-		// A terminal sends its signal to all processes that it started. Those that another one
-		// started leave it to that one to end them, or else it would be told of their deaths first.
+		// Who signals all processes, as a service manager does, signals the one that started this
+		// one too. It is left to that one to end it, or it might be told of its death first.
 		signal.Ignore(ending...)
 		return run(context.Background(), args, stdin, stdout, stderr)
 	}

@@ -65,7 +65,7 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
 	passed := append([]*os.File{in.read, out.write, messages.write}, program.inherited...)
-	attr := &os.ProcAttr{Env: program.Env, Files: passed}
+	attr := &os.ProcAttr{Env: program.Env, Files: passed, Sys: apart()}
 	started, err := os.StartProcess(program.Path, program.Args, attr)
 	in.read.Close()
 	out.write.Close()
