@@ -19,7 +19,7 @@ func TestReach(t *testing.T) {
 		".": {}, ".a + 1": {}, "map(select(.b > 2)) | add": {}, `.a |= [.]`: {},
 		`with_entries(.value += 1)`: {}, "limit(3; .[])": {},
 		`getpath(["a", $x, 0])`: {}, `setpath(["a"]; 1)`: {},
-		"reduce .[] as $x (0; . + $x)": loops, "foreach .[] as $x (0; [.])": loops,
+		"reduce .[] as $x (0; [.])": loops, "foreach .[] as $x (0; [.])": loops,
 		"def f: .; f": loops, "[recurse(.a)]": loops,
 		"[.. | numbers] | add": {}, "(.. | strings) |= ascii_upcase": {},
 		"walk(if . == 1 then 2 else . end)": {}, ".. |= [.] | .. |= [.]": {},
@@ -44,6 +44,32 @@ func TestReach(t *testing.T) {
 	}
 	if got := prepare(query).suffixes; got != 3 {
 		t.Errorf("got %d suffixes, want 3", got)
+	}
+}
+
+// A loop that nests nothing is none that matters.
+func TestFlat(t *testing.T) {
+	for body, want := range map[string]bool{
+		". + $x": true, ". + $x.price * 2": true, ". + [$x]": true, ". + {($x.name): $x.price}": true,
+		".[$x.k] += 1": true, ".[$x.k] += [$x.v]": true, ".[$x.k] = $x": true, ". + {$x}": true,
+		".a |= . + 1": true, "map(. + 1)": true, "if . > $x then . else $x end": true, "max": true,
+		". + \"\\($x.a)\"": true, "del(.[$x])": true, "first(..)": true, "{a: $x}": true, "[1, 2]": true,
+		"[.]": false, "{a: .}": false, "{a}": false, `{"a"}`: false, "{a: [.b]}": false, ".a = .": false,
+		".a += [.]": false, ".a = .b": false, ". as $s | [$s]": false, "(.. | numbers) = [0]": false,
+		"(.. | numbers) |= [0]": false, "(recurse | numbers) |= [0]": false, ".a = (.b | fromjson)": false,
+		"walk(if . == 0 then [0] else . end)": false, "to_entries": false, "group_by(0)": false,
+		"reduce . as $s (0; [$s])": false, "foreach . as $s (0; $s; [$s])": false, "f": false,
+		"def f: [.]; f": false, "until(false; [.])": false, "setpath([\"a\"]; .)": false,
+		"[limit(1; .)]": false, "$x as $y | [$y]": false, "[$x | f]": false, `.a = @json "\(.)"`: false,
+		"getpath([1, 2]) |= [0]": false, "with_entries(.value = {})": false,
+	} {
+		query, err := gojq.Parse(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := isFlat(query); got != want {
+			t.Errorf("%s: got %v, want %v", body, got, want)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@
 package cli
 
 import (
-	"reflect"
 	"strings"
 
 	"github.com/itchyny/gojq"
@@ -61,30 +60,14 @@ func set(words string) map[string]bool {
 	return names
 }
 
-// prepare finds out how far an expression reaches, and puts guards in. The nodes are kept in a
-// list, since they may be nested deeply too.
+// prepare finds out how far an expression reaches, and puts guards in.
 func prepare(query *gojq.Query) (r reach) {
 	var guards guarded
-	for todo := []reflect.Value{reflect.ValueOf(query)}; len(todo) > 0; {
-		v := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		switch v.Kind() {
-		case reflect.Pointer:
-			if !v.IsNil() {
-				r.see(v.Interface())
-				guards.see(v.Interface())
-				todo = append(todo, v.Elem())
-			}
-		case reflect.Struct:
-			for i := range v.NumField() {
-				todo = append(todo, v.Field(i))
-			}
-		case reflect.Slice:
-			for i := range v.Len() {
-				todo = append(todo, v.Index(i))
-			}
-		}
-	}
+	visit(query, func(node any) bool {
+		r.see(node)
+		guards.see(node)
+		return true
+	})
 	guards.insert()
 	factor := 1
 	for range r.descents {
@@ -97,7 +80,11 @@ func prepare(query *gojq.Query) (r reach) {
 // see looks at one node.
 func (r *reach) see(node any) {
 	switch n := node.(type) {
-	case *gojq.Reduce, *gojq.Foreach, *gojq.FuncDef:
+	case *gojq.Reduce:
+		r.loops = r.loops || !isFlat(n.Update)
+	case *gojq.Foreach:
+		r.loops = r.loops || !isFlat(n.Update)
+	case *gojq.FuncDef:
 		r.loops = true
 	case *gojq.Term:
 		switch n.Type {

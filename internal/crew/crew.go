@@ -76,7 +76,10 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		messages.read.Close()
 		return nil, fmt.Errorf("start another process of this program: %w", err)
 	}
-	p := &Process{what: task.What, os: started, stdin: in.write, stdout: out.read, out: bufio.NewReader(out.read), stderr: make(chan string, 1)}
+	p := &Process{
+		what: task.What, os: started, stdin: in.write, stdout: out.read, stderr: make(chan string, 1),
+		out: bufio.NewReaderSize(out.read, 64<<10), // as a pipe holds
+	}
 	go func() {
 		said, _ := io.ReadAll(messages.read)
 		messages.read.Close()
