@@ -50,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"small":  small,
 			"own":    own,
 			"owned":  owned,
+			"peak":   peak,
 		},
 	})
 }
@@ -68,6 +69,28 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if code != want {
 		ts.Fatalf("exit code %d, want %d", code, want)
+	}
+}
+
+// peak is exits for a command that holds so many MiB at the most, on Linux: peak 1500 5 jsonstore …
+func peak(ts *testscript.TestScript, _ bool, args []string) {
+	most, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	cmd := exec.Command(os.Args[0], args[3:]...)
+	cmd.Args[0] = args[2]
+	cmd.Dir = ts.MkAbs(".")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		ts.Fatalf("%v", err)
+	}
+	ts.Logf("%s", out)
+	if code := fmt.Sprint(cmd.ProcessState.ExitCode()); code != args[1] {
+		ts.Fatalf("exit code %s, want %s", code, args[1])
+	}
+	// Of the processes that it waited for, the largest counts.
+	held := int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) >> 10
+	if held > most {
+		ts.Fatalf("it held %d MiB, more than %d", held, most)
 	}
 }
 

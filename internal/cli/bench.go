@@ -29,7 +29,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure what updates and reads cost in a directory, and say what follows from it",
 		Long: `Measure what updates and reads cost in a directory: in each mode and durability, by the number of processes and goroutines, by the size and
 number of documents; how long they take, how evenly processes come to their turn, and that no update was lost. It ends with advice in words.
-All happens in a new directory within, which is removed; nothing else is touched. If an update was lost, the exit code is 1.`,
+All happens in a new directory within, which is removed, as is one that was left by a bench or verify
+that was killed; nothing else is touched. If an update was lost, the exit code is 1.`,
 		Example: `  jsonstore bench state/
   jsonstore bench /mnt/data --time 2m --processes 32 --report bench.html`,
 		Args: cobra.MaximumNArgs(1),

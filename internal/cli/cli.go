@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"runtime/debug"
 	"slices"
@@ -22,10 +21,14 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// A reader of our output that goes away is an error of writing, not the process's sudden death: the
 	// document may be changed by then, and somebody has to say so.
 	signal.Ignore(syscall.SIGPIPE)
-	// The first signal ends what is under way in good order; the second one, the process.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if len(args) > 0 && isWorker(args[0]) {
+		// Who signals all processes, as a service manager does, signals the one that started this
+		// one too. It is left to that one to end it, or it might be told of its death first.
+		signal.Ignore(ending...)
+		return run(context.Background(), args, stdin, stdout, stderr)
+	}
+	ctx, stop := untilSignal(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	return run(ctx, args, stdin, stdout, stderr)
 }
 
@@ -34,12 +37,14 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	flags          commonFlags
-	code           int  // the exit code so far
-	unheard        bool // a result could not be written: more of them make no sense
+	cause          func() error // what has ended the run, nil if nothing has
+	code           int          // the exit code so far
+	unheard        bool         // a result could not be written: more of them make no sense
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	a.cause = func() error { return context.Cause(ctx) }
 	root := a.root()
 	root.SetArgs(shieldArgs(args))
 	root.SetIn(stdin)
@@ -81,6 +86,7 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.workerCommand(), a.benchCommand(), a.benchWorkerCommand(),
+		a.exprWorkerCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)

@@ -4,20 +4,17 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"os"
-	"runtime/metrics"
 	"strings"
-	"time"
+	"sync/atomic"
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
-	"github.com/jsonstore/jsonstore/store"
 )
 
 // compileError is an expression that does not compile, runtimeError one that fails when it is run.
@@ -46,12 +43,6 @@ func (f *exprFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.json, "argjson", nil, "for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
 }
 
-// program is a compiled expression with the values of its variables.
-type program struct {
-	code   *gojq.Code
-	values []any
-}
-
 // compile returns nil if there is no expression and none is needed.
 func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error) {
 	text := unshield(f.expr)
@@ -59,11 +50,10 @@ func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error)
 	case flags.Changed("expr") && flags.Changed("from-file"):
 		return nil, usage("give --expr or --from-file, not both")
 	case flags.Changed("from-file"):
-		data, err := os.ReadFile(unshield(f.file))
-		if err != nil {
+		var err error
+		if text, err = readText(unshield(f.file)); err != nil {
 			return nil, fmt.Errorf("read the expression: %w", err)
 		}
-		text = string(data)
 	case !flags.Changed("expr"):
 		if needed {
 			return nil, usage("say what to do by --expr or --from-file")
@@ -73,32 +63,86 @@ func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error)
 		}
 		return nil, nil
 	}
-	var names []string
-	p := &program{}
+	source := source{Text: []byte(text)}
 	for _, arg := range f.args {
 		name, value, ok := strings.Cut(arg, shield)
 		if !ok {
 			return nil, usage("--arg takes a name and a value")
 		}
-		names, p.values = append(names, "$"+name), append(p.values, unshield(value))
+		source.add(name, quote(unshield(value)))
 	}
 	for _, arg := range f.json {
 		name, value, ok := strings.Cut(arg, shield)
 		if !ok {
 			return nil, usage("--argjson takes a name and a value")
 		}
-		decoded, err := decode([]byte(value), splice.Limits{})
-		if err != nil {
+		if err := splice.Check([]byte(value), splice.Limits{}); err != nil {
 			return nil, usage("--argjson %s: the value is not JSON: %v", name, err)
 		}
-		names, p.values = append(names, "$"+name), append(p.values, decoded)
+		source.add(name, []byte(value))
 	}
-	query, err := gojq.Parse(text)
+	return source.compile()
+}
+
+// readText reads an expression, and no more of the file than it takes to see that it is too long.
+func readText(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, longestText+1))
+	return string(data), err
+}
+
+// longestText is the longest expression in bytes. To compile what is nested takes up to 4 KiB of
+// stack for each byte of the text, and a stack that overflows, at 512 MiB, ends the process.
+const longestText = 32 << 10
+
+// source is what a program is compiled from, here or in another process.
+type source struct {
+	Text   []byte            `json:"text"` // of which nothing is known yet
+	Names  []string          `json:"names"`
+	Values []json.RawMessage `json:"values"`
+}
+
+func (s *source) add(name string, value []byte) {
+	s.Names, s.Values = append(s.Names, "$"+name), append(s.Values, value)
+}
+
+// program is a compiled expression with the values of its variables.
+type program struct {
+	source source
+	code   *gojq.Code
+	values []any
+	reach  reach
+
+	current *counted    // of the run that is under way
+	left    atomic.Bool // a run could not be ended, and goes on
+}
+
+func (s source) compile() (*program, error) {
+	if len(s.Text) > longestText {
+		return nil, &compileError{
+			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
+		}
+	}
+	p := &program{source: s}
+	for _, value := range s.Values {
+		decoded, err := decode(value, splice.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		p.values = append(p.values, decoded)
+	}
+	query, err := gojq.Parse(string(s.Text))
 	if err != nil {
 		return nil, &compileError{err}
 	}
+	p.reach = prepare(query)
 	// Without loaders and an input, there is no way out: no environment, files or modules.
-	if p.code, err = gojq.Compile(query, gojq.WithVariables(names)); err != nil {
+	options := append(p.guards(), gojq.WithVariables(s.Names))
+	if p.code, err = gojq.Compile(query, options...); err != nil {
 		return nil, &compileError{err}
 	}
 	return p, nil
@@ -113,96 +157,4 @@ func decode(data []byte, lim splice.Limits) (any, error) {
 	var value any
 	err := decoder.Decode(&value)
 	return value, err
-}
-
-// apply computes the new content from the old, nil if there is none, and writes it into
-// the old so that only what differs changes.
-func (p *program) apply(ctx context.Context, old []byte, flags *commonFlags) ([]byte, error) {
-	var input any
-	if old != nil {
-		var err error
-		if input, err = decode(old, flags.limits()); err != nil {
-			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
-		}
-	}
-	// Decoded, a document takes some ten times its size, and the expression may hold it twice.
-	result, err := p.one(ctx, input, enoughMemory+64*uint64(len(old)))
-	if err != nil {
-		return nil, err
-	}
-	text, err := encodeResult(result, flags.sizeLimit())
-	if err != nil {
-		return nil, err
-	}
-	if old == nil {
-		return append(text, '\n'), nil
-	}
-	text, err = splice.Merge(old, text, flags.limits())
-	if err != nil {
-		return nil, &runtimeError{err}
-	}
-	return text, nil
-}
-
-// one runs the program, which must have exactly one result, in so many bytes of memory.
-func (p *program) one(ctx context.Context, input any, memory uint64) (any, error) {
-	ctx, stop := withMemory(ctx, memory)
-	defer stop()
-	results := p.code.RunWithContext(ctx, input, p.values...)
-	result, ok := results.Next()
-	if !ok {
-		return nil, &runtimeError{errors.New("it has no result, so there is no new content; to delete the document, use delete")}
-	}
-	if err := failure(ctx, result); err != nil {
-		return nil, err
-	}
-	if more, ok := results.Next(); ok {
-		if err := failure(ctx, more); err != nil {
-			return nil, err
-		}
-		return nil, &runtimeError{errors.New("it has more than one result; put them into one array by [ ]")}
-	}
-	return result, nil
-}
-
-// failure is the error that a result is, if it is one.
-func failure(ctx context.Context, result any) error {
-	err, failed := result.(error)
-	if !failed {
-		return nil
-	}
-	if ctx.Err() != nil {
-		var tooMuch *runtimeError // of withMemory
-		if errors.As(context.Cause(ctx), &tooMuch) {
-			return tooMuch
-		}
-		return ctx.Err()
-	}
-	return &runtimeError{err}
-}
-
-// enoughMemory is more than an expression on small documents ever needs.
-const enoughMemory = 1 << 30
-
-// withMemory returns a context that ends when the process holds more memory than that: def f: [f]; f would
-// take all that the machine has. What one builtin takes by itself is seen only after it.
-func withMemory(ctx context.Context, most uint64) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		ticker := time.NewTicker(20 * time.Millisecond)
-		defer ticker.Stop()
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}} // what the last collection left
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			if metrics.Read(live); live[0].Value.Kind() == metrics.KindUint64 && live[0].Value.Uint64() > most {
-				cancel(&runtimeError{fmt.Errorf("it holds more than %d MiB of memory", most>>20)})
-				return
-			}
-		}
-	}()
-	return ctx, func() { cancel(nil) }
 }

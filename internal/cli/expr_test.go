@@ -10,25 +10,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/itchyny/gojq"
-
 	"github.com/jsonstore/jsonstore/store"
 )
 
 func compileTest(t *testing.T, text string) *program {
 	t.Helper()
-	query, err := gojq.Parse(text)
+	p, err := source{Text: []byte(text)}.compile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := gojq.Compile(query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &program{code: code}
+	return p
 }
 
-// An expression that takes ever more memory is ended by that, long before the machine has none left.
+// An expression that takes ever more memory is ended by that, long before the machine has none
+// left.
 func TestMemory(t *testing.T) {
 	for _, text := range []string{
 		"def f: [f]; f",
@@ -40,7 +35,7 @@ func TestMemory(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			_, err := compileTest(t, text).one(ctx, nil, 64<<20)
+			_, err := compileTest(t, text).one(ctx, nil, 64<<20, unbounded)
 			if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), "more than 64 MiB of memory") {
 				t.Errorf("got %v, want that it holds too much memory", err)
 			}

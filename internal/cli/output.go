@@ -34,6 +34,7 @@ const (
 	exitTimeout     = 7
 	exitIO          = 8
 	exitInterrupted = 130
+	exitTerminated  = 143
 )
 
 const exitCodesHelp = `
@@ -41,7 +42,7 @@ Exit codes:
   0 done              4 no such file, path or value     7 timed out, or locked
   1 the answer is no  5 bad JSON, or the expression     8 input or output
   2 usage               or patch failed               130 interrupted
-  3 the expression    6 conflict
+  3 the expression    6 conflict                      143 the same, by SIGTERM
     does not compile
 With --each it is that of the first file that fails.
 `
@@ -53,6 +54,7 @@ var errNo = errors.New("no")
 var kinds = map[int]string{
 	exitUsage: "usage", exitCompile: "compile", exitAbsent: "not_exist", exitInvalid: "invalid", exitConflict: "conflict",
 	exitTimeout: "timeout", exitIO: "io", exitInterrupted: "interrupted",
+	exitTerminated: "interrupted",
 }
 
 // exitCode classifies an error. What is more telling comes first: an update that timed out after
@@ -87,6 +89,9 @@ func exitCode(err error) int {
 // fail reports an error about a file, or about none, and sets the exit code: that of the first error.
 func (a *app) fail(file string, err error) {
 	code := exitCode(err)
+	if code == exitInterrupted && a.cause != nil {
+		code = interruptedBy(a.cause())
+	}
 	if a.code == exitDone {
 		a.code = code
 	}

@@ -34,7 +34,7 @@ func (a *app) updateCommand() *cobra.Command {
 		Short: "Change the document by an expression, again if somebody was faster",
 		Long: `Change the document by an expression, again if somebody was faster. What the expression does not
 change stays as it is, to the byte. It may be run more than once, sees no environment and no other files, and
-must have one result.`,
+must have one result. It has 32 KiB of text at the most, and may hold 1 GiB of memory, and 64 times the document.`,
 		Example: `  jsonstore update counter.json --expr '.count += 1'
   jsonstore update users.json --expr '.[$name].age = $age' --arg name ada --argjson age 36 --return new
   jsonstore update settings.json --expr 'del(.old)' --dry-run --diff

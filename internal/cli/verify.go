@@ -31,7 +31,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Put a directory to the test with many processes: is it fit for documents?",
 		Long: `Put a directory to the test: what doctor looks at, and then many processes that lock, update, create and read
 documents at once, in every mode, and are killed at it. It tells whether a lock excludes, an update was lost, a reader saw half of one.
-All happens in a new directory within, which is removed; nothing else is touched. If the directory is not fit, the exit code is 1.`,
+All happens in a new directory within, which is removed, as is one that was left by a bench or verify
+that was killed; nothing else is touched. If the directory is not fit, the exit code is 1.`,
 		Example: `  jsonstore verify state/
   jsonstore verify /mnt/share --time 2m --processes 16`,
 		Args: cobra.MaximumNArgs(1),

@@ -21,6 +21,8 @@ type Program struct {
 	Path string
 	Args []string // the first is the name
 	Env  []string // nil: as ours
+
+	inherited []*os.File // by its processes
 }
 
 // Patience is how long a process may take beyond its time.
@@ -62,9 +64,9 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		}
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
-	started, err := os.StartProcess(program.Path, program.Args, &os.ProcAttr{
-		Env: program.Env, Files: []*os.File{in.read, out.write, messages.write},
-	})
+	passed := append([]*os.File{in.read, out.write, messages.write}, program.inherited...)
+	attr := &os.ProcAttr{Env: program.Env, Files: passed, Sys: apart()}
+	started, err := os.StartProcess(program.Path, program.Args, attr)
 	in.read.Close()
 	out.write.Close()
 	messages.write.Close()
@@ -74,7 +76,10 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		messages.read.Close()
 		return nil, fmt.Errorf("start another process of this program: %w", err)
 	}
-	p := &Process{what: task.What, os: started, stdin: in.write, stdout: out.read, out: bufio.NewReader(out.read), stderr: make(chan string, 1)}
+	p := &Process{
+		what: task.What, os: started, stdin: in.write, stdout: out.read, stderr: make(chan string, 1),
+		out: bufio.NewReaderSize(out.read, 64<<10), // as a pipe holds
+	}
 	go func() {
 		said, _ := io.ReadAll(messages.read)
 		messages.read.Close()

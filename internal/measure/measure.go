@@ -76,28 +76,34 @@ type runner struct {
 	report *Report
 }
 
-// Run measures in a directory of its own within the one that is named, which it removes, and touches nothing else.
+// Run measures in a directory of its own within the one that is named, which it removes. It
+// touches nothing else but what is left of such a run that was killed, which it removes too.
 func Run(ctx context.Context, c Config) (report *Report, err error) {
 	if c.Progress == nil {
 		c.Progress = func(int, int, string) {}
 	}
 	begun := time.Now()
-	dir, err := os.MkdirTemp(c.Dir, ".jsonstore-bench-")
+	crew.Sweep(c.Files, c.Dir)
+	claim, err := crew.NewClaim(c.Files, c.Dir, crew.BenchPrefix)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if removeErr := os.RemoveAll(dir); removeErr != nil {
+		if removeErr := claim.Release(); removeErr != nil {
 			err = errors.Join(err, fmt.Errorf("remove what was made for it; do so by hand: %w", removeErr))
 		}
 	}()
+	dir := claim.Dir
+	c.Program = claim.Share(c.Program)
 	rows := c.plan()
 	all := len(rows) + len(sizes)
 	r := &runner{Config: c, dir: dir, share: c.Time / time.Duration(all) * 9 / 10, // the rest is for what begins and ends
 		report: &Report{Dir: c.Dir, Date: begun.Format(time.DateOnly), Command: c.Command, Machine: describe(c.Files, dir, c.Version)}}
 	for i, u := range rows {
 		c.Progress(i, all, u.title())
-		if err := r.update(ctx, &u, filepath.Join(dir, fmt.Sprint(i))); err != nil {
+		if err := r.update(ctx, &u, filepath.Join(dir, fmt.Sprint(i))); ctx.Err() != nil {
+			return nil, ctx.Err() // what else went wrong follows from that
+		} else if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.title(), err)
 		}
 		r.report.Updates = append(r.report.Updates, u)
@@ -106,6 +112,9 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	for i, size := range sizes {
 		c.Progress(len(rows)+i, all, fmt.Sprintf("reads of %d bytes", size))
 		row, err := r.reads(ctx, size)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reads of %d bytes: %w", size, err)
 		}
@@ -163,7 +172,7 @@ func (r *runner) update(ctx context.Context, u *Update, dir string) error {
 		}
 		errs = append(errs, crew.First(p.End(), err))
 	}
-	if err := crew.First(append(errs, ctx.Err())...); err != nil {
+	if err := crew.First(errs...); err != nil {
 		return err
 	}
 	u.set(each, r.share)

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -108,8 +107,9 @@ func TestInterrupted(t *testing.T) {
 			time.AfterFunc(100*time.Millisecond, cancel)
 		}
 	}
-	if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) && ctx.Err() == nil {
-		t.Errorf("%v", err)
+	// What the workers say of their end is not what happened.
+	if _, err := Run(ctx, c); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("left: %v (%v)", entries, err)

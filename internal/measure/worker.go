@@ -1,5 +1,5 @@
 // The worker: a process that updates documents for some time. It gets a task on its standard input, says "ready", begins with the
-// next line, and tells on its standard output what it has done.
+// next line, and tells on its standard output what it has done. It ends early if its input does.
 
 package measure
 
@@ -98,6 +98,13 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if _, err := input.ReadByte(); err != nil {
 		return err // whoever wanted it is gone
 	}
+	// Whoever wanted it holds the other end for as long as it lives.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, input)
+		cancel()
+	}()
 	done := t.run(ctx, docs)
 	done.Stats = docs[0].Stats()
 	result, err := json.Marshal(done)

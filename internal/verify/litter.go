@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/store"
@@ -23,7 +24,7 @@ type Litter struct {
 	Unread    int      `json:"unread"`    // that were not: too large, too many, or not to be read
 	Invalid   []string `json:"invalid"`   // of those that were read
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
-	Leftovers []string `json:"leftovers"` // of a doctor or verify that was killed
+	Leftovers []string `json:"leftovers"` // of a doctor, verify or bench that was killed
 }
 
 const (
@@ -43,7 +44,11 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name)
 		switch {
-		case strings.HasPrefix(entry.Name, ourPrefix+"verify-") || strings.HasPrefix(entry.Name, ourPrefix+"probe-"):
+		case crew.IsOurs(entry):
+			if crew.Abandoned(files, path) {
+				found.Leftovers = append(found.Leftovers, entry.Name)
+			}
+		case strings.HasPrefix(entry.Name, probePrefix):
 			found.Leftovers = append(found.Leftovers, entry.Name)
 		case !entry.Type.IsRegular() || time.Now().After(end) || ctx.Err() != nil:
 			if strings.HasSuffix(entry.Name, ".json") {
@@ -113,7 +118,9 @@ func (l Litter) Findings() []Finding {
 			"removes, or jsonstore check FILE: %s", n, some(l.Orphans))})
 	}
 	if len(l.Leftovers) > 0 {
-		found = append(found, Finding{"leftovers", Note, "of a doctor or verify that runs or was killed; remove them if none runs: " + some(l.Leftovers)})
+		text := "of a doctor, verify or bench that was killed; the next verify or bench removes " +
+			"directories, remove files yourself if no doctor runs: " + some(l.Leftovers)
+		found = append(found, Finding{"leftovers", Note, text})
 	}
 	return found
 }

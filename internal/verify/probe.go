@@ -59,8 +59,8 @@ type Facts struct {
 // Asker finds out from another process whether the lock on a file can be had.
 type Asker func(ctx context.Context, path string) (free bool, err error)
 
-// Names of ours in a user's directory begin with this.
-const ourPrefix = ".jsonstore-"
+// Names of a probe's files in a user's directory begin with this.
+const probePrefix = ".jsonstore-probe-"
 
 // probe is one look at a directory: numbered temporary files with names that nobody else has.
 type probe struct {
@@ -76,7 +76,7 @@ func Probe(ctx context.Context, files fsys.FS, dir string, ask Asker) Facts {
 	facts.FileSystem, _ = files.Type(dir)
 	facts.Network, _ = files.Network(dir)
 	facts.OneJournal = files.OneJournal(dir)
-	p := &probe{files: files, dir: dir, id: fmt.Sprintf("%sprobe-%016x", ourPrefix, files.Random())}
+	p := &probe{files: files, dir: dir, id: fmt.Sprintf("%s%016x", probePrefix, files.Random())}
 	defer p.clean()
 	if err := p.replace(); err != nil {
 		facts.ReplaceError = err.Error()

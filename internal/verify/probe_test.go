@@ -11,6 +11,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -93,6 +94,11 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := fsys.New()
+	used, err := crew.NewClaim(files, dir, crew.BenchPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer used.Release()
 	live, err := files.Open(filepath.Join(dir, ".live.json.0123456789abcdef.tmp"), fsys.OpenExisting, 0)
 	if err != nil {
 		t.Fatal(err)

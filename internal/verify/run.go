@@ -66,27 +66,31 @@ type runner struct {
 	seen   watched // by the plain readers of all tests
 }
 
-// Run verifies a directory: it makes one of its own in it, which it removes, and touches nothing else. An error is
-// that it could not be done; what is wrong with the directory is in the report.
+// Run verifies a directory: it makes one of its own in it, which it removes, and touches nothing
+// else but what is left of such a run that was killed, which it removes too. An error is that it
+// could not be done; what is wrong with the directory is in the report.
 func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if config.Progress == nil {
 		config.Progress = func(time.Duration, string) {}
 	}
 	r := &runner{Config: config, begun: time.Now(), report: &Report{Dir: config.Dir, Processes: config.Processes, Checks: []Check{}}}
-	r.dir = filepath.Join(config.Dir, fmt.Sprintf("%sverify-%016x", ourPrefix, config.Files.Random()))
+	r.dir = config.Dir
 	r.progress("look at the directory")
-	if err := config.Files.Mkdir(r.dir, 0o700); errors.Is(err, fs.ErrNotExist) {
+	crew.Sweep(config.Files, config.Dir)
+	claim, err := crew.NewClaim(config.Files, config.Dir, crew.VerifyPrefix)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	} else if err != nil {
 		r.facts(Facts{ReplaceError: err.Error()})
 		return r.finish(), nil
 	}
+	r.dir, r.Program = claim.Dir, claim.Share(config.Program)
 	defer func() {
-		if removeErr := removeAll(config.Files, r.dir); removeErr != nil {
+		if removeErr := claim.Release(); removeErr != nil {
 			err = errors.Join(err, fmt.Errorf("remove what the test made; do so by hand: %w", removeErr))
 		}
 	}()
-	r.facts(Probe(ctx, config.Files, r.dir, AskBy(config.Program)))
+	r.facts(Probe(ctx, config.Files, r.dir, AskBy(r.Program)))
 	if r.report.Facts.ReplaceError == "" {
 		r.tests(ctx)
 	}
@@ -191,21 +195,4 @@ func sleep(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-}
-
-// removeAll removes a directory of ours and what is in it.
-func removeAll(files fsys.FS, dir string) error {
-	entries, err := files.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name)
-		if entry.Type.IsDir() {
-			err = errors.Join(err, removeAll(files, path))
-		} else {
-			err = errors.Join(err, files.Remove(path))
-		}
-	}
-	return errors.Join(err, files.Remove(dir))
 }

@@ -1,0 +1,85 @@
+//go:build unix
+
+package crew
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+const forEver = time.Duration(math.MaxInt64 - int64(Patience))
+
+// A directory is in use as long as any process of its crew lives, also when the one that made it
+// is gone.
+func TestClaim(t *testing.T) {
+	files, dir := fsys.New(), t.TempDir()
+	claim, err := NewClaim(files, dir, BenchPrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Abandoned(files, claim.Dir) {
+		t.Error("it is abandoned by who has just made it")
+	}
+	const script = "read task; echo ready; read end"
+	shell := claim.Share(Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}})
+	crew, err := shell.StartAll(t.Context(), []Task{{What: "wait"}}, forEver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim.lock.Close() // as the kernel does when the process dies
+	Sweep(files, dir)
+	if Abandoned(files, claim.Dir) {
+		t.Error("it is abandoned while a process of the crew lives")
+	}
+	crew.Kill()
+	if !Abandoned(files, claim.Dir) {
+		t.Error("it is in use though all are dead")
+	}
+	Sweep(files, dir)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("left: %v (%v)", entries, err)
+	}
+}
+
+// What nobody has claimed yet may be about to be; what only looks like a crew's directory is not
+// touched.
+func TestSweepLeaves(t *testing.T) {
+	files, dir := fsys.New(), t.TempDir()
+	old := time.Now().Add(-2 * settling)
+	for name, made := range map[string]time.Time{
+		BenchPrefix + "new": time.Now(), VerifyPrefix + "new": time.Now(), "mine": old,
+		BenchPrefix + "old": old,
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(path, "file"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, made, made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("mine", filepath.Join(dir, BenchPrefix+"link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, VerifyPrefix+"file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Sweep(files, dir)
+	for name, want := range map[string]bool{
+		BenchPrefix + "new": true, VerifyPrefix + "new": true, "mine/file": true,
+		BenchPrefix + "old":  false,
+		BenchPrefix + "link": true, VerifyPrefix + "file": true,
+	} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s is there: %v, want %v", name, err == nil, want)
+		}
+	}
+}
