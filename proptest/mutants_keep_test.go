@@ -49,6 +49,10 @@ var keepMutants = []mutant{
 		"	case confirmed && a.d.opts.Durability != Volatile:\n",
 		"	case confirmed && durable:\n",
 	}}},
+	{"the names of directories are not flushed, simulated", "TestPowerCutsOfDirectories", "flush.go", []edit{{
+		"!all && a.d.shared.flushed.knowsDir(own)",
+		"!all",
+	}}},
 	{"the names of directories are not flushed", "TestParentsAreFlushed", "flush.go", []edit{{
 		"!all && a.d.shared.flushed.knowsDir(own)",
 		"!all",

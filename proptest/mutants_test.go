@@ -268,6 +268,10 @@ var mutants = []mutant{
 		"	return now-max(info.Mtime, info.Ctime) >= age\n",
 		"	_ = age\n	return true\n",
 	}}},
+	{"snapshot: kept however young, simulated", "TestReadsWhileTheClockTicks", "read.go", []edit{{
+		"	return now-max(info.Mtime, info.Ctime) >= age\n",
+		"	_ = age\n	return true\n",
+	}}},
 	{"snapshot: a time that was set back believed", "TestReadsAreFresh", "read.go", []edit{{
 		" && now.Ctime == then.Ctime && now.Mode == then.Mode\n",
 		"\n",

@@ -204,7 +204,7 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 			for slices.ContainsFunc(after.live, func(m *inode) bool { return m.number == number }) {
 				number++
 			}
-			copied := &inode{number: number, mode: n.mode, uid: n.uid, mtime: n.mtime, data: possible[i][chosen[i]], synced: true}
+			copied := &inode{number: number, mode: n.mode, uid: n.uid, mtime: n.mtime, ctime: n.ctime, data: possible[i][chosen[i]], synced: true}
 			after.live = append(after.live, copied)
 			for name, is := range names {
 				if is == n {

@@ -48,6 +48,7 @@ func (f *file) Write(data []byte) (int, error) {
 	f.inode.data = append(bytes.Clone(f.inode.data), data...)
 	f.inode.synced, f.inode.written = false, false
 	f.inode.mtime = f.process.world.round(f.process.world.Clock)
+	f.process.world.changed(f.inode)
 	return len(data), nil
 }
 
@@ -58,6 +59,7 @@ func (f *file) Generation() (uint64, bool) { return 0, false }
 
 func (f *file) Chmod(mode fs.FileMode) error {
 	f.inode.mode = mode
+	f.process.world.changed(f.inode)
 	return f.process.alive()
 }
 
@@ -74,6 +76,7 @@ func (f *file) SetMtime(ns int64) error {
 		return err
 	}
 	f.inode.mtime = f.process.world.round(ns)
+	f.process.world.changed(f.inode)
 	return nil
 }
 

@@ -161,7 +161,7 @@ func (p *Process) fail(op, name string, err error) error {
 }
 
 func (p *Process) sawInode(n *inode) {
-	_ = p.saw(nil, n.number, uint64(n.mtime), maphash.Bytes(p.seed, n.data))
+	_ = p.saw(nil, n.number, uint64(n.mtime), uint64(n.ctime), maphash.Bytes(p.seed, n.data))
 }
 
 // What Quiet and Faulty call the ways to open and to rename.
@@ -197,7 +197,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 }
 
 func (p *Process) info(n *inode) fsys.Info {
-	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: 1, Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
+	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: n.ctime, Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
 // Lstat implements fsys.FS. What there is to know of the root does not change.
@@ -216,7 +216,7 @@ func (p *Process) Lstat(name string) (fsys.Info, error) {
 	if n == nil {
 		return fsys.Info{}, p.fail("lstat", name, fs.ErrNotExist)
 	}
-	_ = p.saw(nil, n.number, uint64(n.mtime), uint64(len(n.data)))
+	_ = p.saw(nil, n.number, uint64(n.mtime), uint64(n.ctime), uint64(len(n.data)))
 	return p.info(n), nil
 }
 
@@ -375,7 +375,22 @@ func (p *Process) OneJournal(string) bool { return p.world.Journal }
 func (p *Process) Network(string) (string, error) { return "", nil }
 
 // Now implements fsys.FS.
-func (p *Process) Now() int64 { return p.world.Clock }
+func (p *Process) Now() int64 {
+	if p.world.ticks {
+		_ = p.saw(nil, uint64(p.world.Clock))
+	}
+	return p.world.Clock
+}
+
+// Tick lets time go by.
+func (p *Process) Tick(ns int64) error {
+	if err := p.turn("tick", "clock", nil); err != nil {
+		return err
+	}
+	p.world.Clock += ns
+	p.world.ticks = true
+	return p.saw(nil)
+}
 
 // Random implements fsys.FS: never the same twice, and the same in each run.
 func (p *Process) Random() uint64 {

@@ -21,7 +21,7 @@ import (
 
 // World is a file system and the processes that use it.
 type World struct {
-	Clock int64 // nanoseconds; it stands still, which is the worst case for times as versions
+	Clock int64 // nanoseconds; it stands still, which is the worst case for times as versions, but for Tick
 	Step  int64 // times are kept in multiples of this
 
 	// Journal makes it a file system of which OneJournal is true. There, power cuts are
@@ -54,6 +54,7 @@ type World struct {
 	letters    []letter  // that they have, and those of processes
 	violation  error
 	broken     *broken // nil while the device works
+	ticks      bool    // the clock has gone on
 	disks      [models]disk
 }
 
@@ -62,7 +63,7 @@ type inode struct {
 	data               []byte
 	synced             bool // data is on the device
 	written            bool // so it is, but not known where
-	mtime              int64
+	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32
 	links, opens       int
@@ -92,9 +93,13 @@ func (w *World) allocate(mode fs.FileMode) *inode {
 	}
 	w.generation++
 	n := &inode{number: number, generation: w.generation, mode: mode, mtime: w.round(w.Clock), data: []byte{}}
+	w.changed(n)
 	w.live = append(w.live, n)
 	return n
 }
+
+// changed sets the time of an inode's last change.
+func (w *World) changed(n *inode) { n.ctime = w.round(w.Clock) }
 
 func (w *World) round(ns int64) int64 { return ns - ns%w.Step }
 
@@ -126,6 +131,7 @@ func (w *World) point(by *Process, change ...assignment) {
 		before = append(before, old)
 		if c.to != nil {
 			c.to.links++
+			w.changed(c.to)
 			w.names[c.name] = c.to
 		} else {
 			delete(w.names, c.name)
@@ -137,6 +143,7 @@ func (w *World) point(by *Process, change ...assignment) {
 	for _, old := range before {
 		if old != nil {
 			old.links--
+			w.changed(old)
 			w.forget(old)
 		}
 	}
@@ -175,6 +182,7 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(0)
 	}
 	names(w.names)
+	number(uint64(w.Clock))
 	if w.broken != nil {
 		buf = append(buf, 'b')
 		if w.broken.told {
@@ -190,6 +198,7 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		}
 		number(n.number)
 		number(uint64(n.mtime))
+		number(uint64(n.ctime))
 		number(uint64(n.links))
 		number(uint64(n.opens))
 		number(uint64(owner))
