@@ -115,7 +115,7 @@ func (f *file) Lock(time.Duration) error {
 		return err
 	}
 	f.process.sync()
-	f.inode.locked = f
+	*f.lock() = f
 	f.process.current.atOnce = true
 	return f.process.saw(nil)
 }
@@ -125,10 +125,10 @@ func (f *file) TryLock() (bool, error) {
 		return false, err
 	}
 	f.process.sync()
-	if f.inode.locked != nil {
+	if *f.lock() != nil {
 		return false, f.process.saw(nil, 0)
 	}
-	f.inode.locked = f
+	*f.lock() = f
 	f.process.current.atOnce = true
 	return true, f.process.saw(nil, 1)
 }
@@ -143,7 +143,7 @@ func (f *file) Unlock() error {
 
 // beforeUnlock is where other threads of the process notice that the lock is given back.
 func (f *file) beforeUnlock(op string) error {
-	if f.process.made > 1 && f.inode.locked == f {
+	if f.process.made > 1 && *f.lock() == f {
 		err := f.process.turn(op, f.name, nil)
 		f.process.sync()
 		return err
@@ -151,9 +151,13 @@ func (f *file) beforeUnlock(op string) error {
 	return f.process.alive()
 }
 
+// lock is who holds the lock on the file, as far as those know of it who use the same
+// mount.
+func (f *file) lock() **file { return f.inode.locked.by(f.process.Mount) }
+
 func (f *file) release() {
-	if f.inode.locked == f {
-		f.inode.locked = nil
+	if *f.lock() == f {
+		*f.lock() = nil
 	}
 }
 

@@ -32,6 +32,9 @@ type Process struct {
 
 	// UID is the user whose files it makes.
 	UID uint32
+	// Mount is where it sees the file system: 0, or 1 for a second mount, which knows nothing
+	// of the locks of the first one.
+	Mount int
 }
 
 type state int
@@ -153,7 +156,7 @@ func (p *Process) OpenFiles() (names []string) {
 
 // Holds reports whether a process has a file locked.
 func (p *Process) Holds(name string) bool {
-	return slices.ContainsFunc(p.open, func(f *file) bool { return f.name == name && f.inode.locked == f })
+	return slices.ContainsFunc(p.open, func(f *file) bool { return f.name == name && *f.lock() == f })
 }
 
 func (p *Process) fail(op, name string, err error) error {
@@ -372,7 +375,12 @@ func (d *dir) Close() error { return d.process.alive() }
 func (p *Process) OneJournal(string) bool { return p.world.Journal }
 
 // Network implements fsys.FS.
-func (p *Process) Network(string) (string, error) { return "", nil }
+func (p *Process) Network(string) (string, error) {
+	if slices.ContainsFunc(p.world.processes, func(q *Process) bool { return q.Mount > 0 }) {
+		return "fuse", nil
+	}
+	return "", nil
+}
 
 // Now implements fsys.FS.
 func (p *Process) Now() int64 {

@@ -67,8 +67,13 @@ type inode struct {
 	mode               fs.FileMode
 	uid                uint32
 	links, opens       int
-	locked             *file // who holds the lock, else nil
+	locked             locks
 }
+
+// locks are who holds the lock on an inode, nil for nobody, by mount.
+type locks [2]*file
+
+func (l *locks) by(mount int) **file { return &l[mount] }
 
 // New returns a file system with nothing in it.
 func New() *World {
@@ -192,16 +197,18 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 	live := slices.Clone(w.live)
 	slices.SortFunc(live, func(a, b *inode) int { return int(a.number) - int(b.number) })
 	for _, n := range live {
-		owner := 0
-		if n.locked != nil {
-			owner = n.locked.process.index + 1
-		}
 		number(n.number)
 		number(uint64(n.mtime))
 		number(uint64(n.ctime))
 		number(uint64(n.links))
 		number(uint64(n.opens))
-		number(uint64(owner))
+		for _, holder := range n.locked {
+			owner := 0
+			if holder != nil {
+				owner = holder.process.index + 1
+			}
+			number(uint64(owner))
+		}
 		number(uint64(n.mode))
 		number(uint64(n.uid))
 		number(uint64(len(n.data)))

@@ -193,7 +193,7 @@ func (p *Process) endThreads() {
 // choices are the letters of a thread for what it can do now.
 func (t *thread) choices() (can []letter) {
 	switch {
-	case t.wants != nil && t.wants.locked != nil:
+	case t.wants != nil && *t.wants.locked.by(t.process.Mount) != nil:
 		return nil
 	case len(t.ready) == 0:
 		return t.letters[:1]
