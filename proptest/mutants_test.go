@@ -153,6 +153,14 @@ var mutants = []mutant{
 		"	if err == nil && durable {\n",
 		"	if false {\n",
 	}}},
+	{"what closing a file would tell is not asked", "TestFullWhenClosed", "stage.go", []edit{{
+		"	if d.shared.remote && d.opts.Durability == Volatile {",
+		"	if false {",
+	}}},
+	{"a conflict told after the publish", orders + "/one_that_tries", "cas.go", []edit{{
+		"	a.published = true\n	return version, nil\n",
+		"	a.published = true\n	if a.d.opts.Retry.MaxTries == 1 {\n		return driver.Absent, a.conflict(version)\n	}\n	return version, nil\n",
+	}}},
 	{"a failed rename not looked after", "TestFaults", "cas.go", []edit{{
 		"	now, lstatErr := a.d.files.Lstat(a.path)\n",
 		"	if true {\n		return false, nil\n	}\n	now, lstatErr := a.d.files.Lstat(a.path)\n",

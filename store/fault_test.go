@@ -364,3 +364,36 @@ func TestOutOfDescriptors(t *testing.T) {
 		})
 	}
 }
+
+// remote is a file system of another machine.
+type remote struct{ fsys.FS }
+
+func (remote) Network(string) (string, error) { return "nfs", nil }
+
+// TestFullWhenClosed: a file system that says only when a file is closed that there was no
+// space does not get it published, though nothing is flushed.
+func TestFullWhenClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	faulty := &simfs.Faulty{FS: remote{fsys.New()}, Inject: func(op, _ string) simfs.Fault {
+		if op == "write back" {
+			return simfs.Fault{Err: syscall.ENOSPC}
+		}
+		return simfs.Fault{}
+	}}
+	db, err := openFiles(faulty, path, filepath.Dir(path), &Options{Durability: Volatile, AllowNetwork: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	doc := &Doc{db: db, drv: db.drv, opts: db.opts, key: path, name: path}
+	if _, err := doc.Update(context.Background(), increment); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("%v, want ENOSPC", err)
+	}
+	if got := content(t, doc); got != "1" {
+		t.Errorf("the document is %s", got)
+	}
+	wantFiles(t, doc, "doc.json")
+}

@@ -37,6 +37,7 @@ type fileShared struct {
 	// ext4, and keep a time of the last change that no program can set.
 	journals, ext4, changes findings
 
+	remote    bool // not on a file system that is known to be local
 	snapshots snapshots
 	flushed   flushed
 	closed    atomic.Bool

@@ -138,12 +138,16 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		}
 		return nil
 	}
-	acknowledged := map[string]int{}
+	acknowledged, limited := map[string]int{}, map[string]bool{}
 	write := func(name string, opts Options, do func(doc *Doc) error) {
 		s.opened(w, name, opts, func(doc *Doc) error {
 			err := do(doc)
-			if err == nil {
+			switch {
+			case err == nil:
 				acknowledged[name]++
+			case opts.Retry.MaxTries > 0 && errors.Is(err, ErrConflict), opts.LockWait < 0 && errors.Is(err, ErrLocked):
+				limited[name] = true
+				return nil
 			}
 			return err
 		})
@@ -181,6 +185,11 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		for name, n := range published {
 			if n > 1 {
 				return fmt.Errorf("%s published %d times", name, n)
+			}
+		}
+		for name := range limited {
+			if published[name] > 0 {
+				return fmt.Errorf("%s was told that nothing was changed, and has published", name)
 			}
 		}
 		for name, n := range acknowledged {

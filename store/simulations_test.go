@@ -41,6 +41,9 @@ func simulations() map[string]simulation {
 		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started, ext4: true}, "ext4: two, a deleter and a death, %s", mode)
 		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true}, "ext4: two, a sweep and a death, %s", mode)
 		add("middle", scenario{writers: three, reader: true, start: started, ext4: true}, "ext4: three and a reader, %s", mode)
+		once, soon := opts, opts
+		once.Retry.MaxTries, soon.LockWait = 1, -1
+		add("small", scenario{writers: []Options{once, soon, opts}, start: started}, "one that tries once, one that does not wait, and one, %s", mode)
 		m := meddled{scenario{writers: two, sweeps: true, start: started, ext4: true}}
 		all["ext4: two, a sweep and a foreign program, "+mode] = simulation{setup: m.setup, large: mode != "locking"}
 		for other, otherOpts := range simulatedModes {

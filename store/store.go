@@ -139,19 +139,20 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !full.AllowNetwork {
-		// A directory that is not there cannot be asked; the first write will say so.
-		if network, err := files.Network(dir); err == nil && network != "" {
-			return nil, fmt.Errorf("%w: it is on a network file system, or one that is not known to be local (%s), "+
-				"where locks and replacement have not been proved; allow it with AllowNetwork at your own risk, "+
-				"or use a local directory", ErrUnsupported, network)
-		}
+	// A directory that is not there cannot be asked; the first write will say so.
+	network, err := files.Network(dir)
+	remote := err == nil && network != ""
+	if remote && !full.AllowNetwork {
+		return nil, fmt.Errorf("%w: it is on a network file system, or one that is not known to be local (%s), "+
+			"where locks and replacement have not been proved; allow it with AllowNetwork at your own risk, "+
+			"or use a local directory", ErrUnsupported, network)
 	}
 	stats := &counters{}
 	drv, err := newFileDriver(files, single, &full, stats)
 	if err != nil {
 		return nil, err
 	}
+	drv.shared.remote = remote
 	return newDB(drv, &full, stats), nil
 }
 

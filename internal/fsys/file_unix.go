@@ -24,6 +24,20 @@ type file struct {
 }
 
 // do makes a system call on the file.
+// WriteBack closes a second descriptor of the file.
+func (f *file) WriteBack() error {
+	return f.do("write back", func(fd int) error {
+		second, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		if err := unix.Close(second); err != unix.EINTR {
+			return err
+		}
+		return nil // it is closed, and not to be closed again
+	})
+}
+
 func (f *file) StillWrites() error { return f.do("begin a change of", stillWrites) }
 
 func (f *file) do(op string, call func(fd int) error) error {

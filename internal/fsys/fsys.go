@@ -107,6 +107,9 @@ type File interface {
 	// that is: a change of names that reaches the journal later brings that along. It is
 	// errors.ErrUnsupported where the system has no such call.
 	SyncData() error
+	// WriteBack reports what closing the file would: network file systems say only then that
+	// there was no space.
+	WriteBack() error
 	// StillWrites is an error if the file system has stopped to write. When a journal fails,
 	// only one of those whose flush waits for it is sure to get an error; the others get
 	// one when they begin a change, which this does without making any.

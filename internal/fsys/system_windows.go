@@ -138,6 +138,7 @@ type file struct {
 	name string // as in was asked for it
 }
 
+func (f file) WriteBack() error   { return nil }
 func (f file) StillWrites() error { return nil }
 
 func (f file) Stat() (Info, error) {

@@ -238,6 +238,8 @@ func (f *faultyFile) sync(op string, call func() error) error {
 	return call()
 }
 
+func (f *faultyFile) WriteBack() error { return f.in.do("write back", f.name, f.File.WriteBack) }
+
 func (f *faultyFile) StillWrites() error { return f.in.do("begin", f.name, f.File.StillWrites) }
 
 func (f *faultyFile) Lock(spin time.Duration) error {

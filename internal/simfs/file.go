@@ -104,6 +104,8 @@ func (f *file) SyncData() error {
 	return f.process.saw(nil)
 }
 
+func (f *file) WriteBack() error { return f.process.alive() }
+
 func (f *file) StillWrites() error { return f.process.stillWrites(f.name) }
 
 // Lock, and TryLock that succeeds, happen together with the operation after: whatever others
