@@ -198,7 +198,9 @@ func (x *experiment) look(p *process, acknowledged int64, shared map[string]int6
 	}
 }
 
-// goOn is what comes after: the next writer updates each document, and there is no litter.
+// goOn is what comes after: the next writer updates each document, and there is no litter. On
+// btrfs a flush can make one new name durable and not another: a guard's file may be there
+// without its intent, and is left to those who read the directory.
 func (x *experiment) goOn() {
 	x.t.Helper()
 	for _, p := range x.procs {
@@ -211,7 +213,8 @@ func (x *experiment) goOn() {
 		doc, err := store.OpenFile(p.File, &x.opts)
 		if err == nil && p.Kind == counting {
 			_, _, err = doc.Add(context.Background(), "after", 1)
-		} else if err == nil {
+		}
+		if err == nil && (p.Kind != counting || x.kind == "btrfs") {
 			_, _, err = doc.Sweep(context.Background())
 		}
 		if err != nil {
