@@ -28,8 +28,8 @@ type FileInfo struct {
 	// Orphans are temporary files beside the document whose owner is dead.
 	Orphans []string
 	// Left are files beside it that have names of the store's own and are left alone: a lock
-	// file or a temporary file that this user may not read, and what a writer would not
-	// believe.
+	// file or a temporary file that this user may not read, a lock file that has another
+	// owner, group or mode than the document, and what a writer would not believe.
 	Left []string
 }
 
@@ -64,7 +64,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		if d.timesTrusted() {
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}
-		if info.Locked, err = d.shared.locks.held(path); err != nil {
+		if info.Locked, err = d.shared.locks.held(path); err != nil || !d.fitLock(path, false) {
 			info.Left = append(info.Left, filepath.Base(names.Lock(path)))
 		}
 		o := orphanage{d: d}

@@ -234,25 +234,21 @@ func mendLock(file fsys.File, locked, like fsys.Info) {
 	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {
 		return
 	}
-	owned, want := locked.UID == like.UID && locked.GID == like.GID, lockMode(like.Mode)
-	if owned && locked.Mode.Perm() == want || !isOurs(0) && !isOurs(locked.UID) {
+	if locked.LocksFor(like) || !isOurs(0) && !isOurs(locked.UID) {
 		return
 	}
+	owned := locked.UID == like.UID && locked.GID == like.GID
 	if !owned && file.Chown(like.UID, like.GID) != nil {
 		_ = file.Chown(locked.UID, like.GID)
 	}
-	_ = file.Chmod(want) // after the owner: that clears bits
+	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: that clears bits
 }
-
-// lockMode is the mode of the lock file of a document with a mode: to lock it is to read
-// it.
-func lockMode(document fs.FileMode) fs.FileMode { return document.Perm() | 0o400 }
 
 func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, how locking) (fsys.File, error) {
 	if lock.wait == nil {
 		perm := how.perm | 0o400
 		if how.like != nil {
-			perm = lockMode(how.like.Mode)
+			perm = fsys.LockMode(how.like.Mode)
 		}
 		file, err := t.openLock(lock, perm)
 		if err != nil {

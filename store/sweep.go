@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -205,7 +206,35 @@ func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left
 		o := orphanage{d: d, remove: true}
 		err = o.find(filepath.Dir(path), filepath.Base(path))
 		removed, left = o.orphans, o.left
+		if !d.fitLock(path, true) {
+			left = append(left, filepath.Base(names.Lock(path)))
+		}
 		return err
 	})
 	return removed, left, err
+}
+
+// fitLock reports whether the lock file of the document at path, if both are there, lets those
+// lock it who may change the document. To mend it if this user may is to lock it.
+func (d *fileDriver) fitLock(path string, mend bool) bool {
+	if os.Geteuid() < 0 {
+		return true // there are no owners and modes here
+	}
+	for {
+		document, err := d.files.Lstat(path)
+		locked, lockErr := d.files.Lstat(names.Lock(path))
+		if err != nil || lockErr != nil || locked.LocksFor(document) {
+			return true
+		}
+		if !mend {
+			return false
+		}
+		mend = false
+		how := locking{perm: d.opts.Perm, like: &document, wait: -1}
+		unlock, _, err := d.shared.locks.acquire(context.Background(), path, how)
+		if err != nil {
+			return errors.Is(err, ErrLocked) // who holds it has mended it, if that one may
+		}
+		unlock()
+	}
 }

@@ -186,7 +186,7 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 				text = "valid; swept " + litter(swept)
 			}
 			if len(left) > 0 {
-				text += "; left alone, of another user or not to be read: " + strings.Join(left, ", ")
+				text += "; left alone, since this user may not read, remove or mend it: " + strings.Join(left, ", ")
 			}
 			return a.print(a.status(doc, each, text))
 		})

@@ -161,6 +161,15 @@ type Info struct {
 // SameFile reports whether two Infos describe one inode.
 func (i Info) SameFile(j Info) bool { return i.Dev == j.Dev && i.Ino == j.Ino }
 
+// LocksFor reports whether a lock file that is so lets those lock it who may change the
+// document: it has its owner, group and mode.
+func (i Info) LocksFor(document Info) bool {
+	return i.UID == document.UID && i.GID == document.GID && i.Mode.Perm() == LockMode(document.Mode)
+}
+
+// LockMode is the mode of the lock file of a document with a mode: to lock it is to read it.
+func LockMode(document fs.FileMode) fs.FileMode { return document.Perm() | 0o400 }
+
 // Entry is a name in a directory.
 type Entry struct {
 	Name string

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -24,6 +25,7 @@ type Litter struct {
 	Unread    int      `json:"unread"`    // that were not: too large, too many, or not to be read
 	Invalid   []string `json:"invalid"`   // of those that were read
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
+	Locks     []string `json:"locks"`     // lock files that not all can lock who may change the document
 	Leftovers []string `json:"leftovers"` // of a doctor, verify or bench that was killed
 }
 
@@ -34,7 +36,7 @@ const (
 
 // Look looks at the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
-	found := Litter{Invalid: []string{}, Orphans: []string{}, Leftovers: []string{}}
+	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Leftovers: []string{}}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return found, err
@@ -60,11 +62,16 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 				found.Orphans = append(found.Orphans, entry.Name)
 			}
 		case strings.HasSuffix(entry.Name, ".json"):
-			if info, err := files.Lstat(path); err != nil || info.Size > lookSize {
+			info, err := files.Lstat(path)
+			if err != nil || info.Size > lookSize {
 				found.Unread++
 				continue
 			}
-			err := readDocument(ctx, path, opts)
+			locked, lockErr := files.Lstat(names.Lock(path))
+			if lockErr == nil && !locked.LocksFor(info) && os.Geteuid() >= 0 { // where there are owners
+				found.Locks = append(found.Locks, filepath.Base(names.Lock(path)))
+			}
+			err = readDocument(ctx, path, opts)
 			if err != nil && !errors.Is(err, store.ErrInvalid) {
 				found.Unread++
 				continue
@@ -116,6 +123,10 @@ func (l Litter) Findings() []Finding {
 	if n := len(l.Orphans); n > 0 {
 		found = append(found, Finding{"litter", Note, fmt.Sprintf("%d temporary files of dead writers, which the next write to their documents "+
 			"removes, or jsonstore check FILE: %s", n, some(l.Orphans))})
+	}
+	if n := len(l.Locks); n > 0 {
+		found = append(found, Finding{"lock files", Note, fmt.Sprintf("%d have another owner, group or mode than their documents, so that not all can lock "+
+			"them who may change those; jsonstore check FILE as root, or as their owner, mends it: %s", n, some(l.Locks))})
 	}
 	if len(l.Leftovers) > 0 {
 		text := "of a doctor, verify or bench that was killed; the next verify or bench removes " +
