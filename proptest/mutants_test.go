@@ -285,7 +285,7 @@ var mutants = []mutant{
 		"\n",
 	}}},
 	{"snapshot: kept where not each change shows", "TestSnapshotsWhereChangesShow", "read.go", []edit{{
-		"isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev) {",
+		"isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev, before) {",
 		"isOfAge(s.info, before) {",
 	}}},
 	{"snapshot: believed after a conflict", "TestConflictDropsSnapshot", "cas.go", []edit{{

@@ -130,7 +130,7 @@ type state struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool // what was written since it was opened may not show in its times
+	young   bool // by time: what was written since it was opened may not show in its version
 }
 
 func (s *state) close() {
@@ -160,7 +160,10 @@ func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*
 
 func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bool, err error) {
 	s = &state{}
-	before := d.files.Now()
+	var before int64
+	if mode == VersionMtime {
+		before = d.files.Now()
+	}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -177,7 +180,7 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 	if s.info, err = s.file.Stat(); err != nil {
 		return s, false, err
 	}
-	s.young = !isOfAge(s.info, before)
+	s.young = mode == VersionMtime && !isOfAge(s.info, before)
 	if err := checkRegular(s.info); err != nil {
 		return s, false, err
 	}

@@ -91,7 +91,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		return nil, err
 	}
 	// What a symbolic link leads to is kept too, but never found to be unchanged: the name stands for the link.
-	if isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev) {
+	if isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev, before) {
 		d.shared.snapshots.put(d, key, s)
 	}
 	return s, nil
@@ -113,8 +113,8 @@ func isOfAge(info fsys.Info, now int64) bool {
 // changesShow reports whether each change of a file shows in a time that no program can
 // set. Some file systems show the time of the last write instead (FAT), and of others
 // it is not known.
-func (d *fileDriver) changesShow(path string, dev uint64) bool {
-	return d.shared.changes.known(dev, d.files.Now(), func() bool {
+func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
+	return d.shared.changes.known(dev, now, func() bool {
 		kind, err := d.files.Type(filepath.Dir(path))
 		return err == nil && slices.Contains(changeTimes, kind)
 	})

@@ -102,7 +102,7 @@ func (a *attempt) settleConfirmed(names bool) error {
 			return err
 		}
 	}
-	if isOfAge(a.current.info, before) && a.d.changesShow(a.path, a.current.info.Dev) {
+	if isOfAge(a.current.info, before) && a.d.changesShow(a.path, a.current.info.Dev, before) {
 		a.d.shared.flushed.add(a.path, a.current.info, names)
 	}
 	return nil
