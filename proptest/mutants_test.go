@@ -65,8 +65,8 @@ var mutants = []mutant{
 		"		return true, nil\n	}\n	if err != nil || !named",
 	}}},
 	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
-		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n",
-		"		a.current, err = a.d.load(ctx, a.path, a.mode)\n		if err == nil && a.current.file != nil {\n			a.current.file.Close()\n		}\n",
+		"			a.dev = a.current.info.Dev\n",
+		"			a.dev = a.current.info.Dev\n			if a.current.file != nil {\n				a.current.file.Close()\n			}\n",
 	}}},
 	{"no stamp", "TestRestoring", "mtime.go", []edit{{
 		"	now := files.Now()\n	for _",
@@ -115,8 +115,8 @@ var mutants = []mutant{
 		"		if err := error(nil); err != nil {",
 	}}},
 	{"one journal: the order for it where there is none", powerCuts, "flush.go", []edit{{
-		"		return d.files.OneJournal(filepath.Dir(path))\n",
-		"	return true\n",
+		"		return d.files.OneJournal(filepath.Dir(path)), nil\n",
+		"		return true, nil\n",
 	}}},
 	{"one journal: a deletion that flushes the file", powerCuts, "settle.go", []edit{{
 		"	if a.renamed != nil {\n		if err",
@@ -285,7 +285,7 @@ var mutants = []mutant{
 		"\n",
 	}}},
 	{"snapshot: kept where not each change shows", "TestSnapshotsWhereChangesShow", "read.go", []edit{{
-		"isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev, before) {",
+		"isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {",
 		"isOfAge(s.info, before) {",
 	}}},
 	{"snapshot: believed after a conflict", "TestConflictDropsSnapshot", "cas.go", []edit{{
@@ -293,7 +293,7 @@ var mutants = []mutant{
 		"",
 	}}},
 	{"mtime: a young version's bytes are not compared", "TestWrittenWithinATick", "verify.go", []edit{{
-		"		if !same || !read.young {\n",
+		"		if !same || !read.young && now.Ctime == read.info.Ctime {\n",
 		"		if true {\n",
 	}}},
 	{"mtime: chosen where the clock goes on in steps", "TestAutomaticVersions", "mtime.go", []edit{{

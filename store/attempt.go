@@ -30,6 +30,7 @@ type attempt struct {
 	unlocked  bool       // there is nothing to be locked, since the directory is not there
 	renamed   fsys.File  // the file that was published, until it is settled, if that takes its flush
 	dirs      []fsys.Dir // to be flushed once it is published
+	dev       uint64     // of the document, or of what is staged where there was none
 	displaced string     // the temporary name of the version that was exchanged for it, to be removed
 }
 
@@ -141,7 +142,9 @@ func (d *fileDriver) spin() time.Duration {
 func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 	a.Forget()
 	err := a.first(func() (err error) {
-		a.current, err = a.d.load(ctx, a.path, a.mode)
+		if a.current, err = a.d.load(ctx, a.path, a.mode); err == nil {
+			a.dev = a.current.info.Dev
+		}
 		return err
 	})
 	if err != nil {
@@ -207,7 +210,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 			s.discard()
 			return
 		}
-		a.staged, a.data = s, data
+		a.staged, a.data, a.dev = s, data, s.info.Dev
 	}()
 	if a.mode == VersionMtime && !s.fine {
 		if isLatest(a.current.info.Mtime) {

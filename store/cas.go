@@ -49,6 +49,11 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	if err := a.verifyFor(ctx, s); err != nil {
 		return driver.Absent, err
 	}
+	if named, err := s.isNamed(); err != nil {
+		return driver.Absent, fmt.Errorf("look at the temporary file: %w", err)
+	} else if !named {
+		return driver.Absent, a.conflict(a.current.version) // nothing was changed, and it can be tried again
+	}
 	if a.mode == VersionMtime {
 		version = mtimeVersion(s.info, s.file)
 	} else {

@@ -146,7 +146,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 			c.cutPower(w, complain)
 		}
 		// What cannot be removed, or not be looked at before that, is left to a sweep.
-		may := failed == "remove" || failed == "lstat" && c.opts.Durability == Volatile
+		may := failed == "remove" || failed == "lstat"
 		if left := litter(w); len(left) > 0 && c.span == once && !may && !c.fault.After {
 			complain("left at once: %q", left)
 		}

@@ -27,8 +27,8 @@ func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
 	if d.opts.FlushOrder != AutoOrder {
 		return d.opts.FlushOrder
 	}
-	if d.shared.journals.known(dev, d.files.Now(), func() bool {
-		return d.files.OneJournal(filepath.Dir(path))
+	if d.shared.journals.known(dev, d.files.Now(), func() (bool, error) {
+		return d.files.OneJournal(filepath.Dir(path)), nil
 	}) {
 		return JournalOrder
 	}
@@ -37,9 +37,9 @@ func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
 
 // isExt4 reports whether that is the file system on a device, where the document is.
 func (d *fileDriver) isExt4(path string, dev uint64) bool {
-	return d.shared.ext4.known(dev, d.files.Now(), func() bool {
+	return d.shared.ext4.known(dev, d.files.Now(), func() (bool, error) {
 		kind, err := d.files.Type(filepath.Dir(path))
-		return err == nil && kind == "ext4"
+		return kind == "ext4", err
 	})
 }
 
@@ -60,7 +60,7 @@ type finding struct {
 }
 
 // known is what was found out of the file system on a device not long ago.
-func (f *findings) known(dev uint64, now int64, find func() bool) bool {
+func (f *findings) known(dev uint64, now int64, find func() (bool, error)) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if found, ok := f.byDev[dev]; ok && now-found.at < knownFor && now >= found.at {
@@ -69,9 +69,12 @@ func (f *findings) known(dev uint64, now int64, find func() bool) bool {
 	if f.byDev == nil {
 		f.byDev = map[uint64]finding{}
 	}
-	found := finding{find(), now}
-	f.byDev[dev] = found
-	return found.is
+	is, err := find()
+	if err != nil {
+		return false // and it is asked again the next time
+	}
+	f.byDev[dev] = finding{is, now}
+	return is
 }
 
 // flush puts what is staged on the device, before it is published.

@@ -94,25 +94,38 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	if !s.fine {
 		name.stamp = guardedNumber(files.Random()) // coarse times do not tell files apart: nothing will be put back
 	}
+	guarded := names.Guarded(a.path, name.String())
 	noted, err := a.note(name)
 	if err != nil {
 		return err
 	}
+	left := false
 	defer func() {
-		if errors.Is(err, ErrUnknown) {
-			return // it is kept, and the intent says so to the next writer
+		switch {
+		case left, errors.Is(err, ErrUnknown): // it is kept, and the intent says so to the next writer
+		case s.path == guarded:
+			a.clear(guarded, noted)
+			s.keep = true
+		case noted: // nothing has that name
+			_ = files.Remove(names.Intent(a.path))
 		}
-		a.clear(s.path, noted)
-		s.keep = true
 	}()
-	guarded := names.Guarded(a.path, name.String())
-	if err := files.Rename(s.path, guarded, fsys.Replace); err != nil {
-		if now, lstatErr := files.Lstat(guarded); lstatErr == nil && now.SameFile(s.info) {
-			s.path = guarded // it has happened all the same
-		}
+	staged := s.path
+	err = files.Rename(staged, guarded, fsys.Replace)
+	// It may have happened all the same; and what had the name may be another writer's by now.
+	now, lstatErr := files.Lstat(guarded)
+	switch {
+	case lstatErr == nil && now.SameFile(s.info):
+		s.path = guarded
+	case lstatErr == nil && err == nil:
+		_ = files.Rename(guarded, staged, fsys.NoReplace)
+		return a.conflict(a.current.version)
+	case err == nil || ignoreNotExist(lstatErr) != nil:
+		err, left = errors.Join(err, lstatErr), true
+	}
+	if err != nil {
 		return err
 	}
-	s.path = guarded
 	err = files.Rename(s.path, a.path, fsys.Exchange)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):

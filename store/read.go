@@ -78,12 +78,14 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 	}
 	before := d.files.Now()
 	var s *snapshot
+	var at string
 	err := d.following(key, func(path string) error {
 		found, err := d.load(ctx, path, d.mode)
 		if err != nil {
 			return err
 		}
 		found.close()
+		at = path
 		s = &snapshot{info: found.info, data: found.data, version: found.version}
 		return nil
 	})
@@ -91,7 +93,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		return nil, err
 	}
 	// What a symbolic link leads to is kept too, but never found to be unchanged: the name stands for the link.
-	if isOfAge(s.info, before) && d.changesShow(d.path(key), s.info.Dev, before) {
+	if isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
 		d.shared.snapshots.put(d, key, s)
 	}
 	return s, nil
@@ -114,9 +116,9 @@ func isOfAge(info fsys.Info, now int64) bool {
 // set. Some file systems show the time of the last write instead (FAT), and of others
 // it is not known.
 func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
-	return d.shared.changes.known(dev, now, func() bool {
+	return d.shared.changes.known(dev, now, func() (bool, error) {
 		kind, err := d.files.Type(filepath.Dir(path))
-		return err == nil && slices.Contains(changeTimes, kind)
+		return slices.Contains(changeTimes, kind), err
 	})
 }
 

@@ -9,6 +9,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"sync"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -48,7 +50,7 @@ func (a *attempt) Settle() (err error) {
 // stillWrites asks whether the journal has failed meanwhile. On ext4, if two flushes wait for
 // one commit that fails, one of them says that all is well.
 func (a *attempt) stillWrites() error {
-	if !a.d.isExt4(a.path, a.current.info.Dev) {
+	if !a.d.isExt4(a.path, a.dev) {
 		return nil
 	}
 	flushed := interface{ StillWrites() error }(nil)
@@ -62,7 +64,19 @@ func (a *attempt) stillWrites() error {
 	default:
 		return nil
 	}
-	if err := flushed.StillWrites(); err != nil {
+	err := flushed.StillWrites()
+	if errors.Is(err, fs.ErrPermission) {
+		// Who may not write the document can ask of the directory, which it may write.
+		dir, openErr := a.d.files.OpenDir(filepath.Dir(a.path))
+		if openErr != nil {
+			return openErr
+		}
+		defer dir.Close()
+		if err = dir.StillWrites(); errors.Is(err, fs.ErrPermission) {
+			return nil // in a sticky directory of another user nobody tells
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("a flush that went well does not count, since the journal has failed: %w", err)
 	}
 	return nil

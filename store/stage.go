@@ -34,7 +34,8 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 			name = names.Random(path, d.files.Random())
 		}
 		file, err := d.files.Open(name, fsys.OpenNew, perm)
-		if errors.Is(err, fs.ErrExist) {
+		// On Windows a name that is being removed is denied.
+		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) && tried < names.Places {
 			tried++
 			continue
 		}
@@ -45,7 +46,11 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 		locked, err := file.TryLock()
 		if err == nil && locked {
 			// A sweep that had it locked before has removed it.
-			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
+			named := false
+			if s.info, err = file.Stat(); err == nil {
+				named, err = s.isNamed()
+			}
+			if named {
 				if tried > 0 {
 					d.shared.place.Store(int32(place)) // others are at the places before
 				}
@@ -53,7 +58,7 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 			}
 		}
 		if err != nil {
-			s.discardUnlocked()
+			s.discard()
 			return nil, err
 		}
 		// A sweep has it, and removes it: whose the name is then cannot be known.
@@ -61,25 +66,23 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 	}
 }
 
-// discardUnlocked removes the file if it still has its name. Nobody has another file there
-// by then but for one who comes in the midst of this.
-func (s *staged) discardUnlocked() {
-	opened, err := s.file.Stat()
-	if err != nil {
-		opened.Links = 0
+// discard removes the file, while its lock keeps a sweep from doing so.
+func (s *staged) discard() {
+	if s.info.Ino == 0 { // it could not be looked at yet
+		s.info, _ = s.file.Stat()
 	}
-	if named, err := s.files.Lstat(s.path); err == nil && opened.Links > 0 && named.SameFile(opened) {
+	if named, err := s.isNamed(); named && err == nil && !s.keep {
 		_ = s.files.Remove(s.path)
 	}
 	s.file.Close()
 }
 
-// discard removes the file, while its lock keeps a sweep from doing so.
-func (s *staged) discard() {
-	if !s.keep {
-		_ = s.files.Remove(s.path)
-	}
-	s.file.Close()
+// isNamed reports whether the file still has its name. A program may have removed that, and
+// another writer have the name by now. Between this and what relies on it some
+// microseconds are left, for which nothing can be done.
+func (s *staged) isNamed() (bool, error) {
+	now, err := s.files.Lstat(s.path)
+	return err == nil && now.SameFile(s.info), ignoreNotExist(err)
 }
 
 // stage writes data to a temporary file that is ready to take the place of the

@@ -139,6 +139,9 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 			return false, errors.Join(err, errNotBelieved)
 		}
 	}
+	if !guarded && o.isEmpty(document) {
+		return false, errNotBelieved // but it may have what was in the document
+	}
 	switch {
 	case !o.remove:
 		return true, nil
@@ -149,6 +152,13 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		return false, ignoreNotExist(err)
 	}
 	return true, nil
+}
+
+// isEmpty reports whether the document is a file without content. A power cut may have left
+// that, and its content in a temporary file.
+func (o *orphanage) isEmpty(document string) bool {
+	info, err := o.d.files.Lstat(document)
+	return err == nil && info.Mode.IsRegular() && info.Size == 0
 }
 
 // lock takes the lock of the document, unless the caller of all this has it.

@@ -50,7 +50,7 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 		return now, err
 	}
 	defer s.close()
-	exactly := a.mode == VersionHash || a.current.young
+	exactly := a.mode == VersionHash || a.current.young || a.current.file != nil && now.SameFile(a.current.info)
 	if s.version != a.current.version || exactly && !bytes.Equal(s.data, a.current.data) {
 		return now, a.conflict(s.version)
 	}
@@ -62,7 +62,7 @@ func (a *attempt) unchanged(now fsys.Info) (bool, error) {
 	read := a.current
 	if a.mode == VersionMtime {
 		same := now.Mtime == read.info.Mtime && now.Size == read.info.Size
-		if !same || !read.young {
+		if !same || !read.young && now.Ctime == read.info.Ctime {
 			return same, nil
 		}
 	}

@@ -50,10 +50,11 @@ const noAttribute = "user.jsonstore.none"
 // journal before they look.
 func stillWrites(fd int) error {
 	err := again(func() error { return unix.Fremovexattr(fd, noAttribute) })
-	if err == unix.EROFS || err == unix.EIO {
+	switch err {
+	case unix.EROFS, unix.EIO, unix.EACCES, unix.EPERM:
 		return err
 	}
-	return nil // it is not there, or nothing can be known
+	return nil // it is not there, or there are none here
 }
 
 // sized calls get with a buffer of the size that it asks for.

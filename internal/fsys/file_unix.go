@@ -23,7 +23,6 @@ type file struct {
 	name string // as in was asked for it
 }
 
-// do makes a system call on the file.
 // WriteBack closes a second descriptor of the file.
 func (f *file) WriteBack() error {
 	return f.do("write back", func(fd int) error {
@@ -40,6 +39,7 @@ func (f *file) WriteBack() error {
 
 func (f *file) StillWrites() error { return f.do("begin a change of", stillWrites) }
 
+// do makes a system call on the file.
 func (f *file) do(op string, call func(fd int) error) error {
 	err := call(f.fd)
 	for err == unix.EINTR {

@@ -112,7 +112,8 @@ type File interface {
 	WriteBack() error
 	// StillWrites is an error if the file system has stopped to write. When a journal fails,
 	// only one of those whose flush waits for it is sure to get an error; the others get
-	// one when they begin a change, which this does without making any.
+	// one when they begin a change, which this does without making any. It is
+	// fs.ErrPermission if this user may not change the file.
 	StillWrites() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
 	// frees the lock when the last descriptor is closed, so a dead process holds none. Before it sleeps it may ask again and

@@ -21,13 +21,6 @@ func ForFile(path string) (FS, string, error) { return forFile(path) }
 // leads out of it, by ".." or by a symbolic link.
 func Beneath(dir string) (FS, error) { return beneath(dir) }
 
-func (s system) Symlink(target, name string) error {
-	if s.root == nil {
-		return os.Symlink(target, name)
-	}
-	return s.root.Symlink(target, name)
-}
-
 func (s system) Link(name, second string) error {
 	if s.root == nil {
 		return os.Link(name, second)

@@ -253,6 +253,13 @@ func lstatAt(dir int, base, name string) (Info, error) {
 	return infoOf(&st), nil
 }
 
+func (s system) Symlink(target, name string) error {
+	if s.root == nil {
+		return os.Symlink(target, name)
+	}
+	return s.root.Symlink(target, name)
+}
+
 func (s system) Readlink(name string) (string, error) {
 	if s.root == nil {
 		return readlink(unix.AT_FDCWD, name, name)

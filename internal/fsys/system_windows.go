@@ -105,6 +105,19 @@ func (s system) Lstat(name string) (Info, error) {
 	return s.describe(name, info)
 }
 
+func (s system) Symlink(target, name string) error {
+	var err error
+	if s.root == nil {
+		err = os.Symlink(target, name)
+	} else {
+		err = s.root.Symlink(target, name)
+	}
+	if errors.Is(err, windows.ERROR_PRIVILEGE_NOT_HELD) {
+		return errors.ErrUnsupported
+	}
+	return err
+}
+
 func (s system) Readlink(name string) (string, error) {
 	if s.root == nil {
 		return os.Readlink(name)
