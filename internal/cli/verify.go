@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -130,6 +131,9 @@ func self(verb string) (crew.Program, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return crew.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
+	}
+	if runtime.GOOS == "linux" {
+		path = "/proc/self/exe" // this very program, also when another one has replaced its file
 	}
 	// A program of several names goes by the one that it was called by.
 	return crew.Program{Path: path, Args: []string{os.Args[0], verb}}, nil

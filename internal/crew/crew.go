@@ -60,7 +60,7 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 				pipe.read.Close()
 				pipe.write.Close()
 			}
-			return nil, err
+			return nil, fmt.Errorf("start another process of this program: %w", err)
 		}
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
