@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/verify"
 )
@@ -124,19 +122,6 @@ func isTerminal(w io.Writer) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// self is this program, as a worker with that verb.
-func self(verb string) (crew.Program, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return crew.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
-	}
-	if runtime.GOOS == "linux" {
-		path = "/proc/self/exe" // this very program, also when another one has replaced its file
-	}
-	// A program of several names goes by the one that it was called by.
-	return crew.Program{Path: path, Args: []string{os.Args[0], verb}}, nil
 }
 
 func (a *app) workerCommand() *cobra.Command {
