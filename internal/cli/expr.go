@@ -1,17 +1,16 @@
-// Expressions: jq, compiled once and run on what the document is at each try.
+// Expressions: jq, which changes what the document is at each try. They are compiled and run in
+// another process: this file says which expression, exprrun.go has that process do it, and
+// exprworker.go is what it does.
 
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"sync/atomic"
 
-	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
@@ -37,14 +36,20 @@ type exprFlags struct {
 }
 
 func (f *exprFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.expr, "expr", "", "make the new content from the old by this `JQ` expression; . is null if there is no document")
+	flags.StringVar(&f.expr, "expr", "",
+		"make the new content from the old by this `JQ` expression; . is null if there is no document")
 	flags.StringVar(&f.file, "from-file", "", "read the expression from a `FILE`")
-	flags.StringArrayVar(&f.args, "arg", nil, "for the expression, $NAME is the text VALUE: `NAME VALUE`")
-	flags.StringArrayVar(&f.json, "argjson", nil, "for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
+	flags.StringArrayVar(&f.args, "arg", nil,
+		"for the expression, $NAME is the text VALUE: `NAME VALUE`")
+	flags.StringArrayVar(&f.json, "argjson", nil,
+		"for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
 }
 
-// compile returns nil if there is no expression and none is needed.
-func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error) {
+// compile returns nil if there is no expression and none is needed. Whoever gets a program has to
+// close it.
+func (f *exprFlags) compile(
+	ctx context.Context, flags *pflag.FlagSet, common *commonFlags, needed bool,
+) (*program, error) {
 	text := unshield(f.expr)
 	switch {
 	case flags.Changed("expr") && flags.Changed("from-file"):
@@ -63,13 +68,20 @@ func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error)
 		}
 		return nil, nil
 	}
-	source := source{Text: []byte(text)}
+	if len(text) > longestText {
+		return nil, &compileError{
+			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
+		}
+	}
+	task := exprTask{
+		Text: []byte(text), MaxSize: common.maxSize, Duplicates: common.duplicates,
+	}
 	for _, arg := range f.args {
 		name, value, ok := strings.Cut(arg, shield)
 		if !ok {
 			return nil, usage("--arg takes a name and a value")
 		}
-		source.add(name, quote(unshield(value)))
+		task.add(name, quote(unshield(value)))
 	}
 	for _, arg := range f.json {
 		name, value, ok := strings.Cut(arg, shield)
@@ -79,9 +91,9 @@ func (f *exprFlags) compile(flags *pflag.FlagSet, needed bool) (*program, error)
 		if err := splice.Check([]byte(value), splice.Limits{}); err != nil {
 			return nil, usage("--argjson %s: the value is not JSON: %v", name, err)
 		}
-		source.add(name, []byte(value))
+		task.add(name, []byte(value))
 	}
-	return source.compile()
+	return compile(ctx, task)
 }
 
 // readText reads an expression, and no more of the file than it takes to see that it is too long.
@@ -95,66 +107,5 @@ func readText(path string) (string, error) {
 	return string(data), err
 }
 
-// longestText is the longest expression in bytes. To compile what is nested takes up to 4 KiB of
-// stack for each byte of the text, and a stack that overflows, at 512 MiB, ends the process.
+// longestText is the longest expression in bytes: what is longer is a file that was not meant.
 const longestText = 32 << 10
-
-// source is what a program is compiled from, here or in another process.
-type source struct {
-	Text   []byte            `json:"text"` // of which nothing is known yet
-	Names  []string          `json:"names"`
-	Values []json.RawMessage `json:"values"`
-}
-
-func (s *source) add(name string, value []byte) {
-	s.Names, s.Values = append(s.Names, "$"+name), append(s.Values, value)
-}
-
-// program is a compiled expression with the values of its variables.
-type program struct {
-	source source
-	code   *gojq.Code
-	values []any
-	reach  reach
-
-	current *counted    // of the run that is under way
-	left    atomic.Bool // a run could not be ended, and goes on
-}
-
-func (s source) compile() (*program, error) {
-	if len(s.Text) > longestText {
-		return nil, &compileError{
-			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
-		}
-	}
-	p := &program{source: s}
-	for _, value := range s.Values {
-		decoded, err := decode(value, splice.Limits{})
-		if err != nil {
-			return nil, err
-		}
-		p.values = append(p.values, decoded)
-	}
-	query, err := gojq.Parse(string(s.Text))
-	if err != nil {
-		return nil, &compileError{err}
-	}
-	p.reach = prepare(query)
-	// Without loaders and an input, there is no way out: no environment, files or modules.
-	options := append(p.guards(), gojq.WithVariables(s.Names))
-	if p.code, err = gojq.Compile(query, options...); err != nil {
-		return nil, &compileError{err}
-	}
-	return p, nil
-}
-
-func decode(data []byte, lim splice.Limits) (any, error) {
-	if err := splice.Check(data, lim); err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // numbers that are not computed with keep all their digits
-	var value any
-	err := decoder.Decode(&value)
-	return value, err
-}

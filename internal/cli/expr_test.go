@@ -13,13 +13,13 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-func compileTest(t *testing.T, text string) *program {
+func compileTest(t *testing.T, text string) *expression {
 	t.Helper()
-	p, err := source{Text: []byte(text)}.compile()
+	e, err := exprTask{Text: []byte(text)}.compile()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return e
 }
 
 // An expression that takes ever more memory is ended by that, long before the machine has none
@@ -35,8 +35,9 @@ func TestMemory(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			_, err := compileTest(t, text).one(ctx, nil, 64<<20, unbounded)
-			if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), "more than 64 MiB of memory") {
+			_, err := compileTest(t, text).one(ctx, nil, 64<<20)
+			const want = "more than 64 MiB of memory"
+			if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), want) {
 				t.Errorf("got %v, want that it holds too much memory", err)
 			}
 		})

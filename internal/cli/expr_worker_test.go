@@ -1,11 +1,13 @@
-// Runs in another process: the test program is that.
+// Expressions in their process: the test program is that. What they do there hurts nobody here.
 
 package cli
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -21,72 +23,132 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What runs elsewhere has the result that it has here, and the errors of one that runs here.
-func TestElsewhere(t *testing.T) {
-	p, err := source{
-		Text: []byte(`. + {x: $x, y: $y, z: "\n\u0000"}`), Names: []string{"$x", "$y"},
-		Values: []json.RawMessage{[]byte(`"a"`), []byte("12345678901234567890")},
-	}.compile()
+func startTest(t *testing.T, task exprTask) *program {
+	t.Helper()
+	p, err := compile(t.Context(), task)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := p.elsewhere(t.Context(), []byte("{\n\"b\": 1.10\n}\n"), &commonFlags{})
-	want := `{"b":1.10,"x":"a","y":12345678901234567890,"z":"\n\u0000"}`
-	if err != nil || string(got) != want {
-		t.Errorf("got %s (%v), want %s", got, err, want)
-	}
-	got, err = compileTest(t, ".").elsewhere(t.Context(), nil, &commonFlags{})
-	if err != nil || string(got) != "null" {
-		t.Errorf("without a document: got %s (%v), want null", got, err)
-	}
-	large := map[string]string{
-		"def f: [f]; f":                                   "more than 1024 MiB of memory",
-		`("x" * 1000000000) + "y"`:                        "more than 1024 MiB of memory",
-		"last(limit(3000000; 1 | recurse([.]))) | tojson": "nests values too deeply",
-	}
-	if testing.Short() {
-		clear(large) // the race detector needs several times as much
-	}
-	for text, want := range large {
-		_, err := compileTest(t, text).elsewhere(t.Context(), nil, &commonFlags{})
-		if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), want) ||
-			strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: got %.200v, want %q", text, err, want)
+	t.Cleanup(p.close)
+	return p
+}
+
+// runTest runs an expression without a document.
+func runTest(t *testing.T, text string) error {
+	t.Helper()
+	_, err := startTest(t, exprTask{Text: []byte(text)}).run(t.Context(), nil)
+	return err
+}
+
+// What is not changed keeps its spelling, and nothing gets lost on the way.
+func TestProgram(t *testing.T) {
+	deep := strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth)
+	p := startTest(t, exprTask{
+		Text:  []byte(`if . == null then $deep else . + {x: $x, y: $y, z: "\n\u0000"} end`),
+		Names: []string{"$x", "$y", "$deep"},
+		Values: [][]byte{
+			[]byte(`"<\ud800>"`), []byte("12345678901234567890"), []byte(deep),
+		},
+	})
+	for range 2 { // by the same process
+		got, err := p.run(t.Context(), []byte("{\n\"b\": 1.10, \"c\": 1e400\n}\n"))
+		want := `{"b":1.10,"c":1e400,"x":"<` + "\ufffd" + `>","y":12345678901234567890,"z":"\n\u0000"}`
+		if err != nil || string(got) != want {
+			t.Errorf("got %s (%v), want %s", got, err, want)
+		}
+		got, err = p.run(t.Context(), nil)
+		if err != nil || string(got) != deep {
+			t.Errorf("without a document: got %.100s (%v), want %.100s", got, err, deep)
 		}
 	}
+	large := []byte(`{"a":"` + strings.Repeat("x", 20<<20) + `"}`)
+	got, err := startTest(t, exprTask{Text: []byte(".")}).run(t.Context(), large)
+	if err != nil || !bytes.Equal(got, large) {
+		t.Errorf("a large document: got %d bytes (%v), want %d", len(got), err, len(large))
+	}
+}
+
+func TestProgramErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		`error("no")`: "the expression failed: error: no", "empty": "it has no result",
-		"1, 2": "more than one result", "nan": "no JSON number",
+		"1, 2": "more than one result", "nan": "no JSON number", "1, error(2)": "error: 2",
 	} {
-		_, err := compileTest(t, text).elsewhere(t.Context(), nil, &commonFlags{})
+		err := runTest(t, text)
 		if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %.200v, want %q", text, err, want)
 		}
 	}
-	_, err = compileTest(t, `"x" * 9000`).elsewhere(t.Context(), nil, &commonFlags{maxSize: 1000})
-	if !errors.Is(err, store.ErrTooLarge) {
+	_, err := compile(t.Context(), exprTask{Text: []byte("nonsense")})
+	if exitCode(err) != exitCompile || !strings.Contains(err.Error(), "nonsense/0") {
+		t.Errorf("got %v, want that it does not compile", err)
+	}
+	p := startTest(t, exprTask{Text: []byte(`"x" * 9000`), MaxSize: 1000})
+	if _, err := p.run(t.Context(), nil); !errors.Is(err, store.ErrTooLarge) {
 		t.Errorf("too large: got %v, want %v", err, store.ErrTooLarge)
 	}
-	_, err = compileTest(t, ".").elsewhere(t.Context(), []byte("{"), &commonFlags{})
-	if !errors.Is(err, store.ErrInvalid) {
+	p = startTest(t, exprTask{Text: []byte(".")})
+	if _, err := p.run(t.Context(), []byte("{")); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("no JSON: got %v, want %v", err, store.ErrInvalid)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
-	_, err = compileTest(t, "reduce range(40) as $i (10; . * .)").elsewhere(ctx, nil, &commonFlags{})
-	if err != context.DeadlineExceeded {
-		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	// Another process goes on.
+	if got, err := p.run(t.Context(), []byte("1")); err != nil || string(got) != "1" {
+		t.Errorf("after an error: got %s (%v), want 1", got, err)
 	}
 }
 
-// Such a process that a user starts by hand says what it is for.
-func TestWorkerUsage(t *testing.T) {
+// What would overflow the stack or take all memory here ends with an error of one line.
+func TestHarm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector needs several times as much")
+	}
+	path := "[" + strings.Repeat("0,", 15000) + "0]"
+	deep := fmt.Sprintf("reduce range(150) as $i (null; setpath(%s; .)) | ", path)
+	const much, nested = "more than 1024 MiB of memory", "nests values too deeply"
+	for text, want := range map[string]string{
+		"def f: [f]; f":                                   much,
+		`("x" * 1000000000) + "y"`:                        much,
+		`_multiply("x"; 2000000000)`:                      much,
+		"500000000 as $b | setpath([$b]; 1)":              much,
+		`[range(60000) | "a"] | join("x" * 1000000)`:      much,
+		strings.Repeat("[., .] | ", 40) + "tojson":        much,
+		"last(limit(3000000; 1 | recurse([.]))) | tojson": nested,
+		deep + "[., .] | unique":                          nested,
+		deep + ". == [.]":                                 nested,
+		deep + "tojson":                                   nested,
+	} {
+		err := runTest(t, text)
+		if err == nil || exitCode(err) != exitInvalid || !strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.60s: got %.200v, want %q", text, err, want)
+		}
+	}
+}
+
+// A process that is stopped in the midst of an instruction is followed by another one.
+func TestTimeout(t *testing.T) {
+	p := startTest(t, exprTask{Text: []byte("reduce range(.) as $i (10; . * .)")})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := p.run(ctx, []byte("40")); err != context.DeadlineExceeded {
+		t.Errorf("got %v, want %v", err, context.DeadlineExceeded)
+	}
+	if _, err := p.run(ctx, []byte("1")); err != context.DeadlineExceeded {
+		t.Errorf("once more: got %v, want %v", err, context.DeadlineExceeded)
+	}
+	if got, err := p.run(t.Context(), []byte("1")); err != nil || string(got) != "100" {
+		t.Errorf("got %s (%v), want 100", got, err)
+	}
+}
+
+// A process whose parent is gone ends, and one that a user starts by hand says what it is for.
+func TestWork(t *testing.T) {
+	const task = `{"text":"` + "Lg==" + `"}` + "\n" // .
 	for input, want := range map[string]string{
 		"": "run jsonstore update", "nonsense\n": "the task of a process",
-		`{"size":5}` + "\nab": "unexpected EOF",
+		task + "5\nab": "unexpected EOF", task + "five\n": "invalid syntax", task: "",
 	} {
-		err := runTask(t.Context(), strings.NewReader(input), nil)
-		if err == nil || !strings.Contains(err.Error(), want) {
+		err := work(strings.NewReader(input), io.Discard)
+		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", input, err, want)
 		}
 	}

@@ -1,3 +1,5 @@
+// The bound of memory that the system keeps.
+
 package cli
 
 import (
@@ -21,8 +23,10 @@ func limitMemory(more uint64) {
 	}
 	const shadow = 1 << 40 // the race detector has more addresses than that, and needs yet more
 	most := pages*uint64(os.Getpagesize()) + more
-	if most > shadow {
+	var limit unix.Rlimit
+	if most > shadow || unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil {
 		return
 	}
-	_ = unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: most, Max: most})
+	limit.Cur = min(most, limit.Max)
+	_ = unix.Setrlimit(unix.RLIMIT_AS, &limit)
 }

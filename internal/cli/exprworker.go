@@ -1,113 +1,86 @@
-// The process that an expression runs in if it might take this one along: it can be killed at any
-// instruction, and its stack may overflow. It gets the expression and the document on its
-// standard input, and writes the result on its standard output: a line that says what came of it,
-// and a line with the new content.
+// The process that runs an expression, and may be lost: its stack may overflow, and it is killed
+// if it takes too long. On its standard input it gets its task as a line of JSON, and each
+// document as its size in a line, -1 if there is none, and its bytes. To the task and to each
+// document it writes a reply on its standard output: a line of JSON and the new content. It ends
+// after a reply that is an error.
 
 package cli
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
+	"github.com/itchyny/gojq"
 	"github.com/spf13/cobra"
 
-	"github.com/jsonstore/jsonstore/internal/crew"
+	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
 
 // exprWorkerVerb is what such a process is started with. It is not for users.
 const exprWorkerVerb = "expr-worker"
 
-// exprStack is how large its stack may become, a quarter of the memory that an expression may take.
+// exprStack is how large its stack may become.
 const exprStack = enoughMemory / 4
 
 // exprTask is what it is to do.
 type exprTask struct {
-	Source     source `json:"source"`
-	Size       int    `json:"size"` // of the document, which follows; -1: there is none
-	MaxSize    int64  `json:"max_size"`
-	Duplicates bool   `json:"duplicates"`
+	Text       []byte   `json:"text"` // of the expression, of which nothing is known yet
+	Names      []string `json:"names"`
+	Values     [][]byte `json:"values"` // JSON
+	MaxSize    int64    `json:"max_size"`
+	Duplicates bool     `json:"duplicates"`
+}
+
+func (t *exprTask) add(name string, value []byte) {
+	t.Names, t.Values = append(t.Names, "$"+name), append(t.Values, value)
 }
 
 // exprReply is what came of it.
 type exprReply struct {
-	Error    string `json:"error,omitempty"`
-	Invalid  bool   `json:"invalid,omitempty"`   // it is the document
-	TooLarge bool   `json:"too_large,omitempty"` // it is what was to become of it
+	Size  int    `json:"size"` // of the new content
+	Kind  string `json:"kind,omitempty"`
+	Error string `json:"error,omitempty"`
 }
 
-var errDeep = &runtimeError{errors.New("it nests values too deeply for what it does with them; " +
-	"make fewer levels")}
+// The kinds of errors.
+const (
+	kindCompile  = "compile"
+	kindRun      = "run"
+	kindInvalid  = "invalid"   // it is the document
+	kindTooLarge = "too_large" // it is what was to become of it
+)
 
-// elsewhere runs the program in another process, which ends with the context.
-func (p *program) elsewhere(ctx context.Context, old []byte, flags *commonFlags) ([]byte, error) {
-	task := exprTask{p.source, -1, flags.maxSize, flags.duplicates}
-	if old != nil {
-		task.Size = len(old)
-	}
-	text, err := p.ask(ctx, task, old)
-	if ctx.Err() != nil {
-		return nil, ctx.Err() // what became of the process follows from that
-	}
-	return text, err
-}
-
-func (p *program) ask(ctx context.Context, task exprTask, old []byte) ([]byte, error) {
-	program, err := self(exprWorkerVerb)
-	if err != nil {
-		return nil, err
-	}
-	const forEver = math.MaxInt64 - crew.Patience
-	worker, err := program.Start(ctx, crew.Task{What: "run an expression", Todo: task}, forEver)
-	if err != nil {
-		return nil, err
-	}
-	_ = worker.Send(string(old)) // if it is dead, its output says so
-	var reply exprReply
-	var text string
-	line, err := worker.Line()
-	if err == nil {
-		err = json.Unmarshal([]byte(line), &reply)
-	}
-	if err == nil && reply.Error == "" {
-		text, err = worker.Line()
-	}
-	if endErr := worker.End(); err != nil {
-		return nil, death(crew.First(endErr, err), memoryFor(len(old)))
-	}
+// replyTo is the reply with a result or an error, without what its kind says.
+func replyTo(text []byte, err error) exprReply {
+	var compile *compileError
+	var runtime *runtimeError
+	cut := func(kind error) string { return strings.TrimPrefix(err.Error(), kind.Error()+": ") }
 	switch {
-	case reply.Invalid:
-		return nil, fmt.Errorf("%w: %s", store.ErrInvalid, reply.Error)
-	case reply.TooLarge:
-		return nil, fmt.Errorf("%w: %s", store.ErrTooLarge, reply.Error)
-	case reply.Error != "":
-		return nil, &runtimeError{errors.New(reply.Error)}
+	case err == nil:
+		return exprReply{Size: len(text)}
+	case errors.As(err, &compile):
+		return exprReply{Kind: kindCompile, Error: compile.err.Error()}
+	case errors.As(err, &runtime):
+		return exprReply{Kind: kindRun, Error: runtime.err.Error()}
+	case errors.Is(err, store.ErrInvalid):
+		return exprReply{Kind: kindInvalid, Error: cut(store.ErrInvalid)}
+	case errors.Is(err, store.ErrTooLarge):
+		return exprReply{Kind: kindTooLarge, Error: cut(store.ErrTooLarge)}
 	}
-	return []byte(text), nil
+	return exprReply{Kind: kindRun, Error: err.Error()}
 }
 
-// death says why a process that may have so much memory has not answered.
-func death(err error, memory uint64) error {
-	said := err.Error()
-	switch {
-	case strings.Contains(said, "stack overflow"):
-		return errDeep
-	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
-		return tooMuch(memory)
-	}
-	text, _, _ := strings.Cut(said, "\n") // the rest is for who mends the program
-	return &runtimeError{fmt.Errorf("the process that ran it has ended: %s", text)}
-}
-
-// runTask is what the process does with its life.
-func runTask(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+// work is what the process does with its life.
+func work(stdin io.Reader, stdout io.Writer) error {
 	input := bufio.NewReader(stdin)
 	line, err := input.ReadBytes('\n')
 	if err != nil {
@@ -118,58 +91,167 @@ func runTask(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err := json.Unmarshal(line, &task); err != nil {
 		return fmt.Errorf("the task of a process that runs an expression: %w", err)
 	}
-	var old []byte
-	if task.Size >= 0 {
-		old = make([]byte, task.Size)
-		if _, err := io.ReadFull(input, old); err != nil {
+	debug.SetMaxStack(exprStack)
+	e, err := task.compile()
+	if writeErr := encodeLine(stdout, replyTo(nil, err)); err != nil || writeErr != nil {
+		return writeErr
+	}
+	// Whoever wants the result holds the other end for as long as it lives.
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	documents := make(chan []byte)
+	go func() {
+		defer close(documents)
+		for {
+			document, err := readDocument(input)
+			if err != nil {
+				cancel(err)
+				return
+			}
+			documents <- document
+		}
+	}()
+	for old := range documents {
+		limitMemory(memoryFor(len(old)) * 5 / 4)
+		text, err := e.run(ctx, old)
+		if ctx.Err() != nil {
+			break
+		}
+		if writeErr := encodeLine(stdout, replyTo(text, err)); err != nil || writeErr != nil {
+			return writeErr
+		}
+		if _, err := stdout.Write(text); err != nil {
 			return err
 		}
 	}
-	// Whoever wants the result holds the other end for as long as it lives.
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, input)
-		cancel()
-	}()
-	p, err := task.Source.compile()
+	if err := context.Cause(ctx); err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// readDocument reads one, nil if there is none. No more of them is io.EOF.
+func readDocument(input *bufio.Reader) ([]byte, error) {
+	line, err := input.ReadString('\n')
 	if err != nil {
-		return err
+		return nil, err
 	}
-	debug.SetMaxStack(exprStack)
-	limitMemory(memoryFor(len(old)) * 5 / 4)
-	flags := &commonFlags{maxSize: task.MaxSize, duplicates: task.Duplicates}
-	text, err := p.here(ctx, old, flags, unbounded)
-	var reply exprReply
-	var runtime *runtimeError
-	switch {
-	case errors.As(err, &runtime):
-		reply.Error = runtime.err.Error()
-	case errors.Is(err, store.ErrInvalid):
-		reply.Invalid = true
-		reply.Error = strings.TrimPrefix(err.Error(), store.ErrInvalid.Error()+": ")
-	case errors.Is(err, store.ErrTooLarge):
-		reply.TooLarge = true
-		reply.Error = strings.TrimPrefix(err.Error(), store.ErrTooLarge.Error()+": ")
-	case err != nil:
-		return err
+	size, err := strconv.Atoi(strings.TrimSuffix(line, "\n"))
+	if err != nil || size < 0 {
+		return nil, err
 	}
-	if err := encodeLine(stdout, reply); err != nil {
-		return err
+	document := make([]byte, size)
+	if _, err := io.ReadFull(input, document); err != nil {
+		return nil, io.ErrUnexpectedEOF
 	}
-	_, err = stdout.Write(append(text, '\n'))
-	return err
+	return document, nil
+}
+
+// expression is a task that is compiled.
+type expression struct {
+	exprTask
+	code   *gojq.Code
+	values []any
+}
+
+func (t exprTask) compile() (*expression, error) {
+	e := &expression{exprTask: t}
+	for _, value := range t.Values {
+		decoded, err := decode(value, splice.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		e.values = append(e.values, decoded)
+	}
+	query, err := gojq.Parse(string(t.Text))
+	if err != nil {
+		return nil, &compileError{err}
+	}
+	// Without loaders and an input, there is no way out: no environment, files or modules.
+	if e.code, err = gojq.Compile(query, gojq.WithVariables(t.Names)); err != nil {
+		return nil, &compileError{err}
+	}
+	return e, nil
+}
+
+func decode(data []byte, lim splice.Limits) (any, error) {
+	if err := splice.Check(data, lim); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // numbers that are not computed with keep all their digits
+	var value any
+	err := decoder.Decode(&value)
+	return value, err
+}
+
+// run makes the new content of the old, nil if there is none.
+func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
+	var input any
+	if old != nil {
+		var err error
+		if input, err = decode(old, splice.Limits{AllowDuplicateKeys: e.Duplicates}); err != nil {
+			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
+		}
+	}
+	result, err := e.one(ctx, input, memoryFor(len(old)))
+	if err != nil {
+		return nil, err
+	}
+	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit())
+}
+
+// one is the one result, made in so many bytes of memory. A run looks at its context between two
+// instructions only, and one of them can take hours: then it is left behind.
+func (e *expression) one(ctx context.Context, input any, memory uint64) (any, error) {
+	ctx, stop := withMemory(ctx, memory)
+	defer stop()
+	type outcome struct {
+		result any
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		result, err := e.single(ctx, input)
+		ended <- outcome{result, err}
+	}()
+	select {
+	case o := <-ended:
+		if ctx.Err() == nil {
+			return o.result, o.err
+		}
+	case <-ctx.Done():
+	}
+	return nil, context.Cause(ctx)
+}
+
+// single runs the expression.
+func (e *expression) single(ctx context.Context, input any) (any, error) {
+	results := e.code.RunWithContext(ctx, input, e.values...)
+	result, ok := results.Next()
+	if !ok {
+		return nil, &runtimeError{errors.New("it has no result, so there is no new content; " +
+			"to delete the document, use delete")}
+	}
+	if err, failed := result.(error); failed {
+		return nil, &runtimeError{err}
+	}
+	if more, ok := results.Next(); ok {
+		if err, failed := more.(error); failed {
+			return nil, &runtimeError{err}
+		}
+		return nil, &runtimeError{errors.New("it has more than one result; " +
+			"put them into one array by [ ]")}
+	}
+	return result, nil
 }
 
 func (a *app) exprWorkerCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use:    exprWorkerVerb,
 		Short:  "Be the process that an expression runs in",
 		Hidden: true,
 		Args:   cobra.NoArgs,
+		RunE:   func(*cobra.Command, []string) error { return work(a.stdin, a.stdout) },
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return runTask(cmd.Context(), a.stdin, a.stdout)
-	}
-	return cmd
 }

@@ -13,10 +13,12 @@ import (
 // ending are the signals that end what is under way in good order.
 var ending = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// signalError is the cause of a context that a signal has ended.
+// signalError is the cause of a context that a signal has ended, and stands for context.Canceled:
+// what looks at a context may tell of either.
 type signalError struct{ signal os.Signal }
 
-func (e *signalError) Error() string { return e.signal.String() }
+func (e *signalError) Error() string { return context.Canceled.Error() }
+func (e *signalError) Unwrap() error { return context.Canceled }
 
 // untilSignal returns a context that the first signal ends. The second one ends the process.
 func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {

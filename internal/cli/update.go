@@ -12,14 +12,8 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
-	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
-
-// limits are those of the documents that the flags speak of.
-func (f *commonFlags) limits() splice.Limits {
-	return splice.Limits{AllowDuplicateKeys: f.duplicates}
-}
 
 type updateFlags struct {
 	exprFlags
@@ -55,10 +49,11 @@ must have one result. It has 32 KiB of text at the most, and may hold 1 GiB of m
 		if f.diff && f.give != "" {
 			return usage("--diff and --return both say what to print; give one")
 		}
-		expr, err := f.compile(cmd.Flags(), true)
+		expr, err := f.compile(cmd.Context(), cmd.Flags(), &a.flags, true)
 		if err != nil {
 			return err
 		}
+		defer expr.close()
 		return a.each(cmd.Context(), args, f.each, func(ctx context.Context, doc *store.Doc) error {
 			return a.update(ctx, doc, expr, &f)
 		})
@@ -69,7 +64,7 @@ must have one result. It has 32 KiB of text at the most, and may hold 1 GiB of m
 func (a *app) update(ctx context.Context, doc *store.Doc, expr *program, f *updateFlags) error {
 	var before, after []byte
 	change := func(old []byte) ([]byte, error) {
-		new, err := expr.apply(ctx, old, &a.flags)
+		new, err := expr.apply(ctx, old)
 		before, after = old, new
 		return new, err
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/jsonstore/jsonstore/internal/crew"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/verify"
 )
@@ -123,16 +122,6 @@ func isTerminal(w io.Writer) bool {
 	}
 	info, err := file.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// self is this program, as a worker with that verb.
-func self(verb string) (crew.Program, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return crew.Program{}, fmt.Errorf("find this program, which is to start itself again: %w", err)
-	}
-	// A program of several names goes by the one that it was called by.
-	return crew.Program{Path: path, Args: []string{os.Args[0], verb}}, nil
 }
 
 func (a *app) workerCommand() *cobra.Command {

@@ -170,10 +170,11 @@ The version - means that there is no document yet.`,
 		if err != nil {
 			return usage("--expect: %v", err)
 		}
-		expr, err := program.compile(cmd.Flags(), false)
+		expr, err := program.compile(cmd.Context(), cmd.Flags(), &a.flags, false)
 		if err != nil {
 			return err
 		}
+		defer expr.close()
 		if expr != nil && len(args) == 2 {
 			return usage("give a value or an expression, not both")
 		}
@@ -192,7 +193,7 @@ The version - means that there is no document yet.`,
 					}
 					return &store.ConflictError{Key: doc.Name(), Want: old, Have: version}
 				}
-				if data, err = expr.apply(ctx, current, &a.flags); err != nil {
+				if data, err = expr.apply(ctx, current); err != nil {
 					return err
 				}
 			} else if data, err = a.newContent(ctx, args[1:]); err != nil {

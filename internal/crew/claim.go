@@ -25,7 +25,7 @@ const (
 	settling = time.Minute
 )
 
-// The names of such directories begin with one of these.
+// The names of such directories are one of these and 16 hexadecimal digits.
 const (
 	BenchPrefix  = ".jsonstore-bench-"
 	VerifyPrefix = ".jsonstore-verify-"
@@ -33,10 +33,12 @@ const (
 
 // IsOurs reports whether a name is that of a crew's directory.
 func IsOurs(entry fsys.Entry) bool {
-	if strings.HasPrefix(entry.Name, BenchPrefix) || strings.HasPrefix(entry.Name, VerifyPrefix) {
-		return entry.Type.IsDir()
+	digits, ok := strings.CutPrefix(entry.Name, BenchPrefix)
+	if !ok {
+		digits, ok = strings.CutPrefix(entry.Name, VerifyPrefix)
 	}
-	return false
+	return ok && entry.Type.IsDir() && len(digits) == 16 &&
+		strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // Claim is a directory in use.

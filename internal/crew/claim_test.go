@@ -50,10 +50,12 @@ func TestClaim(t *testing.T) {
 // touched.
 func TestSweepLeaves(t *testing.T) {
 	files, dir := fsys.New(), t.TempDir()
-	old := time.Now().Add(-2 * settling)
+	const id = "0123456789abcdef"
+	now, old := time.Now(), time.Now().Add(-2*settling)
 	for name, made := range map[string]time.Time{
-		BenchPrefix + "new": time.Now(), VerifyPrefix + "new": time.Now(), "mine": old,
-		BenchPrefix + "old": old,
+		BenchPrefix + id: now, VerifyPrefix + id: now, "mine": old,
+		BenchPrefix + "mine": old, BenchPrefix + "results-of-today": old, BenchPrefix + id + "0": old,
+		VerifyPrefix + "1" + id[1:]: old,
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.Mkdir(path, 0o700); err != nil {
@@ -66,17 +68,18 @@ func TestSweepLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("mine", filepath.Join(dir, BenchPrefix+"link")); err != nil {
+	if err := os.Symlink("mine", filepath.Join(dir, BenchPrefix+"2"+id[1:])); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, VerifyPrefix+"file"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, VerifyPrefix+"3"+id[1:]), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	Sweep(files, dir)
 	for name, want := range map[string]bool{
-		BenchPrefix + "new": true, VerifyPrefix + "new": true, "mine/file": true,
-		BenchPrefix + "old":  false,
-		BenchPrefix + "link": true, VerifyPrefix + "file": true,
+		BenchPrefix + id: true, VerifyPrefix + id: true, "mine/file": true,
+		BenchPrefix + "mine/file": true, BenchPrefix + "results-of-today/file": true,
+		BenchPrefix + id + "0": true, VerifyPrefix + "1" + id[1:]: false,
+		BenchPrefix + "2" + id[1:]: true, VerifyPrefix + "3" + id[1:]: true,
 	} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s is there: %v, want %v", name, err == nil, want)

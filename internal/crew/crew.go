@@ -60,7 +60,7 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 				pipe.read.Close()
 				pipe.write.Close()
 			}
-			return nil, err
+			return nil, fmt.Errorf("start another process of this program: %w", err)
 		}
 	}
 	in, out, messages := pipes[0], pipes[1], pipes[2]
@@ -99,10 +99,23 @@ func (p *Process) Send(line string) error {
 	return err
 }
 
+// Pass sends data as it is.
+func (p *Process) Pass(data []byte) error {
+	_, err := p.stdin.Write(data)
+	return err
+}
+
 // Line is the next line that the process tells; not one that was cut off.
 func (p *Process) Line() (string, error) {
 	line, err := p.out.ReadString('\n')
 	return strings.TrimSuffix(line, "\n"), err
+}
+
+// Take is so many bytes that the process tells next.
+func (p *Process) Take(size int) ([]byte, error) {
+	data := make([]byte, size)
+	_, err := io.ReadFull(p.out, data)
+	return data, err
 }
 
 // Expect wants a certain line next.

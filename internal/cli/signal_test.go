@@ -1,0 +1,58 @@
+// Exit codes of what a signal has ended.
+
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// Who waits for a lock is told of the signal itself, who computes of a context that has ended.
+func TestInterrupted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "c.json")
+	if err := os.WriteFile(file, []byte(`{"n":1}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := store.OpenFile(file, &store.Options{Locking: true, AllowNetwork: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	expr := []string{"update", file, "--allow-network", "--dry-run", "--expr", "def f: f; f"}
+	incr := []string{"incr", file, "n", "--allow-network", "--locking"}
+	held, enough := make(chan struct{}), make(chan struct{})
+	holder := make(chan error)
+	go func() {
+		_, err := doc.Update(t.Context(), func(old []byte) ([]byte, error) {
+			close(held)
+			<-enough
+			return old, nil
+		})
+		holder <- err
+	}()
+	<-held
+	for by, want := range map[os.Signal]int{
+		os.Interrupt: exitInterrupted, syscall.SIGTERM: exitTerminated,
+	} {
+		for _, args := range [][]string{incr, expr} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(100*time.Millisecond, func() { cancel(&signalError{by}) })
+			var stderr strings.Builder
+			got := run(ctx, args, strings.NewReader(""), &stderr, &stderr)
+			if got != want || stderr.String() != "jsonstore: "+file+": interrupted\n" {
+				t.Errorf("%s, %v: got %d, want %d: %s", args[0], by, got, want, &stderr)
+			}
+		}
+	}
+	close(enough)
+	if err := <-holder; err != nil {
+		t.Error(err)
+	}
+}
