@@ -197,6 +197,25 @@ var mutants = []mutant{
 		"		file.Close()\n	}\n}\n",
 		"		file.Close()\n		_ = d.files.Remove(name)\n	}\n}\n",
 	}}},
+	{"the name is not looked at before the publish", "TestAnotherHasTheName", "cas.go", []edit{{
+		"	} else if !named {\n",
+		"	} else if !named && err != nil {\n",
+	}}},
+	{"a staged file is removed by its name", "TestAnotherHasTheName", "stage.go", []edit{{
+		"	if named, err := s.isNamed(); named && err == nil && !s.keep {\n",
+		"	if !s.keep {\n",
+	}}},
+	{"a staged file that has any name has this one", "TestLinkedBeforeItIsLocked", "stage.go cas.go", []edit{{
+		"				named, err = s.isNamed()\n",
+		"				named = s.info.Links > 0\n",
+	}, {
+		"	} else if !named {\n",
+		"	} else if !named && err != nil {\n",
+	}}},
+	{"what an empty document has lost is swept", "TestNothingIsSweptBesideAnEmptyDocument", "sweep.go", []edit{{
+		"	if !guarded && o.isEmpty(document) {\n",
+		"	if false {\n",
+	}}},
 	{"the row looked at once", "TestSweepGoesOn", "sweep.go", []edit{{
 		"		r.wait[path] = wait - 1\n",
 		"",
