@@ -261,7 +261,7 @@ var mutants = []mutant{
 		"	_ = a.d.files.Remove(names.Intent(a.path))\n	err := ignoreNotExist(a.d.files.Remove(guarded))\n",
 	}}},
 	{"guard: the intent outlives what it names", "TestGuardDies", "guard.go", []edit{{
-		"	return ignoreNotExist(d.files.Remove(intent))\n",
+		"	return ignoreNotExist(d.files.Remove(names.Intent(path)))\n",
 		"	return nil\n",
 	}}},
 	{"what was read compared by its size alone", "TestChangedInPlace", "verify.go", []edit{{

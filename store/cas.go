@@ -11,7 +11,7 @@
 //
 // A reader sees the old inode or the new one, and nobody of ours writes to an inode
 // after it was published. A process that dies before publish leaves the old version and
-// a temporary file that the next writer sweeps; after publish, the new version. Two
+// a temporary file, which sweep.go deals with; after publish, the new version. Two
 // flushes are outside the lock, so that writers overlap in them; when the lock is held
 // for the whole update, the first is inside. flush.go has what is flushed.
 

@@ -30,7 +30,8 @@
 //     for less.
 //   - Progress: an update that lost takes the document's lock for its next try.
 //   - A process may die at any instant: the document is the old or the new version, no
-//     lock stays, and the next writer sweeps the temporary file that was left.
+//     lock stays, and the next writer sweeps the temporary file that was left. Of more
+//     than eight writers that die at once, Doc.Sweep removes the others'.
 //
 // # Limits
 //

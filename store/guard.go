@@ -228,24 +228,30 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 // finish puts right what a guard has left that died, and removes its intent, for one who
 // has the document's lock. An error says why it could not be done, or is not believed.
 func (d *fileDriver) finish(path, digits string) error {
-	intent := names.Intent(path)
-	guarded := names.Guarded(path, digits)
-	_, found, ok := names.Temporary(filepath.Base(guarded))
+	if err := d.believesIntent(path, digits); err != nil {
+		return ignoreNotExist(err)
+	}
+	o := orphanage{d: d, remove: true, locked: path}
+	if _, err := o.take(names.Guarded(path, digits), path, digits); err != nil {
+		return err
+	}
+	return ignoreNotExist(d.files.Remove(names.Intent(path)))
+}
+
+// believesIntent says why the intent beside the document is not to be believed.
+func (d *fileDriver) believesIntent(path, digits string) error {
+	_, found, ok := names.Temporary(filepath.Base(names.Guarded(path, digits)))
 	if !ok || found != digits || len(digits) != names.GuardedDigits {
 		return errNotBelieved
 	}
-	link, err := d.files.Lstat(intent)
+	link, err := d.files.Lstat(names.Intent(path))
 	if err != nil {
-		return ignoreNotExist(err)
+		return err
 	}
 	if ok, err := d.believes(path, link, fs.ModeSymlink); err != nil || !ok {
 		return errors.Join(err, errNotBelieved)
 	}
-	o := orphanage{d: d, remove: true, locked: path}
-	if _, err := o.take(guarded, path, digits); err != nil {
-		return err
-	}
-	return ignoreNotExist(d.files.Remove(intent))
+	return nil
 }
 
 // settleGuarded deals with the guarded file of a dead process, under the lock of the

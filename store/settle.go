@@ -208,7 +208,7 @@ func (f *flushed) knowsDir(dir string) bool {
 func (f *flushed) addDir(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.dirs == nil {
+	if f.dirs == nil || len(f.dirs) >= mostFlushed {
 		f.dirs = map[string]bool{}
 	}
 	f.dirs[dir] = true

@@ -189,10 +189,13 @@ func (o *orphanage) takeIntent(document string) (bool, error) {
 		return false, ignoreLocked(err)
 	}
 	defer unlock()
-	if !o.remove || intent == "" {
-		return intent != "", nil
+	switch {
+	case intent == "":
+		return false, nil
+	case o.remove:
+		return true, o.d.finish(document, intent)
 	}
-	return true, o.d.finish(document, intent)
+	return true, o.d.believesIntent(document, intent)
 }
 
 // errNotBelieved: a file that has a name of the store's own is left alone.

@@ -121,8 +121,8 @@ func (l Litter) Findings() []Finding {
 		found = append(found, Finding{"documents", state, text})
 	}
 	if n := len(l.Orphans); n > 0 {
-		found = append(found, Finding{"litter", Note, fmt.Sprintf("%d temporary files of dead writers, which the next write to their documents "+
-			"removes, or jsonstore check FILE: %s", n, some(l.Orphans))})
+		found = append(found, Finding{"litter", Note, fmt.Sprintf("%d temporary files of dead writers, which jsonstore check FILE removes, "+
+			"or one of the next writes to their documents: %s", n, some(l.Orphans))})
 	}
 	if n := len(l.Locks); n > 0 {
 		found = append(found, Finding{"lock files", Note, fmt.Sprintf("%d have another owner, group or mode than their documents, so that not all can lock "+
