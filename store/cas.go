@@ -122,14 +122,17 @@ func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 
 // removeDisplaced removes the version that was exchanged for the staged file, without the
 // lock. What another program put in its place at the last moment is not locked, and may
-// be gone already: that is left to a sweep, and so is what cannot be removed.
+// be gone already: that is swept. What cannot be removed is left to a later sweep.
 func (a *attempt) removeDisplaced() {
 	if a.displaced == "" {
 		return
 	}
 	if now, err := a.d.files.Lstat(a.displaced); err == nil && now.SameFile(a.current.info) {
 		_ = a.d.files.Remove(a.displaced)
+		return
 	}
+	o := orphanage{d: a.d, remove: true}
+	_, _ = o.take(a.displaced, a.path, "")
 }
 
 // happened reports whether a rename has put the staged file in the document's place,
