@@ -1,6 +1,6 @@
 // Expressions: jq, which changes what the document is at each try. They are compiled and run in
-// another process: this file says which expression, exprrun.go has that process do it, and
-// exprworker.go is what it does.
+// another process, but for plain ones (exprplain.go): this file says which expression, exprrun.go
+// has that process do it, and exprworker.go is what it does.
 
 package cli
 

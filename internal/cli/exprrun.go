@@ -1,6 +1,6 @@
-// The command's side of an expression: it starts the process that runs it, hands it documents, and
-// ends it, at any instruction. So no expression can hurt the command, whatever memory, stack and
-// time it takes.
+// The command's side of an expression: unless that is a plain one, it starts the process that runs
+// it, hands it documents, and ends it, at any instruction. So no expression can hurt the command,
+// whatever memory, stack and time it takes.
 
 package cli
 
@@ -21,14 +21,18 @@ import (
 // program is an expression and the process that runs it. It is for one goroutine.
 type program struct {
 	task   exprTask
+	plain  *expression   // nil: it is not, and needs the process
 	worker *crew.Process // nil: it has ended, and the next run starts another one
 }
 
 var errDeep = errors.New("it nests values too deeply for what it does with them; make fewer levels")
 
-// compile starts the process, which compiles the expression.
+// compile starts the process, which compiles the expression, if one is needed.
 func compile(ctx context.Context, task exprTask) (*program, error) {
-	p := &program{task: task}
+	p := &program{task: task, plain: task.plain()}
+	if p.plain != nil {
+		return p, nil
+	}
 	if err := p.start(ctx); err != nil {
 		return nil, err
 	}
@@ -84,6 +88,13 @@ func (p *program) apply(ctx context.Context, old []byte) ([]byte, error) {
 
 // run computes the new content.
 func (p *program) run(ctx context.Context, old []byte) ([]byte, error) {
+	if p.plain != nil {
+		text, err := p.plain.run(ctx, old)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return text, err
+	}
 	if p.worker == nil {
 		if err := p.start(ctx); err != nil {
 			return nil, err

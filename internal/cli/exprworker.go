@@ -155,14 +155,11 @@ type expression struct {
 }
 
 func (t exprTask) compile() (*expression, error) {
-	e := &expression{exprTask: t}
-	for _, value := range t.Values {
-		decoded, err := decode(value, splice.Limits{})
-		if err != nil {
-			return nil, err
-		}
-		e.values = append(e.values, decoded)
+	values, err := t.arguments()
+	if err != nil {
+		return nil, err
 	}
+	e := &expression{exprTask: t, values: values}
 	query, err := gojq.Parse(string(t.Text))
 	if err != nil {
 		return nil, &compileError{err}
@@ -172,6 +169,19 @@ func (t exprTask) compile() (*expression, error) {
 		return nil, &compileError{err}
 	}
 	return e, nil
+}
+
+// arguments are the decoded values.
+func (t exprTask) arguments() ([]any, error) {
+	var values []any
+	for _, value := range t.Values {
+		decoded, err := decode(value, splice.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, decoded)
+	}
+	return values, nil
 }
 
 func decode(data []byte, lim splice.Limits) (any, error) {
