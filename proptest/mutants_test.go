@@ -305,7 +305,7 @@ var mutants = []mutant{
 	}}},
 	{"snapshot: kept where not each change shows", "TestSnapshotsWhereChangesShow", "read.go", []edit{{
 		"isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {",
-		"isOfAge(s.info, before) {",
+		"isOfAge(s.info, before) && at != \"\" {",
 	}}},
 	{"snapshot: believed after a conflict", "TestConflictDropsSnapshot", "cas.go", []edit{{
 		"		d.shared.snapshots.drop(d, key)\n",
