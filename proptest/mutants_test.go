@@ -205,10 +205,7 @@ var mutants = []mutant{
 		"	if named, err := s.isNamed(); named && err == nil && !s.keep {\n",
 		"	if !s.keep {\n",
 	}}},
-	{"a staged file that has any name has this one", "TestLinkedBeforeItIsLocked", "stage.go cas.go", []edit{{
-		"				named, err = s.isNamed()\n",
-		"				named = s.info.Links > 0\n",
-	}, {
+	{"a staged file that has any name has this one", "TestLinkedBeforeItIsLocked", "cas.go", []edit{{
 		"	} else if !named {\n",
 		"	} else if !named && err != nil {\n",
 	}}},

@@ -45,12 +45,9 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 		s := &staged{files: d.files, file: file, path: name}
 		locked, err := file.TryLock()
 		if err == nil && locked {
-			// A sweep that had it locked before has removed it.
-			named := false
-			if s.info, err = file.Stat(); err == nil {
-				named, err = s.isNamed()
-			}
-			if named {
+			// A sweep that had it locked before has removed it. If it has another name, from a
+			// backup by links, that shows before it is published.
+			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
 				if tried > 0 {
 					d.shared.place.Store(int32(place)) // others are at the places before
 				}
