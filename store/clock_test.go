@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // TestSnapshotsWhereChangesShow: nothing is kept on a file system of which it is not known
@@ -205,5 +206,23 @@ func TestLatestTime(t *testing.T) {
 	}
 	if got := content(t, doc); got != "2" {
 		t.Errorf("the document is %s", got)
+	}
+}
+
+// TestProbeIsSwept: what a process leaves that dies as it tries a directory's times out goes
+// with the next one that does so.
+func TestProbeIsSwept(t *testing.T) {
+	dir := t.TempDir()
+	left := names.Place(filepath.Join(dir, "any.json"), 3)
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(dir, &Options{Versions: VersionAuto})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
 	}
 }

@@ -92,6 +92,7 @@ func (d *fileDriver) chooseMode() (VersionMode, error) {
 	if d.opts.Versions == VersionHash {
 		return VersionHash, nil
 	}
+	d.sweep(d.path("any")) // of one that died as it tried
 	fine, known := d.timesFine()
 	switch {
 	case d.opts.Versions == VersionAuto && !(fine && known && d.clockFine()):
