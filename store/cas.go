@@ -52,7 +52,8 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	if named, err := s.isNamed(); err != nil {
 		return driver.Absent, fmt.Errorf("look at the temporary file: %w", err)
 	} else if !named {
-		return driver.Absent, a.conflict(a.current.version) // nothing was changed, and it can be tried again
+		// Nothing was changed, and it can be tried again.
+		return driver.Absent, a.conflict(a.current.version)
 	}
 	if a.mode == VersionMtime {
 		version = mtimeVersion(s.info, s.file)

@@ -262,7 +262,8 @@ func (d *fileDriver) orphans(key string) []string {
 	var found []string
 	for _, entry := range entries {
 		name := entry.Name
-		if entry.Type.IsRegular() && name != base && name != filepath.Base(names.Lock(base)) && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
+		own := name == base || name == names.Lock(base)
+		if entry.Type.IsRegular() && !own && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
 			found = append(found, name)
 		}
 	}

@@ -71,7 +71,8 @@ func (a *attempt) note(name guardedName) (noted bool, err error) {
 	switch {
 	case err == nil:
 		return true, nil
-	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported):
+	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrPermission),
+		errors.Is(err, errors.ErrUnsupported):
 		return false, nil
 	}
 	return false, fmt.Errorf("note what is displaced: %w", err)
@@ -110,20 +111,7 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 			_ = files.Remove(names.Intent(a.path))
 		}
 	}()
-	staged := s.path
-	err = files.Rename(staged, guarded, fsys.Replace)
-	// It may have happened all the same; and what had the name may be another writer's by now.
-	now, lstatErr := files.Lstat(guarded)
-	switch {
-	case lstatErr == nil && now.SameFile(s.info):
-		s.path = guarded
-	case lstatErr == nil && err == nil:
-		_ = files.Rename(guarded, staged, fsys.NoReplace)
-		return a.conflict(a.current.version)
-	case err == nil || ignoreNotExist(lstatErr) != nil:
-		err, left = errors.Join(err, lstatErr), true
-	}
-	if err != nil {
+	if left, err = a.takeGuardedName(s, guarded); err != nil {
 		return err
 	}
 	err = files.Rename(s.path, a.path, fsys.Exchange)
@@ -153,6 +141,23 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 			"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, s.path)
 	}
 	return verifyErr
+}
+
+// takeGuardedName renames the staged file to the name that says what it may be. Left reports
+// that nobody knows what has that name now.
+func (a *attempt) takeGuardedName(s *staged, guarded string) (left bool, err error) {
+	files, staged := a.d.files, s.path
+	err = files.Rename(staged, guarded, fsys.Replace)
+	now, lstatErr := files.Lstat(guarded)
+	switch {
+	case lstatErr == nil && now.SameFile(s.info):
+		s.path = guarded // also if it is said to have failed
+		return false, err
+	case lstatErr == nil && err == nil: // it was another writer's by then
+		_ = files.Rename(guarded, staged, fsys.NoReplace)
+		return false, a.conflict(a.current.version)
+	}
+	return err == nil || ignoreNotExist(lstatErr) != nil, errors.Join(err, lstatErr)
 }
 
 // putBack exchanges the file at displaced with ours at path. If ours is there no

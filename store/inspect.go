@@ -64,7 +64,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		if d.timesTrusted() {
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}
-		if info.Locked, err = d.shared.locks.held(path); err != nil || !d.fitLock(path, false) {
+		if info.Locked, err = d.shared.locks.held(path); err != nil || !d.lockFits(path) {
 			info.Left = append(info.Left, filepath.Base(names.Lock(path)))
 		}
 		o := orphanage{d: d}

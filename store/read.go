@@ -8,10 +8,12 @@
 // read again each time until it has come of age. The snapshot of a version that this handle itself has published is
 // not kept either: to look at its times after the rename costs each write a system call, and it is too young all the same.
 //
-// What this does not see: a write through a memory mapping, to a page that the mapping has written before, since the system
-// notices only the first one until it has written the page out (other readers do see it); and a write after which the clock
-// is set back to the very nanosecond of the file's time. After a conflict a handle drops what it keeps, so that nobody tries
-// for ever on what is out of date.
+// What this does not see: a write through a memory mapping, to a page that the mapping has
+// written before, since the system notices only the first one until it has written the page
+// out (other readers do see it); a write in place that one call takes longer for than that
+// age; and a write after which the clock is set back to the very nanosecond of the file's
+// time. After a conflict a handle drops what it keeps, so that nobody tries for ever on what
+// is out of date.
 
 package store
 

@@ -219,7 +219,7 @@ func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left
 		o := orphanage{d: d, remove: true}
 		err = o.find(filepath.Dir(path), filepath.Base(path))
 		removed, left = o.orphans, o.left
-		if !d.fitLock(path, true) {
+		if !d.mendLockFile(path) {
 			left = append(left, filepath.Base(names.Lock(path)))
 		}
 		return err
@@ -227,27 +227,25 @@ func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left
 	return removed, left, err
 }
 
-// fitLock reports whether the lock file of the document at path, if both are there, lets those
-// lock it who may change the document. To mend it if this user may is to lock it.
-func (d *fileDriver) fitLock(path string, mend bool) bool {
-	if os.Geteuid() < 0 {
-		return true // there are no owners and modes here
+// lockFits reports whether the lock file of the document at path, if both are there, lets those
+// lock it who may change the document.
+func (d *fileDriver) lockFits(path string) bool {
+	document, err := d.files.Lstat(path)
+	locked, lockErr := d.files.Lstat(names.Lock(path))
+	// Where there are no users, there are no owners and modes.
+	return os.Geteuid() < 0 || err != nil || lockErr != nil || locked.LocksFor(document)
+}
+
+// mendLockFile does that too, and mends the lock file if this user may.
+func (d *fileDriver) mendLockFile(path string) bool {
+	if d.lockFits(path) {
+		return true
 	}
-	for {
-		document, err := d.files.Lstat(path)
-		locked, lockErr := d.files.Lstat(names.Lock(path))
-		if err != nil || lockErr != nil || locked.LocksFor(document) {
-			return true
-		}
-		if !mend {
-			return false
-		}
-		mend = false
-		how := locking{perm: d.opts.Perm, like: &document, wait: -1}
-		unlock, _, err := d.shared.locks.acquire(context.Background(), path, how)
-		if err != nil {
-			return errors.Is(err, ErrLocked) // who holds it has mended it, if that one may
-		}
-		unlock()
+	o := orphanage{d: d}
+	unlock, _, err := o.lock(path) // which mends it
+	if err != nil {
+		return errors.Is(err, ErrLocked) // who holds it has mended it, if that one may
 	}
+	unlock()
+	return d.lockFits(path)
 }

@@ -92,13 +92,15 @@ func (e *expression) isConstant(q *gojq.Query) bool {
 
 func isText(q *gojq.Query) bool {
 	t := q.Term
-	return t != nil && t.Type == gojq.TermTypeString && len(t.Str.Queries)+len(t.SuffixList)+len(q.FuncDefs) == 0
+	return t != nil && t.Type == gojq.TermTypeString && len(t.Str.Queries) == 0 &&
+		len(t.SuffixList)+len(q.FuncDefs) == 0
 }
 
 // variable is the value of a query that is nothing but an argument of the command.
 func (e *expression) variable(q *gojq.Query) (any, bool) {
 	t := q.Term
-	if t == nil || t.Type != gojq.TermTypeFunc || len(t.Func.Args)+len(t.SuffixList)+len(q.FuncDefs) > 0 {
+	if t == nil || t.Type != gojq.TermTypeFunc ||
+		len(t.Func.Args)+len(t.SuffixList)+len(q.FuncDefs) > 0 {
 		return nil, false
 	}
 	at := slices.Index(e.Names, t.Func.Name)
