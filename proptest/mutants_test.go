@@ -56,13 +56,13 @@ var mutants = []mutant{
 		"		how = fsys.NoReplace\n",
 		"		how = fsys.Replace\n",
 	}}},
-	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
+	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lockfile.go", []edit{{
 		"	if err != nil || !named.SameFile(lock.info) {\n",
 		"	if err != nil || named.Ino == 0 {\n",
 	}}},
-	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lock.go", []edit{{
-		"		return false, nil\n	}\n	if err != nil || !named",
-		"		return true, nil\n	}\n	if err != nil || !named",
+	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lockfile.go", []edit{{
+		"		return named, false, nil\n	}\n",
+		"		return named, true, nil\n	}\n",
 	}}},
 	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
 		"			a.dev = a.current.info.Dev\n",
@@ -242,12 +242,48 @@ var mutants = []mutant{
 		"	if false {\n		// It may be what",
 	}}},
 	{"guard: what a dead one has left is not met", "TestGuardDies", "attempt.go", []edit{{
-		"	if intent != \"\" {\n		_ = a.d.finish",
-		"	if false {\n		_ = a.d.finish",
+		"	if err == nil && a.held.intent != \"\" {\n",
+		"	if false {\n",
 	}}},
 	{"guard: what a dead one has left is not met, simulated", orders + "/guard:_two,_a_foreign_program_and_a_death", "attempt.go", []edit{{
-		"	if intent != \"\" {\n		_ = a.d.finish",
-		"	if false {\n		_ = a.d.finish",
+		"	if err == nil && a.held.intent != \"\" {\n",
+		"	if false {\n",
+	}}},
+	{"guard: nobody hears of its intent", "TestGuardDies", "lockfile.go", []edit{{
+		"	if err := h.setMark(markIntents); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"guard: nobody hears of its intent, simulated", orders + "/guard:_two,_a_foreign_program_and_a_death", "lockfile.go", []edit{{
+		"	if err := h.setMark(markIntents); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"guard: its mark is not flushed", "TestPowerCuts/an_update_.*guard=true_journal=true", "lockfile.go", []edit{{
+		"	if err := h.file.Sync(); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"guard: its mark is taken back", "TestMarks", "lockfile.go", []edit{{
+		"	if h.mark == markUnknown && h.ours",
+		"	if h.ours",
+	}}},
+	{"guard: an unknown mark is settled beside an intent", "TestMarks", "lockfile.go", []edit{{
+		" && !guards && errors.Is(err, fs.ErrNotExist) {\n",
+		" && !guards && !errors.Is(err, fs.ErrClosed) {\n",
+	}}},
+	{"guard: its mark may be wrong when it was said to have failed", "TestFaults", "lockfile.go", []edit{{
+		" && !guards && errors.Is(err, fs.ErrNotExist) {\n",
+		" && errors.Is(err, fs.ErrNotExist) {\n",
+	}}},
+	{"guard: a mark in another file", "TestMarks", "lockfile.go", []edit{{
+		"	case !h.ours:\n		return h.mark != markNoIntent, nil\n",
+		"",
+	}}},
+	{"guard: an intent that nobody looks for", "TestMarks", "lockfile.go", []edit{{
+		"		return h.mark == markUnknown, nil\n",
+		"		return true, nil\n",
+	}}},
+	{"a mark believed over a network", "TestMarks", "lockfile.go", []edit{{
+		"	if h.mark == markNoIntent && h.ours && !h.table.remote {\n",
+		"	if h.mark == markNoIntent && h.ours {\n",
 	}}},
 	{"guard: no intent", "TestGuardDies", "guard.go", []edit{{
 		"	err = a.d.files.Symlink(name.String(), names.Intent(a.path))\n",

@@ -15,6 +15,10 @@ var trustMutants = []mutant{
 		" && found.Links == 1, nil\n",
 		", nil\n",
 	}}},
+	{"trust: a stranger's lock file says that no intent is there", "TestMarks", "lockfile.go", []edit{{
+		"	if h.mark == markNoIntent && h.ours && !h.table.remote {\n",
+		"	if h.mark == markNoIntent && !h.table.remote {\n",
+	}}},
 	{"trust: an intent is believed without its owner", "TestPlantedIntent", "guard.go", []edit{{
 		"link, fs.ModeSymlink); err != nil || !ok {\n",
 		"link, fs.ModeSymlink); err != nil {\n		_ = ok\n",
@@ -66,13 +70,13 @@ var trustMutants = []mutant{
 		"	\"io/fs\"\n",
 		"	\"io/fs\"\n	\"os\"\n",
 	}}},
-	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lock.go", []edit{{
+	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lockfile.go", []edit{{
 		"		mendLock(file, named, *like)\n",
 		"",
 	}}},
-	{"access: another file gets it by the name of a lock", "TestLockThatIsAnotherFile", "lock.go", []edit{{
-		"	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {\n",
-		"	if false {\n",
+	{"access: another file gets it by the name of a lock", "TestLockThatIsAnotherFile", "lockfile.go", []edit{{
+		"	return info.Mode.IsRegular() && info.Links == 1 && info.Size <= int64(markIntents)\n",
+		"	return true\n",
 	}}},
 	{"trust: what may not be read hinders", "TestPlantedLeftover$", "sweep.go", []edit{{
 		"		case err != nil:\n			o.left",

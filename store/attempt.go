@@ -21,7 +21,7 @@ type attempt struct {
 	path      string // where the document is, which is known from the first step on
 	mode      VersionMode
 	locking   locking    // how to take the lock
-	unlock    func()     // while it is held, else nil
+	held      *heldLock  // the document's lock, else nil
 	current   *state     // what was read; open until Close, so that its inode number stays taken
 	staged    *staged    // the new version, until it is published
 	data      []byte     // its content
@@ -78,6 +78,7 @@ func (a *attempt) TryLock(ctx context.Context) (bool, error) {
 func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 	return a.first(func() (err error) {
 		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}
+		a.locking.guards = a.d.opts.GuardForeign
 		switch {
 		case a.current == nil:
 			if err := a.makeParents(); err != nil {
@@ -108,10 +109,9 @@ func (a *attempt) Lock(ctx context.Context) (err error) {
 
 // acquire takes the lock, and puts right what a guard has left that died with it.
 func (a *attempt) acquire(ctx context.Context) (err error) {
-	var intent string
-	a.unlock, intent, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
-	if intent != "" {
-		_ = a.d.finish(a.path, intent) // if that fails the next writer tries it
+	a.held, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	if err == nil && a.held.intent != "" {
+		_ = a.d.finish(a.path, a.held.intent) // if that fails the next writer tries it
 	}
 	return err
 }
@@ -173,9 +173,9 @@ func (a *attempt) Forget() {
 }
 
 func (a *attempt) release() {
-	if a.unlock != nil {
-		a.unlock()
-		a.unlock = nil
+	if a.held != nil {
+		a.held.unlock()
+		a.held = nil
 	}
 }
 
@@ -222,7 +222,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 		return nil
 	}
 	// A sure loser need not pay for a flush.
-	if a.unlock == nil && a.isReplaced() {
+	if a.held == nil && a.isReplaced() {
 		if _, err := a.verify(ctx); err != nil {
 			return err
 		}

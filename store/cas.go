@@ -293,7 +293,7 @@ func (d *fileDriver) once(
 
 // lockOnce takes the lock if it is not held, and waits for it as the options say.
 func (a *attempt) lockOnce(ctx context.Context) error {
-	if a.unlock != nil {
+	if a.held != nil {
 		return nil
 	}
 	return a.lock(ctx, a.d.opts.LockWait)

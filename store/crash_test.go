@@ -60,6 +60,15 @@ func (p *powerCuts) mayTear() bool {
 	return p.opts.Durability == Volatile || slices.Contains(p.writes, sloppy)
 }
 
+// mark is what the lock file has at the start: that it is marked is explored where there are
+// few other changes to lose.
+func (p *powerCuts) mark() string {
+	if p.opts.GuardForeign && !p.journal {
+		return marked(markIntents)
+	}
+	return marked(markNoIntent)
+}
+
 func (p *powerCuts) models() []simfs.Model {
 	if p.journal {
 		return []simfs.Model{simfs.Ordered}
@@ -78,7 +87,7 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	}
 	// With the lock file and the sweep out of the way there are fewer changes to lose; both
 	// come back when it is gone on from what is found.
-	w.Put(simulatedLock, "")
+	w.Put(simulatedLock, p.mark())
 	if p.start != "" {
 		w.Put(simulated, p.start)
 	}

@@ -113,7 +113,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	if c.old != "" {
 		w.Put(simulated, c.old)
 	}
-	calls, failed, over := 0, "", false
+	calls, failed, failedOf, over := 0, "", "", false
 	var lost lookups
 	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
 		calls++
@@ -121,7 +121,7 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 			return simfs.Fault{}
 		}
 		if calls == c.nth {
-			failed = op
+			failed, failedOf = op, name
 		}
 		lost.notes(op)
 		return c.fault
@@ -141,6 +141,9 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		calls = 0
 		err = c.do(doc)
 		over = true
+		if failedOf == simulatedLock {
+			failed += " of the lock" // a flush of it is before the publish
+		}
 		c.judge(err, string(w.Content(simulated)), failed, lost.unknowable(c.opts), complain)
 		if err == nil && c.opts.Durability != Volatile {
 			c.cutPower(w, complain)

@@ -64,9 +64,13 @@ func stampDigits(info fsys.Info) string {
 	return guardedNumber(xxh3.HashString(strconv.FormatInt(info.Mtime, 10)))
 }
 
-// note makes the intent. Where something is in its place that is not believed, or the file
-// system has no symbolic links, the guard goes without.
+// note makes the intent. Where something is in its place that is not believed, the file
+// system has no symbolic links, or nobody would look for it, the guard goes without.
 func (a *attempt) note(name guardedName) (noted bool, err error) {
+	noticed, err := a.held.announceIntents()
+	if err != nil || !noticed {
+		return false, err
+	}
 	err = a.d.files.Symlink(name.String(), names.Intent(a.path))
 	switch {
 	case err == nil:

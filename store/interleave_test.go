@@ -24,6 +24,9 @@ const simulated = "/dir/doc.json"
 
 var simulatedLock = names.Lock(simulated)
 
+// marked is the content of a lock file with a mark.
+func marked(mark lockMark) string { return strings.Repeat("\x00", int(mark)) }
+
 // openSimulated is OpenFile in a simulated process.
 func openSimulated(files fsys.FS, opts Options) (*Doc, error) {
 	db, err := openFiles(files, simulated, filepath.Dir(simulated), &opts)
@@ -61,8 +64,9 @@ type scenario struct {
 	start    string   // content at the beginning, empty for none
 	step     time.Duration
 	deaths   int
-	sweeps   bool // also the operations on temporary files, one by one
-	ext4     bool // the file system says that it is ext4, where volatile versions are exchanged
+	mark     lockMark // of the lock file at the beginning
+	sweeps   bool     // also the operations on temporary files, one by one
+	ext4     bool     // the file system says that it is ext4, where volatile versions are exchanged
 }
 
 const foreignTemp = "/dir/.foreign.swp"
@@ -92,7 +96,7 @@ func (s scenario) prepare(w *simfs.World) {
 	}
 	w.Quiet = s.quiet
 	if !s.remover {
-		w.Put(simulatedLock, "")
+		w.Put(simulatedLock, marked(s.mark))
 	}
 	if s.start != "" {
 		w.Put(simulated, s.start)

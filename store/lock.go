@@ -1,15 +1,14 @@
 // The lock of a document: a kernel lock on a file beside it.
 //
-// The lock file is only ever locked, never written to, and stays when the document is
-// deleted, so that "flock .NAME.lock command" keeps excluding us. Whoever holds the lock
-// may delete the file all the same: after each locking its name is compared with what was
-// locked. To delete it without holding it takes the lock from whoever does.
+// The lock file stays when the document is deleted, so that "flock .NAME.lock command"
+// keeps excluding us. Whoever holds the lock may delete the file all the same: after each
+// locking its name is compared with what was locked. To delete it without holding it takes
+// the lock from whoever does. lockfile.go has the file, lockwait.go the wait in the kernel.
 
 package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -22,9 +21,10 @@ import (
 
 // lockTable has the locks that this handle holds or waits for, by the document's path.
 type lockTable struct {
-	files fsys.FS
-	stats *counters
-	block func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
+	files  fsys.FS
+	stats  *counters
+	remote bool                           // the size of a file may be an old one
+	block  func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
 
 	mu     sync.Mutex
 	byPath map[string]*docLock
@@ -57,14 +57,15 @@ type locking struct {
 	spin time.Duration // before sleeping, ask again and again for so long
 	// tried: it was asked for just now, and was not free.
 	tried bool
+	// guards: the caller may make an intent.
+	guards bool
 }
 
-// acquire takes the lock of a document, and returns the function that gives it back, and
-// the intent of a guard that died, or nothing. It waits until the context ends, or as
-// long as how says; then the error is ErrLocked.
+// acquire takes the lock of a document. It waits until the context ends, or as long as how
+// says; then the error is ErrLocked.
 func (t *lockTable) acquire(
 	ctx context.Context, document string, how locking,
-) (unlock func(), intent string, err error) {
+) (*heldLock, error) {
 	if how.wait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, how.wait, errLockWait(how.wait))
@@ -72,7 +73,7 @@ func (t *lockTable) acquire(
 	}
 	lock, err := t.enter(document)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	select {
 	case lock.queue <- struct{}{}:
@@ -80,7 +81,7 @@ func (t *lockTable) acquire(
 		t.busy(how)
 		if how.wait < 0 {
 			t.leave(lock)
-			return nil, "", errLockBusy
+			return nil, errLockBusy
 		}
 		if t.block != nil {
 			t.block(func() bool { return len(lock.queue) == 0 })
@@ -89,28 +90,17 @@ func (t *lockTable) acquire(
 		case lock.queue <- struct{}{}:
 		case <-ctx.Done():
 			t.leave(lock)
-			return nil, "", context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	file, err := t.lockFile(ctx, lock, how)
+	held, err := t.lockFile(ctx, lock, how)
 	if err != nil {
 		<-lock.queue
 		t.leave(lock)
-		return nil, "", err
+		return nil, err
 	}
-	intent, _ = t.files.Readlink(lock.intent) // what is no link is not of ours
-	var once sync.Once
-	return func() {
-		once.Do(func() {
-			if file.Unlock() == nil {
-				lock.idle = file
-			} else {
-				file.Close()
-			}
-			<-lock.queue
-			t.leave(lock)
-		})
-	}, intent, nil
+	held.findIntent(how.guards)
+	return held, nil
 }
 
 // busy counts a lock that is not free, once.
@@ -186,7 +176,7 @@ func (t *lockTable) close() {
 }
 
 // lockFile opens and locks the file, for the caller whose turn it is.
-func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (fsys.File, error) {
+func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*heldLock, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
@@ -198,50 +188,16 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (f
 		if file == nil {
 			continue // the wait that we joined was just over
 		}
-		same, err := t.stillNamed(lock, file, how.like)
+		named, same, err := t.stillNamed(lock, file, how.like)
 		if same {
-			return file, nil
+			return &heldLock{table: t, lock: lock, file: file,
+				mark: lockMark(named.Size), ours: isLockOf(named, how.like)}, nil
 		}
 		file.Close() // a lock on a file that is gone excludes nobody
 		if err != nil {
 			return nil, err
 		}
 	}
-}
-
-// stillNamed reports whether the file that is locked is the one with the name: it is
-// open, so that no other can have its number. If so, it gets the access that the document
-// has, as far as this user may give it that.
-func (t *lockTable) stillNamed(lock *docLock, file fsys.File, like *fsys.Info) (bool, error) {
-	named, err := t.files.Lstat(lock.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil || !named.SameFile(lock.info) {
-		return false, err
-	}
-	if like != nil {
-		mendLock(file, named, *like)
-	}
-	return true, nil
-}
-
-// mendLock gives a lock file the owner, group and mode of its document: it is made by
-// whoever comes first, with that one's umask, and all who may change the document must be
-// able to lock it. Who may not mend it uses it as it is. What has another name too, or
-// content, is not ours: somebody may have made this name for a file of root's.
-func mendLock(file fsys.File, locked, like fsys.Info) {
-	if !locked.Mode.IsRegular() || locked.Links != 1 || locked.Size != 0 {
-		return
-	}
-	if locked.LocksFor(like) || !isOurs(0) && !isOurs(locked.UID) {
-		return
-	}
-	owned := locked.UID == like.UID && locked.GID == like.GID
-	if !owned && file.Chown(like.UID, like.GID) != nil {
-		_ = file.Chown(locked.UID, like.GID)
-	}
-	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: that clears bits
 }
 
 func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, how locking) (fsys.File, error) {
@@ -286,98 +242,4 @@ func closeOn(err error, file fsys.File) (fsys.File, error) {
 		return nil, err
 	}
 	return file, nil
-}
-
-func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error) {
-	if file := lock.idle; file != nil {
-		lock.idle = nil
-		return file, nil
-	}
-	path := lock.path
-	file, err := t.files.Open(path, fsys.OpenLock, perm)
-	switch {
-	case errors.Is(err, fsys.ErrSymlink):
-		// Not passed on: it would be taken for the document being one.
-		return nil, errLockIsLink(path)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errNoDirectory(path, err)
-	case errors.Is(err, fs.ErrPermission):
-		return nil, t.errLockDenied(path, err)
-	case err != nil:
-		return nil, fmt.Errorf("open the lock file: %w", err)
-	}
-	lock.info, err = file.Stat()
-	return closeOn(err, file)
-}
-
-// errLockDenied says why a lock file could not be opened, and what to do.
-func (t *lockTable) errLockDenied(path string, err error) error {
-	info, lstatErr := t.files.Lstat(path)
-	switch {
-	case lstatErr != nil: // it is not there, and may not be made
-		return fmt.Errorf("make the lock file: %w", err)
-	case info.Mode&fs.ModeSymlink != 0:
-		return errLockIsLink(path)
-	}
-	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
-		"its owner or root gives it the access of the document by any update of that", info.UID, info.Mode.Perm(), err)
-}
-
-func errLockIsLink(path string) error {
-	return fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
-}
-
-// A kernelWait is a goroutine that blocks in the kernel for a lock. Nothing can
-// interrupt it. A caller whose context ends leaves it behind, for the next caller to join;
-// if none has by the time that it gets the lock, it gives it straight back and ends. So at
-// most one is left behind for a document, however many callers give up.
-type kernelWait struct {
-	done chan struct{} // closed when the lock is there for the one who joined, or failed
-
-	mu     sync.Mutex
-	joined bool
-	over   bool // the goroutine ended
-	file   fsys.File
-	err    error
-}
-
-func (t *lockTable) startWait(lock *docLock, file fsys.File, spin time.Duration) *kernelWait {
-	w := &kernelWait{done: make(chan struct{}), joined: true}
-	t.mu.Lock()
-	lock.users++ // keeps lock in the table, for others to find this wait
-	t.mu.Unlock()
-	go func() {
-		defer t.leave(lock)
-		err := file.Lock(spin)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.over = true
-		if err != nil || !w.joined {
-			file.Close()
-		} else {
-			w.file = file
-		}
-		w.err = err
-		close(w.done)
-	}()
-	return w
-}
-
-// join waits for the lock, or for the end of the context. It returns no file and no
-// error if the lock was given back before anybody joined; over says that w has ended.
-func (w *kernelWait) join(ctx context.Context) (file fsys.File, over bool, err error) {
-	w.mu.Lock()
-	w.joined = true
-	w.mu.Unlock()
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.joined = false
-	if !w.over {
-		return nil, false, context.Cause(ctx)
-	}
-	return w.file, true, w.err
 }

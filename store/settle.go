@@ -21,7 +21,7 @@ func (a *attempt) Settle() (err error) {
 	defer a.closePublished()
 	defer a.closeDirs()
 	published := a.published
-	read := a.unlock != nil && a.current != nil // under the lock
+	read := a.held != nil && a.current != nil // under the lock
 	confirmed := a.confirmed || !published && read
 	a.published, a.confirmed = false, false
 	a.release()

@@ -66,6 +66,9 @@ func simulations() map[string]simulation {
 			"a sweep, a foreign program, a death":   {scenario: scenario{writers: one, start: started, sweeps: true, deaths: 1}, foreign: 1},
 			"one, a sweeper and a foreign program":  {scenario: scenario{writers: one, start: started, sweeps: true}, foreign: 1, sweeper: true},
 		} {
+			if g.deaths > 0 {
+				g.mark = markNoIntent // those that come after must hear of the guard
+			}
 			all["guard: "+what+", "+mode] = simulation{deaths: g.deaths, setup: g.setup}
 		}
 		for granularity, step := range map[string]time.Duration{"1ns": 1, "4ms": 4 * time.Millisecond, "1s": time.Second} {

@@ -152,7 +152,7 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	drv.shared.remote = remote
+	drv.shared.remote, drv.shared.locks.remote = remote, remote
 	return newDB(drv, &full, stats), nil
 }
 

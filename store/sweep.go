@@ -119,7 +119,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	}
 	if guarded {
 		// It may be what a guard has displaced, which is not locked: but its document is.
-		unlock, _, err := o.lock(document)
+		unlock, err := o.lock(document)
 		if err != nil {
 			return false, ignoreLocked(err)
 		}
@@ -162,16 +162,20 @@ func (o *orphanage) isEmpty(document string) bool {
 }
 
 // lock takes the lock of the document, unless the caller of all this has it.
-func (o *orphanage) lock(document string) (unlock func(), intent string, err error) {
+func (o *orphanage) lock(document string) (unlock func(), err error) {
 	if document == o.locked {
-		return func() {}, "", nil
+		return func() {}, nil
 	}
 	like, err := o.d.lockLike(document)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	how := locking{perm: o.d.opts.Perm, like: like, wait: -1}
-	return o.d.shared.locks.acquire(context.Background(), document, how)
+	held, err := o.d.shared.locks.acquire(context.Background(), document, how)
+	if err != nil {
+		return nil, err
+	}
+	return held.unlock, nil
 }
 
 func ignoreLocked(err error) error {
@@ -182,15 +186,17 @@ func ignoreLocked(err error) error {
 }
 
 // takeIntent reports whether the guard is dead that has left an intent beside the document,
-// and puts right what it left if that is wanted.
+// and puts right what it left if that is wanted. It looks whatever the lock file's mark is:
+// a copy of a directory may have an intent beside a new lock file.
 func (o *orphanage) takeIntent(document string) (bool, error) {
-	unlock, intent, err := o.lock(document)
+	unlock, err := o.lock(document)
 	if err != nil {
 		return false, ignoreLocked(err)
 	}
 	defer unlock()
+	intent, err := o.d.files.Readlink(names.Intent(document))
 	switch {
-	case intent == "":
+	case err != nil: // what is no link is not of ours
 		return false, nil
 	case o.remove:
 		return true, o.d.finish(document, intent)
@@ -242,7 +248,7 @@ func (d *fileDriver) mendLockFile(path string) bool {
 		return true
 	}
 	o := orphanage{d: d}
-	unlock, _, err := o.lock(path) // which mends it
+	unlock, err := o.lock(path) // which mends it
 	if err != nil {
 		return errors.Is(err, ErrLocked) // who holds it has mended it, if that one may
 	}

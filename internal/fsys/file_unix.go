@@ -136,6 +136,10 @@ func (f *file) Chown(uid, gid uint32) error {
 	return f.do("chown", func(fd int) error { return unix.Fchown(fd, int(uid), int(gid)) })
 }
 
+func (f *file) Truncate(size int64) error {
+	return f.do("truncate", func(fd int) error { return unix.Ftruncate(fd, size) })
+}
+
 func (f *file) Sync() error { return f.do("sync", fsync) }
 
 func (f *file) Lock(spin time.Duration) error {

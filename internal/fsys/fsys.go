@@ -85,6 +85,8 @@ type File interface {
 	io.ReaderAt
 	io.Writer
 	Stat() (Info, error)
+	// Truncate sets the size in bytes; what is added is zeros.
+	Truncate(size int64) error
 	// Generation tells apart the successive files that had one inode number; false
 	// where the system does not say.
 	Generation() (uint64, bool)

@@ -207,6 +207,10 @@ func (f *faultyFile) Stat() (info fsys.Info, err error) {
 	return info, err
 }
 
+func (f *faultyFile) Truncate(size int64) error {
+	return f.in.do("truncate", f.name, func() error { return f.File.Truncate(size) })
+}
+
 func (f *faultyFile) Chmod(mode fs.FileMode) error {
 	return f.in.do("chmod", f.name, func() error { return f.File.Chmod(mode) })
 }

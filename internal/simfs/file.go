@@ -52,6 +52,19 @@ func (f *file) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
+// Truncate is an operation that others notice: the size is a mark on lock files.
+func (f *file) Truncate(size int64) error {
+	if err := f.process.turn("truncate", f.name, nil); err != nil {
+		return err
+	}
+	n, w := f.inode, f.process.world
+	n.data = append(bytes.Clone(n.data), make([]byte, size)...)[:size]
+	n.synced, n.written = false, false
+	n.mtime = w.round(w.Clock)
+	w.changed(n)
+	return f.process.saw(nil)
+}
+
 func (f *file) Stat() (fsys.Info, error) { return f.process.info(f.inode), f.process.alive() }
 
 // Generation is not to be had: versions by time have to do without.

@@ -1,0 +1,183 @@
+// The file that is locked for a document.
+//
+// Its size is a mark, which whoever has the lock reads from the same Lstat that shows that
+// the file still has its name:
+//
+//	0 (unknown)    it is new, or a program has emptied it. An intent may be there
+//	1 (no intent)  nobody has made an intent since somebody saw that there was none
+//	2 (intents)    guards work here: an intent may be there
+//
+// So an update of a document that no guard has worked on looks for no intent. A guard sets
+// its mark once, before its first intent, and flushes it; nobody takes it back. The content
+// means nothing. A file of another origin that has this name is never written to.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// lockMark is the size of a lock file.
+type lockMark int64
+
+const (
+	markUnknown lockMark = iota
+	markNoIntent
+	markIntents
+)
+
+// heldLock is a lock that somebody has.
+type heldLock struct {
+	table *lockTable
+	lock  *docLock
+	file  fsys.File
+	mark  lockMark
+	ours  bool // the mark is believed, and may be set
+
+	intent string // what the intent of a guard that died says, or nothing
+}
+
+// unlock gives the lock back.
+func (h *heldLock) unlock() {
+	if h.file.Unlock() == nil {
+		h.lock.idle = h.file
+	} else {
+		h.file.Close()
+	}
+	<-h.lock.queue
+	h.table.leave(h.lock)
+}
+
+// findIntent looks whether a guard has left an intent, unless the mark says that none is
+// there. A remote mark may be an old one. One who may announce intents leaves an unknown
+// mark as it is.
+func (h *heldLock) findIntent(guards bool) {
+	if h.mark == markNoIntent && h.ours && !h.table.remote {
+		return
+	}
+	var err error
+	h.intent, err = h.table.files.Readlink(h.lock.intent) // what is no link is not of ours
+	if h.mark == markUnknown && h.ours && !guards && errors.Is(err, fs.ErrNotExist) {
+		_ = h.setMark(markNoIntent) // if that fails the next one looks too
+	}
+}
+
+// announceIntents makes all who come later look for intents. It reports false if they would
+// not, since the mark says so and cannot be set.
+func (h *heldLock) announceIntents() (bool, error) {
+	switch {
+	case h.mark == markIntents:
+		return true, nil
+	case !h.ours:
+		return h.mark != markNoIntent, nil
+	}
+	if err := h.setMark(markIntents); err != nil {
+		// Whether it stays unknown or is set all the same, everybody looks.
+		return h.mark == markUnknown, nil
+	}
+	// Also for a volatile guard: the next one may be durable, and finds the mark set.
+	if err := h.file.Sync(); err != nil {
+		return false, fmt.Errorf("flush the lock file: %w", err)
+	}
+	return true, nil
+}
+
+func (h *heldLock) setMark(mark lockMark) error {
+	if err := h.file.Truncate(int64(mark)); err != nil {
+		return err
+	}
+	h.mark = mark
+	return nil
+}
+
+// isLockFile reports whether a file is one of ours by its looks. What has another name too
+// is not: somebody may have given this name to a file of root's.
+func isLockFile(info fsys.Info) bool {
+	return info.Mode.IsRegular() && info.Links == 1 && info.Size <= int64(markIntents)
+}
+
+// isLockOf reports whether a lock file is as the store makes it, by somebody who may replace
+// the document like: in a sticky directory a stranger may have made it. Like is nil for a
+// document that is absent.
+func isLockOf(info fsys.Info, like *fsys.Info) bool {
+	return isLockFile(info) && (like != nil && info.UID == like.UID || isOurs(info.UID))
+}
+
+// stillNamed reports whether the file that is locked is the one with the name: it is
+// open, so that no other can have its number. If so, it gets the access that the document
+// has, as far as this user may give it that.
+func (t *lockTable) stillNamed(
+	lock *docLock, file fsys.File, like *fsys.Info,
+) (named fsys.Info, same bool, err error) {
+	named, err = t.files.Lstat(lock.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return named, false, nil
+	}
+	if err != nil || !named.SameFile(lock.info) {
+		return named, false, err
+	}
+	if like != nil {
+		mendLock(file, named, *like)
+	}
+	return named, true, nil
+}
+
+// mendLock gives a lock file the owner, group and mode of its document: it is made by
+// whoever comes first, with that one's umask, and all who may change the document must be
+// able to lock it. Who may not mend it uses it as it is.
+func mendLock(file fsys.File, locked, like fsys.Info) {
+	if !isLockFile(locked) {
+		return
+	}
+	if locked.LocksFor(like) || !isOurs(0) && !isOurs(locked.UID) {
+		return
+	}
+	owned := locked.UID == like.UID && locked.GID == like.GID
+	if !owned && file.Chown(like.UID, like.GID) != nil {
+		_ = file.Chown(locked.UID, like.GID)
+	}
+	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: that clears bits
+}
+
+func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error) {
+	if file := lock.idle; file != nil {
+		lock.idle = nil
+		return file, nil
+	}
+	path := lock.path
+	file, err := t.files.Open(path, fsys.OpenLock, perm)
+	switch {
+	case errors.Is(err, fsys.ErrSymlink):
+		// Not passed on: it would be taken for the document being one.
+		return nil, errLockIsLink(path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errNoDirectory(path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, t.errLockDenied(path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open the lock file: %w", err)
+	}
+	lock.info, err = file.Stat()
+	return closeOn(err, file)
+}
+
+// errLockDenied says why a lock file could not be opened, and what to do.
+func (t *lockTable) errLockDenied(path string, err error) error {
+	info, lstatErr := t.files.Lstat(path)
+	switch {
+	case lstatErr != nil: // it is not there, and may not be made
+		return fmt.Errorf("make the lock file: %w", err)
+	case info.Mode&fs.ModeSymlink != 0:
+		return errLockIsLink(path)
+	}
+	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
+		"its owner or root gives it the access of the document by any update of that", info.UID, info.Mode.Perm(), err)
+}
+
+func errLockIsLink(path string) error {
+	return fmt.Errorf("the lock file %s is a symbolic link; remove it", path)
+}
