@@ -154,7 +154,7 @@ var mutants = []mutant{
 		"	if false {\n",
 	}}},
 	{"what closing a file would tell is not asked", "TestFullWhenClosed", "stage.go", []edit{{
-		"	if d.shared.remote && d.opts.Durability == Volatile {",
+		"	if d.shared.locks.remote.Load() && d.opts.Durability == Volatile {",
 		"	if false {",
 	}}},
 	{"a conflict told after the publish", orders + "/one_that_tries", "cas.go", []edit{{
@@ -282,7 +282,7 @@ var mutants = []mutant{
 		"		return true, nil\n",
 	}}},
 	{"a mark believed over a network", "TestMarks", "lockfile.go", []edit{{
-		"	if h.mark == markNoIntent && h.ours && !h.table.remote {\n",
+		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",
 		"	if h.mark == markNoIntent && h.ours {\n",
 	}}},
 	{"guard: no intent", "TestGuardDies", "guard.go", []edit{{

@@ -16,8 +16,8 @@ var trustMutants = []mutant{
 		", nil\n",
 	}}},
 	{"trust: a stranger's lock file says that no intent is there", "TestMarks", "lockfile.go", []edit{{
-		"	if h.mark == markNoIntent && h.ours && !h.table.remote {\n",
-		"	if h.mark == markNoIntent && !h.table.remote {\n",
+		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",
+		"	if h.mark == markNoIntent && !h.table.remote.Load() {\n",
 	}}},
 	{"trust: an intent is believed without its owner", "TestPlantedIntent", "guard.go", []edit{{
 		"link, fs.ModeSymlink); err != nil || !ok {\n",
@@ -40,7 +40,7 @@ var trustMutants = []mutant{
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"a file system that may have other mounts is used", "TestTwoMounts", "store.go", []edit{{
-		"	if remote && !full.AllowNetwork {\n",
+		"	if remote && !opts.AllowNetwork {\n",
 		"	if false {\n",
 	}}},
 	{"access: bits for others stay when the group is lost", "TestNarrowed", "access.go", []edit{{

@@ -23,6 +23,7 @@ import (
 type fileDriver struct {
 	files  fsys.FS
 	single string      // the name of the one document, else empty
+	linked string      // its path as it was given, if that leads through symbolic links; else empty
 	mode   VersionMode // VersionHash or VersionMtime
 	opts   *Options
 	shared *fileShared
@@ -37,7 +38,7 @@ type fileShared struct {
 	// ext4, and keep a time of the last change that no program can set.
 	journals, ext4, changes findings
 
-	remote    bool // not on a file system that is known to be local
+	led       atomic.Pointer[string] // the directory where links have led to, and which was checked
 	snapshots snapshots
 	flushed   flushed
 	closed    atomic.Bool
@@ -50,7 +51,7 @@ var (
 
 func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{locks: lockTable{files: files, stats: stats}}}
+		shared: &fileShared{locks: lockTable{files: files, stats: stats, joined: opts.LockPath}}}
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err
@@ -63,7 +64,7 @@ func (d *fileDriver) with(opts *Options) *fileDriver {
 	return &other
 }
 
-// path is where the document with this key is, unless a symbolic link is there.
+// path is where the document with this key was when the handle was opened.
 func (d *fileDriver) path(key string) string {
 	if d.single != "" {
 		return d.single
@@ -71,12 +72,48 @@ func (d *fileDriver) path(key string) string {
 	return filepath.FromSlash(key) + keySuffix
 }
 
+// locate returns where it is now, unless a symbolic link is there: links on a path that was
+// given may lead elsewhere by now.
+func (d *fileDriver) locate(key string) (string, error) {
+	if d.linked != "" {
+		return d.follow()
+	}
+	return d.path(key), nil
+}
+
+// follow returns where links lead now from the path that was given. It is checked as it was
+// when it was opened.
+func (d *fileDriver) follow() (string, error) {
+	path, err := followLinks(d.linked)
+	if err == nil {
+		err = checkDocumentName(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(path)
+	if last := d.shared.led.Load(); last == nil || *last != dir {
+		remote, err := checkNetwork(d.files, dir, d.opts)
+		if err != nil {
+			return "", err
+		}
+		if remote {
+			d.shared.locks.remote.Store(true)
+		}
+		d.shared.led.Store(&dir)
+	}
+	return path, nil
+}
+
 const maxLinks = 40 // as many as Linux follows
 
 // following runs op with the path of the document; where op finds a symbolic link there,
 // again with the path that the link leads to, so that the link stays one.
 func (d *fileDriver) following(key string, op func(path string) error) error {
-	path := d.path(key)
+	path, err := d.locate(key)
+	if err != nil {
+		return err
+	}
 	for links := 0; ; links++ {
 		if d.shared.closed.Load() {
 			return ErrClosed
@@ -253,7 +290,10 @@ func (d *fileDriver) Read(ctx context.Context, key string) ([]byte, driver.Versi
 // orphans names what may be temporary files and copies of a document: after a power cut, one that
 // a program wrote without flushing it may be in those.
 func (d *fileDriver) orphans(key string) []string {
-	path := d.path(key)
+	path, err := d.locate(key)
+	if err != nil {
+		return nil
+	}
 	entries, err := d.files.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return nil

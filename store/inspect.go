@@ -22,9 +22,13 @@ type FileInfo struct {
 	ModTime time.Time
 	Hash    Version // its version by content
 	Mtime   Version // its version by modification time; Absent where that is not to be had
+	// LockPath is the file that is locked for the document: one beside it, or
+	// Options.LockPath.
+	LockPath string
 	// Locked is true if somebody held the document's lock: a writer of ours or a program
-	// that locks the file beside it.
-	Locked bool
+	// that locks that file. LockedBy is who, where that is known.
+	Locked   bool
+	LockedBy LockOwner
 	// Orphans are temporary files beside the document whose owner is dead.
 	Orphans []string
 	// Left are files beside it that have names of the store's own and are left alone: a lock
@@ -64,8 +68,12 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		if d.timesTrusted() {
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}
+		info.LockPath = d.shared.locks.pathOf(path)
 		if info.Locked, err = d.shared.locks.held(path); err != nil || !d.lockFits(path) {
 			info.Left = append(info.Left, filepath.Base(names.Lock(path)))
+		}
+		if info.Locked {
+			info.LockedBy, _ = d.lockOwner(key)
 		}
 		o := orphanage{d: d}
 		if err := o.find(filepath.Dir(path), filepath.Base(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
@@ -88,7 +96,7 @@ func (d *fileDriver) timesTrusted() bool {
 
 // held reports whether somebody, this handle too, holds the lock of the document at path.
 func (t *lockTable) held(path string) (bool, error) {
-	file, err := t.files.Open(names.Lock(path), fsys.OpenExisting, 0)
+	file, err := t.files.Open(t.pathOf(path), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

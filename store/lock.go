@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -23,7 +24,8 @@ import (
 type lockTable struct {
 	files  fsys.FS
 	stats  *counters
-	remote bool                           // the size of a file may be an old one
+	remote atomic.Bool                    // the size of a file may be an old one
+	joined string                         // the file that other programs lock, instead of one of ours; or empty
 	block  func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
 
 	mu     sync.Mutex
@@ -116,6 +118,14 @@ func errLockWait(wait time.Duration) error {
 	return fmt.Errorf("%w by another writer for more than %v; wait longer, or see who holds it", ErrLocked, wait)
 }
 
+// pathOf is the file that is locked for the document at a path.
+func (t *lockTable) pathOf(document string) string {
+	if t.joined != "" {
+		return t.joined
+	}
+	return names.Lock(document)
+}
+
 func (t *lockTable) enter(document string) (*docLock, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,7 +134,7 @@ func (t *lockTable) enter(document string) (*docLock, error) {
 	}
 	lock := t.byPath[document]
 	if lock == nil {
-		lock = &docLock{document: document, path: names.Lock(document), intent: names.Intent(document),
+		lock = &docLock{document: document, path: t.pathOf(document), intent: names.Intent(document),
 			queue: make(chan struct{}, 1)}
 		if t.byPath == nil {
 			t.byPath = map[string]*docLock{}
@@ -190,8 +200,11 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*
 		}
 		named, same, err := t.stillNamed(lock, file, how.like)
 		if same {
-			return &heldLock{table: t, lock: lock, file: file,
-				mark: lockMark(named.Size), ours: isLockOf(named, how.like)}, nil
+			held := &heldLock{table: t, lock: lock, file: file, mark: markIntents}
+			if t.joined == "" {
+				held.mark, held.ours = lockMark(named.Size), isLockOf(named, how.like)
+			}
+			return held, nil
 		}
 		file.Close() // a lock on a file that is gone excludes nobody
 		if err != nil {

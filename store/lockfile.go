@@ -17,8 +17,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // lockMark is the size of a lock file.
@@ -56,7 +59,7 @@ func (h *heldLock) unlock() {
 // there. A remote mark may be an old one. One who may announce intents leaves an unknown
 // mark as it is.
 func (h *heldLock) findIntent(guards bool) {
-	if h.mark == markNoIntent && h.ours && !h.table.remote {
+	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {
 		return
 	}
 	var err error
@@ -120,7 +123,7 @@ func (t *lockTable) stillNamed(
 	if err != nil || !named.SameFile(lock.info) {
 		return named, false, err
 	}
-	if like != nil {
+	if like != nil && t.joined == "" {
 		mendLock(file, named, *like)
 	}
 	return named, true, nil
@@ -173,9 +176,42 @@ func (t *lockTable) errLockDenied(path string, err error) error {
 		return fmt.Errorf("make the lock file: %w", err)
 	case info.Mode&fs.ModeSymlink != 0:
 		return errLockIsLink(path)
+	case t.joined != "":
+		return fmt.Errorf("open the lock file: %w", err)
 	}
 	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
 		"its owner or root gives it the access of the document by any update of that", info.UID, info.Mode.Perm(), err)
+}
+
+// locatesLock returns options whose LockPath is as the files of the document at path are
+// named, which is name there.
+func locatesLock(opts *Options, path, name string) (*Options, error) {
+	if opts == nil || opts.LockPath == "" {
+		return opts, nil
+	}
+	lock, err := filepath.Abs(opts.LockPath)
+	if err != nil {
+		return nil, err
+	}
+	document, own := names.Own(filepath.Base(lock))
+	switch {
+	case lock == path:
+		return nil, errors.New("LockPath is the document itself, which each update replaces, " +
+			"so that it locks nothing; lock another file")
+	case own && !strings.HasSuffix(lock, ".lock"):
+		return nil, fmt.Errorf("LockPath %s is a name that the store has for a file of its own, beside %s; "+
+			"lock another file", lock, document)
+	case lock == names.Lock(path):
+		lock = "" // which is the default
+	case name != path: // what is opened is beneath its directory
+		if filepath.Dir(lock) != filepath.Dir(path) {
+			return nil, fmt.Errorf("%w: LockPath %s is not in the document's directory", ErrUnsupported, lock)
+		}
+		lock = filepath.Base(lock)
+	}
+	joins := *opts
+	joins.LockPath = lock
+	return &joins, nil
 }
 
 func errLockIsLink(path string) error {

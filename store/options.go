@@ -60,6 +60,13 @@ type Options struct {
 	// default is to refuse them.
 	AllowNetwork bool
 
+	// LockPath is a file to lock instead of the one beside the document, for OpenFile: one
+	// that other programs already lock with flock before they change the document, such as
+	// "settings.json.lock". All who change the document must lock the same file. It is made
+	// if it is absent, and otherwise only locked. A relative path is one from the working
+	// directory. Default: .NAME.lock beside the document, which "flock" in a shell can lock too.
+	LockPath string
+
 	// LockWait limits how long one wait for a document's lock, or for updates of other
 	// goroutines on the same handle, may last; then the error is ErrLocked. Default 0:
 	// as long as the context. Negative: not at all.

@@ -74,7 +74,11 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		return nil, ErrClosed
 	}
 	if s := d.shared.snapshots.get(d, key); s != nil && int64(len(s.data)) <= d.opts.MaxSize {
-		if now, err := d.files.Lstat(d.path(key)); err == nil && s.isAt(now) {
+		path, err := d.locate(key)
+		if err != nil {
+			return nil, err
+		}
+		if now, err := d.files.Lstat(path); err == nil && s.isAt(now) {
 			return s, nil
 		}
 	}

@@ -105,7 +105,7 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 	if _, err := s.file.Write(data); err != nil {
 		return s, err
 	}
-	if d.shared.remote && d.opts.Durability == Volatile { // no flush will tell
+	if d.shared.locks.remote.Load() && d.opts.Durability == Volatile { // no flush will tell
 		if err := s.file.WriteBack(); err != nil {
 			return s, err
 		}

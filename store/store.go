@@ -71,7 +71,7 @@ func whereIs(dir string) (string, error) {
 }
 
 // OpenFile opens one document, which need not exist, though its directory must. Symbolic
-// links, to it and on the way to it, are followed now, and stay links. The handle is to be shared by all
+// links, to it and on the way to it, are followed by each operation, and stay links. The handle is to be shared by all
 // goroutines of a program, and to be closed.
 func OpenFile(path string, opts *Options) (*Doc, error) {
 	db, key, err := openFile(path, opts)
@@ -90,6 +90,7 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	if strings.HasSuffix(path, "/") || strings.HasSuffix(path, string(os.PathSeparator)) || path == "" {
 		return nil, "", errors.New("is no file name; name the document's file")
 	}
+	given := abs
 	abs, err = followLinks(abs)
 	if err != nil {
 		return nil, "", err
@@ -104,17 +105,26 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+	if opts, err = locatesLock(opts, abs, name); err != nil {
+		files.Close()
+		return nil, "", err
+	}
 	db, err := openFiles(files, name, filepath.Dir(name), opts)
 	if err != nil {
 		files.Close()
 		return nil, "", err
 	}
 	db.where, db.single = abs, true
+	if name == given || name != abs {
+		return db, name, nil
+	}
+	db.drv.(*fileDriver).linked = given
 	return db, name, nil
 }
 
-// followLinks follows the symbolic links on the way to path and at its end, so that the document and
-// what is made beside it stay together whatever becomes of the links.
+// followLinks follows the symbolic links on the way to path and at its end, so that the
+// document and what an operation makes beside it stay together whatever becomes of the links
+// meanwhile.
 func followLinks(path string) (string, error) {
 	files := fsys.New()
 	for range maxLinks {
@@ -139,21 +149,34 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A directory that is not there cannot be asked; the first write will say so.
-	network, err := files.Network(dir)
-	remote := err == nil && network != ""
-	if remote && !full.AllowNetwork {
-		return nil, fmt.Errorf("%w: it is on a network file system, or one that is not known to be local (%s), "+
-			"where locks and replacement have not been proved; allow it with AllowNetwork at your own risk, "+
-			"or use a local directory", ErrUnsupported, network)
+	if full.LockPath != "" && single == "" {
+		return nil, errors.New("LockPath is for one document; open it with OpenFile")
+	}
+	remote, err := checkNetwork(files, dir, &full)
+	if err != nil {
+		return nil, err
 	}
 	stats := &counters{}
 	drv, err := newFileDriver(files, single, &full, stats)
 	if err != nil {
 		return nil, err
 	}
-	drv.shared.remote, drv.shared.locks.remote = remote, remote
+	drv.shared.locks.remote.Store(remote)
 	return newDB(drv, &full, stats), nil
+}
+
+// checkNetwork reports whether a directory is on a file system that is not known to be
+// local, which is an error unless the options allow it. A directory that is not there
+// cannot be asked; the first write says so.
+func checkNetwork(files fsys.FS, dir string, opts *Options) (remote bool, err error) {
+	network, err := files.Network(dir)
+	remote = err == nil && network != ""
+	if remote && !opts.AllowNetwork {
+		return remote, fmt.Errorf("%w: it is on a network file system, or one that is not known to be local (%s), "+
+			"where locks and replacement have not been proved; allow it with AllowNetwork at your own risk, "+
+			"or use a local directory", ErrUnsupported, network)
+	}
+	return remote, nil
 }
 
 // New opens the documents that an engine keeps. Of opts, what concerns files does not apply, nor
@@ -228,12 +251,13 @@ type Doc struct {
 func (d *Doc) Name() string { return d.name }
 
 // With returns a handle on the same document that differs in options: change gets a
-// copy of them. What is about the files themselves (Versions, Perm, AllowNetwork)
+// copy of them. What is about the files themselves (Versions, Perm, AllowNetwork, LockPath)
 // does not change. The handle shares everything else with d, and ends with it.
 func (d *Doc) With(change func(*Options)) (*Doc, error) {
 	opts := *d.opts
 	change(&opts)
-	opts.Versions, opts.Perm, opts.AllowNetwork = d.opts.Versions, d.opts.Perm, d.opts.AllowNetwork
+	opts.Versions, opts.Perm = d.opts.Versions, d.opts.Perm
+	opts.AllowNetwork, opts.LockPath = d.opts.AllowNetwork, d.opts.LockPath
 	full, err := opts.withDefaults()
 	if err != nil {
 		return nil, &Error{"open", d.name, err}
@@ -257,7 +281,7 @@ func (d *Doc) Close() error {
 	return d.db.Close()
 }
 
-func (d *Doc) error(op string, err error) error { return &Error{op, d.name, err} }
+func (d *Doc) error(op string, err error) error { return &Error{op, d.name, d.namesOwner(err)} }
 
 // Read returns the document and its version. It takes no lock and never waits for a
 // writer: it sees one whole version, the newest when it was opened. An absent document is

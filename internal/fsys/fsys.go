@@ -46,6 +46,9 @@ type FS interface {
 	// Type names the file system that a directory is on, as ext4 or apfs; it is empty where
 	// the system does not say, and a number where it has no name for it.
 	Type(name string) (string, error)
+	// LockOwner is the process that has the lock of a file, and its command's name if that
+	// is known. It is false if nobody has it, or the system does not say.
+	LockOwner(locked Info) (pid int, command string, ok bool)
 	// Now is the real-time clock in nanoseconds since 1970, as fine as there is.
 	Now() int64
 	// Random returns 64 random bits.

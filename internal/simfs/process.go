@@ -317,6 +317,9 @@ func (p *Process) Network(string) (string, error) {
 	return "", nil
 }
 
+// LockOwner implements fsys.FS.
+func (p *Process) LockOwner(fsys.Info) (int, string, bool) { return 0, "", false }
+
 // Now implements fsys.FS.
 func (p *Process) Now() int64 {
 	if p.world.ticks {
