@@ -15,6 +15,22 @@ var trustMutants = []mutant{
 		" && found.Links == 1, nil\n",
 		", nil\n",
 	}}},
+	{"a lock that others have is written to", "TestLockPath$", "lock.go", []edit{{
+		"			if t.joined == \"\" {\n				held.mark",
+		"			if true {\n				held.mark",
+	}}},
+	{"a lock that others have gets another access", "TestLockPath$", "lockfile.go", []edit{{
+		"	if like != nil && t.joined == \"\" {\n",
+		"	if like != nil {\n",
+	}}},
+	{"links are followed when the document is opened", "TestMovedLinks", "file.go", []edit{{
+		"	if d.linked != \"\" {\n",
+		"	if false {\n",
+	}}},
+	{"a link may lead to a file of the store's own", "TestMovedToOwnName", "file.go", []edit{{
+		"	return target, checkDocumentName(target)\n",
+		"	return target, nil\n",
+	}}},
 	{"trust: a stranger's lock file says that no intent is there", "TestMarks", "lockfile.go", []edit{{
 		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",
 		"	if h.mark == markNoIntent && !h.table.remote.Load() {\n",

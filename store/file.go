@@ -85,9 +85,6 @@ func (d *fileDriver) locate(key string) (string, error) {
 // when it was opened.
 func (d *fileDriver) follow() (string, error) {
 	path, err := followLinks(d.linked)
-	if err == nil {
-		err = checkDocumentName(path)
-	}
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,10 +20,16 @@ import (
 // TestLockPath: the file that others lock excludes us, is not written to, and no other is
 // made.
 func TestLockPath(t *testing.T) {
+	for _, content := range []string{"", "4711\n"} {
+		t.Run(fmt.Sprintf("%q", content), func(t *testing.T) { joinLock(t, content) })
+	}
+}
+
+func joinLock(t *testing.T, content string) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	path, lock := filepath.Join(dir, "s.json"), filepath.Join(dir, "s.json.lock")
-	if err := errors.Join(os.WriteFile(path, []byte("1"), 0o600), os.WriteFile(lock, []byte("4711\n"), 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte("1"), 0o600), os.WriteFile(lock, []byte(content), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	theirs, err := fsys.New().Open(lock, fsys.OpenLock, 0o600)
@@ -55,7 +62,7 @@ func TestLockPath(t *testing.T) {
 		}
 	}
 	wantFile(t, path, "3")
-	wantFile(t, lock, "4711\n")
+	wantFile(t, lock, content)
 	if info, err := os.Stat(lock); err != nil || info.Mode() != 0o644 {
 		t.Errorf("the lock file: %v, %v", info, err)
 	}
