@@ -66,7 +66,9 @@ func (f *file) Read(p []byte) (int, error) {
 func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
 	for n < len(p) && err == nil {
 		var more int
-		more, err = f.transfer(p[n:], func(p []byte) (int, error) { return unix.Pread(f.fd, p, offset+int64(n)) })
+		more, err = f.transfer(p[n:], func(p []byte) (int, error) {
+			return unix.Pread(f.fd, p, offset+int64(n))
+		})
 		n += more
 	}
 	return n, err
@@ -179,8 +181,9 @@ func (f *file) Unlock() error {
 	return f.do("unlock", func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
 }
 
-// Close closes the file at the first call and is an error at later ones. What close reports otherwise is of no
-// use: the descriptor is gone in any case, and what must not get lost is flushed before.
+// Close closes the file at the first call and is an error at later ones. What close
+// reports otherwise is of no use: the descriptor is gone in any case, and what must not
+// get lost is flushed before.
 func (f *file) Close() error {
 	fd := f.fd
 	if fd < 0 {

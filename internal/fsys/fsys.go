@@ -36,8 +36,9 @@ type FS interface {
 	ReadDir(name string) ([]Entry, error)
 	// OpenDir opens a directory, to flush it later.
 	OpenDir(name string) (Dir, error)
-	// OneJournal reports whether one journal has all changes of the file system that a directory is on, in their
-	// order, so that File.Sync of any file makes durable all changes of names before it, and File.SyncData works.
+	// OneJournal reports whether one journal has all changes of the file system that a
+	// directory is on, in their order, so that File.Sync of any file makes durable all
+	// changes of names before it, and File.SyncData works.
 	OneJournal(name string) bool
 	// Network names the file system that a directory is on if it is not known to be local:
 	// another machine, or the same files mounted twice, may change what is there behind
@@ -108,9 +109,9 @@ type File interface {
 	// Sync makes content and metadata durable. After an error it must not be tried
 	// again: the system forgets what it could not write.
 	Sync() error
-	// SyncData waits until the content is on the device. It does not commit what says where on the device
-	// that is: a change of names that reaches the journal later brings that along. It is
-	// errors.ErrUnsupported where the system has no such call.
+	// SyncData waits until the content is on the device. It does not commit what says
+	// where on the device that is: a change of names that reaches the journal later
+	// brings that along. It is errors.ErrUnsupported where the system has no such call.
 	SyncData() error
 	// WriteBack reports what closing the file would: network file systems say only then that
 	// there was no space.
@@ -121,8 +122,9 @@ type File interface {
 	// fs.ErrPermission if this user may not change the file.
 	StillWrites() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
-	// frees the lock when the last descriptor is closed, so a dead process holds none. Before it sleeps it may ask again and
-	// again for as long as spin says: to be woken takes longer than a lock that is held for microseconds.
+	// frees the lock when the last descriptor is closed, so a dead process holds none.
+	// Before it sleeps it may ask again and again for as long as spin says: to be woken
+	// takes longer than a lock that is held for microseconds.
 	Lock(spin time.Duration) error
 	// TryLock is Lock that reports false instead of waiting.
 	TryLock() (bool, error)

@@ -15,7 +15,8 @@ import (
 // SyncData implements File.
 func (f *file) SyncData() error {
 	return f.do("flush the content of", func(fd int) error {
-		err := unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+		err := unix.SyncFileRange(fd, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|
+			unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
 		if err == unix.ENOSYS {
 			return errors.ErrUnsupported
 		}
@@ -23,9 +24,10 @@ func (f *file) SyncData() error {
 	})
 }
 
-// OneJournal implements FS: it is so on ext4 in its usual setting. What the kernel says of its file systems and
-// journals tells others apart: those without a journal, or with an option that weakens it or has not been tried;
-// where the kernel says nothing, as in some containers, the answer is no.
+// OneJournal implements FS: it is so on ext4 in its usual setting. What the kernel says
+// of its file systems and journals tells others apart: those without a journal, or with
+// an option that weakens it or has not been tried; where the kernel says nothing, as in
+// some containers, the answer is no.
 func (s system) OneJournal(name string) bool {
 	if kind, err := s.Type(name); err != nil || kind != "ext4" {
 		return false
@@ -34,7 +36,8 @@ func (s system) OneJournal(name string) bool {
 	if err := s.onDir(name, func(fd int) error { return unix.Fstat(fd, &st) }); err != nil {
 		return false
 	}
-	link, err := os.Readlink(fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev)))
+	number := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	link, err := os.Readlink("/sys/dev/block/" + number)
 	if err != nil {
 		return false
 	}
@@ -54,14 +57,16 @@ func (s system) OneJournal(name string) bool {
 	return err == nil && len(journals) > 0
 }
 
-// trustedJournal reports whether the options of an ext4 are those under which its journal was tried.
+// trustedJournal reports whether the options of an ext4 are those under which its
+// journal was tried.
 func trustedJournal(options string) bool {
 	set := map[string]bool{}
 	for option := range strings.Lines(options) {
 		set[strings.TrimSpace(option)] = true
 	}
 	// Fc_debug_force is how the kernel names the feature fast_commit here.
-	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] && !set["fc_debug_force"] && !set["fast_commit"] && !set["norecovery"]
+	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] &&
+		!set["fc_debug_force"] && !set["fast_commit"] && !set["norecovery"]
 }
 
 // hasFastCommits reports whether a file system has made fast commits, or had reason not
@@ -70,7 +75,8 @@ func hasFastCommits(counts string) bool {
 	for line := range strings.Lines(counts) {
 		var n int
 		var what string
-		if _, err := fmt.Sscan(line, &n, &what); err == nil && n > 0 && (what == "commits" || what == "ineligible") {
+		_, err := fmt.Sscan(line, &n, &what)
+		if err == nil && n > 0 && (what == "commits" || what == "ineligible") {
 			return true
 		}
 	}

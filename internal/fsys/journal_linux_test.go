@@ -2,14 +2,16 @@ package fsys
 
 import "testing"
 
-// TestOneJournal: tmpfs has no journal; whether the temporary directory's file system has one is told.
+// TestOneJournal: tmpfs has no journal; whether the temporary directory's file system
+// has one is told.
 func TestOneJournal(t *testing.T) {
 	files := New()
-	if kind, err := files.Type("/dev/shm"); err == nil && kind == "tmpfs" && files.OneJournal("/dev/shm") {
+	kind, err := files.Type("/dev/shm")
+	if err == nil && kind == "tmpfs" && files.OneJournal("/dev/shm") {
 		t.Error("tmpfs is taken for a file system with a journal")
 	}
 	dir := t.TempDir()
-	kind, err := files.Type(dir)
+	kind, err = files.Type(dir)
 	t.Logf("%s: %s, %v, one journal: %v", dir, kind, err, files.OneJournal(dir))
 	if one := files.OneJournal(dir); one && kind != "ext4" {
 		t.Errorf("%s is taken for a file system with one journal", kind)

@@ -29,7 +29,8 @@ func fstatat(dir int, name string, st *unix.Stat_t, flags int) error {
 	if !path.set(name) {
 		return unix.Fstatat(dir, name, st, flags)
 	}
-	_, _, errno := unix.Syscall6(unix.SYS_NEWFSTATAT, uintptr(dir), uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_NEWFSTATAT, uintptr(dir),
+		uintptr(unsafe.Pointer(&path)), uintptr(unsafe.Pointer(st)), uintptr(flags), 0, 0)
 	if errno != 0 {
 		return errno
 	}

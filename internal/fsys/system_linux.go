@@ -38,7 +38,8 @@ func (f *file) SetMtime(ns int64) error {
 	// The C library's futimens: utimensat with a null path means the descriptor itself.
 	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(ns)}
 	return f.do("set the modification time of", func(fd int) error {
-		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
+		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0,
+			uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 		if errno != 0 {
 			return errno
 		}
@@ -51,8 +52,9 @@ func fsync(fd int) error { return unix.Fsync(fd) }
 // localTypes are the file systems that are known to be local: nobody but this kernel
 // changes what is in them, so that its locks exclude all. Of another one that is not
 // known; those of FUSE are told apart by localFUSE.
-var localTypes = []string{"bcachefs", "btrfs", "ecryptfs", "exfat", "ext4", "f2fs", "hfsplus", "jffs2", "jfs",
-	"nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf", "vfat", "wslfs", "xfs", "zfs",
+var localTypes = []string{"bcachefs", "btrfs", "ecryptfs", "exfat", "ext4", "f2fs", "hfsplus",
+	"jffs2", "jfs", "nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf",
+	"vfat", "wslfs", "xfs", "zfs",
 	"erofs", "iso9660", "squashfs"} // which are read-only
 
 // localFUSE are the FUSE file systems on a block device of this machine. All others may

@@ -17,7 +17,10 @@ func TestFUSEIsNotLocal(t *testing.T) {
 	for minor, want := range map[uint32]struct {
 		kind  string
 		local bool
-	}{31: {"fuse.sshfs", false}, 32: {"fuseblk", true}, 33: {"virtiofs", false}, 35: {"fuseblk.ntfs", true}, 34: {"", false}} {
+	}{
+		31: {"fuse.sshfs", false}, 32: {"fuseblk", true}, 33: {"virtiofs", false},
+		35: {"fuseblk.ntfs", true}, 34: {"", false},
+	} {
 		kind := typeOfDevice(mounts, 0, minor)
 		if kind != want.kind || isLocalFUSE(kind) != want.local {
 			t.Errorf("0:%d is %q, want %+v", minor, kind, want)

@@ -1,8 +1,9 @@
 //go:build unix
 
-// The real file system of Unix: each operation is its system call and nothing else. Package os would watch every file
-// for readiness, which files do not have, look where a rename goes before it goes there, and allocate a good deal; an update is
-// some twenty calls of a microsecond each, so that shows.
+// The real file system of Unix: each operation is its system call and nothing else.
+// Package os would watch every file for readiness, which files do not have, look where
+// a rename goes before it goes there, and allocate a good deal; an update is some
+// twenty calls of a microsecond each, so that shows.
 
 package fsys
 
@@ -19,7 +20,7 @@ import (
 // system is the whole file system, or, with a root, only what is beneath it.
 type system struct {
 	root *os.Root        // nil: the whole system
-	conn syscall.RawConn // the root's descriptor, which stays valid in the midst of a call that Close overtakes
+	conn syscall.RawConn // the root's descriptor, which a Close does not take from a call
 	dir  *os.File        // what conn belongs to
 }
 
@@ -357,7 +358,9 @@ func (s system) Rename(from, to string, how RenameHow) error {
 }
 
 // renameWith renames within one directory by a system call.
-func (s system) renameWith(from, to string, call func(fromDir int, from string, toDir int, to string) error) error {
+func (s system) renameWith(
+	from, to string, call func(fromDir int, from string, toDir int, to string) error,
+) error {
 	var err error
 	if s.root == nil {
 		err = again(func() error { return call(unix.AT_FDCWD, from, unix.AT_FDCWD, to) })
@@ -388,7 +391,8 @@ func (s system) Remove(name string) error {
 func unlink(dir int, name string) error {
 	err := again(func() error { return unix.Unlinkat(dir, name, 0) })
 	if err == unix.EISDIR || err == unix.EPERM { // what POSIX says of directories
-		if rmdirErr := again(func() error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) }); rmdirErr != unix.ENOTDIR {
+		rmdirErr := again(func() error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) })
+		if rmdirErr != unix.ENOTDIR {
 			return rmdirErr
 		}
 	}

@@ -2,12 +2,15 @@
 //
 // Two models of what file systems do, and both must be survived:
 //
-//   - Ordered, as a journal has it: changes of names reach the device in their order, and any flush, of a file or of
-//     a directory, takes all changes before it along.
-//   - Weak, as little as POSIX promises: any of the changes since the last flush of their directory is there or not,
-//     whatever the others are, but each as a whole. What is in a directory that is not there is lost. Removals can be lost like creations: a name comes back.
+//   - Ordered, as a journal has it: changes of names reach the device in their order,
+//     and any flush, of a file or of a directory, takes all changes before it along.
+//   - Weak, as little as POSIX promises: any of the changes since the last flush of
+//     their directory is there or not, whatever the others are, but each as a whole.
+//     What is in a directory that is not there is lost. Removals can be lost like
+//     creations: a name comes back.
 //
-// In both the content of a file that was not flushed is anything that file systems were seen to leave.
+// In both the content of a file that was not flushed is anything that file systems were
+// seen to leave.
 
 package simfs
 
@@ -71,8 +74,9 @@ func apply(names map[string]*inode, change []assignment) (known []*inode) {
 	return known
 }
 
-// syncData puts the content of a file on the device. Where it is there becomes known with the change of names, or the
-// flush, that comes next in the journal; without one, nothing is promised.
+// syncData puts the content of a file on the device. Where it is there becomes known
+// with the change of names, or the flush, that comes next in the journal; without one,
+// nothing is promised.
 func (w *World) syncData(n *inode) {
 	n.written = true
 	if !n.synced {
@@ -83,7 +87,8 @@ func (w *World) syncData(n *inode) {
 // contentOf is the name in an assignment that makes known where an inode's content is.
 const contentOf = ""
 
-// syncFile makes the content of a file durable, and in an ordered journal all changes of names so far.
+// syncFile makes the content of a file durable, and in an ordered journal all changes
+// of names so far.
 func (w *World) syncFile(n *inode) {
 	n.synced = true
 	w.disks[Ordered].flush(anywhere)
@@ -131,7 +136,8 @@ const maxPending = 16
 func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	d := &w.disks[model]
 	if model == Weak && len(d.pending) > maxPending {
-		return fmt.Errorf("%d changes are not on the device, too many to lose any of; make the scenario shorter", len(d.pending))
+		return fmt.Errorf("%d changes are not on the device, too many to lose any of; "+
+			"make the scenario shorter", len(d.pending))
 	}
 	tried := map[uint64]bool{}
 	remains := func(survives func(i int) bool) error {
@@ -178,8 +184,8 @@ func (w *World) reach(names map[string]*inode) {
 	}
 }
 
-// contents calls found with a world for each combination of what the files with these names may contain.
-// Those of the known files are what they are.
+// contents calls found with a world for each combination of what the files with these
+// names may contain. Those of the known files are what they are.
 func (w *World) contents(names map[string]*inode, known []*inode, found func(*World) error) error {
 	var files []*inode
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -204,7 +210,8 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 			for slices.ContainsFunc(after.live, func(m *inode) bool { return m.number == number }) {
 				number++
 			}
-			copied := &inode{number: number, mode: n.mode, uid: n.uid, mtime: n.mtime, ctime: n.ctime, data: possible[i][chosen[i]], synced: true}
+			copied := &inode{number: number, mode: n.mode, uid: n.uid, mtime: n.mtime,
+				ctime: n.ctime, data: possible[i][chosen[i]], synced: true}
 			after.live = append(after.live, copied)
 			for name, is := range names {
 				if is == n {

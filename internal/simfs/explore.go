@@ -1,10 +1,10 @@
 // Exploring: every order in which the operations of a few processes can happen.
 //
-// A run follows a list of
-// choices, which process goes on or dies, and then goes on by itself; at each new state
-// the choices that it does not take are put on a list to be tried later. A state that was seen before, by the
-// hash of the file system and of all that each process has seen, is not gone on from: since the code is
-// deterministic, nothing new can come of it.
+// A run follows a list of choices, which process goes on or dies, and then goes on by
+// itself; at each new state the choices that it does not take are put on a list to be
+// tried later. A state that was seen before, by the hash of the file system and of all
+// that each process has seen, is not gone on from: since the code is deterministic,
+// nothing new can come of it.
 
 package simfs
 
@@ -93,7 +93,8 @@ type Violation struct {
 }
 
 func (v *Violation) Error() string {
-	return fmt.Sprintf("%v\ntrace %s: after %d operations:\n  %s", v.Err, v.Trace, len(v.Steps), strings.Join(v.Steps, "\n  "))
+	return fmt.Sprintf("%v\ntrace %s: after %d operations:\n  %s",
+		v.Err, v.Trace, len(v.Steps), strings.Join(v.Steps, "\n  "))
 }
 
 func (v *Violation) Unwrap() error { return v.Err }
@@ -242,7 +243,9 @@ func (e *Explorer) Run() error {
 	return nil
 }
 
-func (e *Explorer) run(prefix Trace, seen map[uint64]struct{}, seed maphash.Seed) (more []Trace, err error) {
+func (e *Explorer) run(
+	prefix Trace, seen map[uint64]struct{}, seed maphash.Seed,
+) (more []Trace, err error) {
 	e.Runs++
 	x := start(e.Setup)
 	defer x.end()

@@ -86,7 +86,8 @@ func (p *Process) alive() error {
 	return nil
 }
 
-// turn waits until the process may do its next operation; with a lock to wait for, until that is free.
+// turn waits until the process may do its next operation; with a lock to wait for,
+// until that is free.
 func (p *Process) turn(op, name string, lock *inode) error {
 	if p.state == dead {
 		return errDead
@@ -169,8 +170,12 @@ func (p *Process) sawInode(n *inode) {
 
 // What Quiet and Faulty call the ways to open and to rename.
 var (
-	openNames   = [...]string{fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock"}
-	renameNames = [...]string{fsys.Replace: "rename", fsys.NoReplace: "rename new", fsys.Exchange: "exchange"}
+	openNames = [...]string{
+		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock",
+	}
+	renameNames = [...]string{
+		fsys.Replace: "rename", fsys.NoReplace: "rename new", fsys.Exchange: "exchange",
+	}
 )
 
 // Open implements fsys.FS.
@@ -200,7 +205,8 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 }
 
 func (p *Process) info(n *inode) fsys.Info {
-	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: n.ctime, Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
+	return fsys.Info{Mode: n.mode, Size: int64(len(n.data)), Mtime: n.mtime, Ctime: n.ctime,
+		Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
 // Lstat implements fsys.FS. What there is to know of the root does not change.

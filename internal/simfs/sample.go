@@ -1,7 +1,8 @@
-// Sampling: for more processes than all orders can be tried of. Probabilistic concurrency testing
-// (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized Scheduler with Probabilistic Guarantees
-// of Finding Bugs, ASPLOS 2010): each process has a random priority, the highest one that can goes on, and at
-// a few random moments the one that would go on falls below all others. An error that takes d-1 such moments
+// Sampling: for more processes than all orders can be tried of. Probabilistic
+// concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized
+// Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010): each process
+// has a random priority, the highest one that can goes on, and at a few random moments
+// the one that would go on falls below all others. An error that takes d-1 such moments
 // is found in at least one of n * k^(d-1) runs of n processes and k operations, where
 // choosing at random at each operation may not find it in millions.
 

@@ -12,7 +12,9 @@ import (
 // Sequentially runs the code of a process in this world from beginning to end, and calls
 // before, if not nil, before each of its operations. Of its threads each one that can
 // goes on for one operation, in turn.
-func (w *World) Sequentially(name string, run func(files fsys.FS) error, before func() error) error {
+func (w *World) Sequentially(
+	name string, run func(files fsys.FS) error, before func() error,
+) error {
 	p := w.Go(name, run)
 	defer func() {
 		if p.state == running {

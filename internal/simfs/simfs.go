@@ -1,12 +1,13 @@
-// Package simfs is a file system in memory that runs the store's real code, one operation at
-// a time, in an order that a test chooses. It keeps what the protocol depends on: names that point at inodes,
-// inode numbers that are given out again at once, link and open counts, advisory locks that go with
-// the last descriptor, times in steps, and what of all this is on the device, so that it can say
-// what a power cut would leave.
+// Package simfs is a file system in memory that runs the store's real code, one
+// operation at a time, in an order that a test chooses. It keeps what the protocol
+// depends on: names that point at inodes, inode numbers that are given out again at
+// once, link and open counts, advisory locks that go with the last descriptor, times in
+// steps, and what of all this is on the device, so that it can say what a power cut
+// would leave.
 //
-// This file has the state; process.go and file.go how a process acts on it; thread.go its threads;
-// explore.go, sample.go and sequential.go the orders; crash.go what is left after a power cut; faults.go a file system
-// whose calls go wrong.
+// This file has the state; process.go and file.go how a process acts on it; thread.go
+// its threads; explore.go, sample.go and sequential.go the orders; crash.go what is
+// left after a power cut; faults.go a file system whose calls go wrong.
 package simfs
 
 import (
@@ -21,8 +22,11 @@ import (
 
 // World is a file system and the processes that use it.
 type World struct {
-	Clock int64 // nanoseconds; it stands still, which is the worst case for times as versions, but for Tick
-	Step  int64 // times are kept in multiples of this
+	// Clock is in nanoseconds. It stands still but for Tick, which is the worst case for times
+	// as versions.
+	Clock int64
+	// Step is what times are kept in multiples of.
+	Step int64
 
 	// Journal makes it a file system of which OneJournal is true. There, power cuts are
 	// survived in the ordered model only.
@@ -37,9 +41,9 @@ type World struct {
 	// Sticky: of its directory others may not replace the files. It is of user 0.
 	Sticky bool
 
-	// Quiet says which operations happen together with the one before, because nobody else could tell
-	// the difference: there are far fewer orders to try. The operations are those of
-	// fsys.FS and fsys.File in lower case.
+	// Quiet says which operations happen together with the one before, because nobody
+	// else could tell the difference: there are far fewer orders to try. The operations
+	// are those of fsys.FS and fsys.File in lower case.
 	Quiet func(op, name string) bool
 
 	// OnPublish is told of each change of a name that does not begin with a dot: what it stood
@@ -77,7 +81,8 @@ func (l *locks) by(mount int) **file { return &l[mount] }
 
 // New returns a file system with nothing in it.
 func New() *World {
-	w := &World{Kind: "simfs", Root: "/dir", Clock: 1_700_000_000_123_456_789, Step: 1, names: map[string]*inode{}}
+	w := &World{Kind: "simfs", Root: "/dir", Clock: 1_700_000_000_123_456_789, Step: 1,
+		names: map[string]*inode{}}
 	for i := range w.disks {
 		w.disks[i].names = map[string]*inode{}
 	}
@@ -97,7 +102,8 @@ func (w *World) allocate(mode fs.FileMode) *inode {
 		number++
 	}
 	w.generation++
-	n := &inode{number: number, generation: w.generation, mode: mode, mtime: w.round(w.Clock), data: []byte{}}
+	n := &inode{number: number, generation: w.generation, mode: mode,
+		mtime: w.round(w.Clock), data: []byte{}}
 	w.changed(n)
 	w.live = append(w.live, n)
 	return n
@@ -174,8 +180,8 @@ func (w *World) Put(name, content string) {
 	}
 }
 
-// hash stands for all that can make a difference for what happens from here on: the file system, and
-// of each process what it has seen.
+// hash stands for all that can make a difference for what happens from here on: the
+// file system, and of each process what it has seen.
 func (w *World) hash(seed maphash.Seed) uint64 {
 	buf := make([]byte, 0, 512)
 	number := func(n uint64) { buf = binary.AppendUvarint(buf, n) }

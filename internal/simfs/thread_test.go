@@ -87,7 +87,8 @@ func TestThreads(t *testing.T) {
 				p.Block("go on")
 				return nil
 			}},
-		{name: "an alarm that is stopped twice leaves others their letters", want: "b c d|b d c|c b d|c d b|d b c|d c b",
+		{name: "an alarm that is stopped twice leaves others their letters",
+			want: "b c d|b d c|c b d|c d b|d b c|d c b",
 			run: func(p *Process, log func(string)) error {
 				stop := p.Alarm("alarm", func() {})
 				stop()
