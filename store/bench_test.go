@@ -163,8 +163,8 @@ func incrementByHand(path string, durability Durability) error {
 	return dir.Sync()
 }
 
-// BenchmarkRead reads a document that does not change, and one that is read for the first time, beside what the
-// system takes for it.
+// BenchmarkRead reads a document that does not change, and one that is read for the
+// first time, beside what the system takes for it.
 func BenchmarkRead(b *testing.B) {
 	for _, size := range []int{200, 10 << 10, 1 << 20} {
 		path := filepath.Join(b.TempDir(), "doc.json")
@@ -203,7 +203,8 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// BenchmarkGoroutines counts a document up from several goroutines on one handle: those that wait are combined.
+// BenchmarkGoroutines counts a document up from several goroutines on one handle: those
+// that wait are combined.
 func BenchmarkGoroutines(b *testing.B) {
 	for _, durability := range []Durability{Volatile, Durable} {
 		for _, n := range []int{1, 2, 8, 64} {

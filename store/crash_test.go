@@ -16,10 +16,11 @@ import (
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// Power cuts on the simulated file system: at every moment, in every order of the operations, with everything
-// that a file system may have kept or lost. Of each document that is found then, three
-// things are told: whether it is whole, whether an acknowledged version is missing, and whether the next
-// writer goes on from it, also if the power is cut again meanwhile.
+// Power cuts on the simulated file system: at every moment, in every order of the
+// operations, with everything that a file system may have kept or lost. Of each
+// document that is found then, three things are told: whether it is whole, whether an
+// acknowledged version is missing, and whether the next writer goes on from it, also if
+// the power is cut again meanwhile.
 
 // powerCuts is what was seen at the power cuts of one scenario.
 type powerCuts struct {
@@ -289,8 +290,9 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 	return nil
 }
 
-// TestPowerCuts: each level of durability keeps what it promises, no less, and where it promises less
-// than the one before it, that is because less can be kept: the states that it excuses are really there.
+// TestPowerCuts: each level of durability keeps what it promises, no less, and where it
+// promises less than the one before it, that is because less can be kept: the states
+// that it excuses are really there.
 func TestPowerCuts(t *testing.T) {
 	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 	const started = `["start"]`

@@ -17,7 +17,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// openFaulty is OpenFile on the real file system, where each call first asks inject what is to go wrong.
+// openFaulty is OpenFile on the real file system, where each call first asks inject
+// what is to go wrong.
 func openFaulty(t *testing.T, path string, opts Options, inject func(op, name string) error) *Doc {
 	t.Helper()
 	opened := false
@@ -58,9 +59,10 @@ const (
 	everything      // from then on nothing goes well
 )
 
-// TestFaults: whichever call of the file system goes wrong, in whichever way, a write leaves the old content and says
-// what went wrong, or the new one. The handle is as good as before when the fault is over, nothing stays
-// open or locked, and there is no litter but what could not be removed, which the next handle sweeps.
+// TestFaults: whichever call of the file system goes wrong, in whichever way, a write
+// leaves the old content and says what went wrong, or the new one. The handle is as
+// good as before when the fault is over, nothing stays open or locked, and there is no
+// litter but what could not be removed, which the next handle sweeps.
 func TestFaults(t *testing.T) {
 	const before, after = "[1]", "[2]"
 	ctx := context.Background()
@@ -200,8 +202,8 @@ func (l *lookups) notes(op string) {
 	}
 }
 
-// unknowable reports whether ErrUnknown is true: the look went wrong; or that at what a guard has displaced did, and then it
-// could not be put back.
+// unknowable reports whether ErrUnknown is true: the look went wrong; or that at what a
+// guard has displaced did, and then it could not be put back.
 func (l *lookups) unknowable(opts Options) bool { return l.failed || opts.GuardForeign && l.faults > 1 }
 
 // cutPower looks at whether what was acknowledged is on the device as it should be.
@@ -223,7 +225,8 @@ func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ..
 	}
 }
 
-// judge compares what a write said with what it did. Unknowable is whether what has become of it could not be looked up.
+// judge compares what a write said with what it did. Unknowable is whether what has
+// become of it could not be looked up.
 func (c faultCase) judge(err error, got, failed string, unknowable bool, complain func(format string, args ...any)) {
 	last := "syncdir"
 	if c.opts.FlushOrder == JournalOrder && c.want != "" {

@@ -1,15 +1,18 @@
 // The order of flushes, which makes an update durable.
 //
-// The portable order flushes the staged file before the rename and the directory after it: two commits of the file
-// system's journal. Where one journal has all changes in their order (ext4) one commit is enough:
+// The portable order flushes the staged file before the rename and the directory after
+// it: two commits of the file system's journal. Where one journal has all changes in
+// their order (ext4) one commit is enough:
 //
-//   - before the rename the content goes to the device, and the journal is left alone. When the rename
-//     gets into the journal, so has what says where on the device the content is, since that was changed before;
-//   - after the rename the file is flushed, not the directory. That commits the last change of the file,
-//     which is the rename, with everything before it.
+//   - before the rename the content goes to the device, and the journal is left alone.
+//     When the rename gets into the journal, so has what says where on the device the
+//     content is, since that was changed before;
+//   - after the rename the file is flushed, not the directory. That commits the last
+//     change of the file, which is the rename, with everything before it.
 //
-// Nothing may be left out of it: if the content is not on the device when the rename is, another program's flush can
-// commit the rename first, and a power cut leaves a file of zeros.
+// Nothing may be left out of it: if the content is not on the device when the rename
+// is, another program's flush can commit the rename first, and a power cut leaves a
+// file of zeros.
 
 package store
 

@@ -16,9 +16,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// The store's real code on a simulated file system, in every order that its operations can happen in. A
-// document is an array, to which each writer appends its name: so each published version must
-// be the one that it took the place of, and one name more.
+// The store's real code on a simulated file system, in every order that its operations
+// can happen in. A document is an array, to which each writer appends its name: so each
+// published version must be the one that it took the place of, and one name more.
 
 const simulated = "/dir/doc.json"
 
@@ -240,7 +240,8 @@ func readTwice(doc *Doc, versions *[]string) error {
 	return nil
 }
 
-// removeLockFile removes it as one who knows that it holds the lock only if the name still is this file.
+// removeLockFile removes it as one who knows that it holds the lock only if the name
+// still is this file.
 func removeLockFile(files fsys.FS) error {
 	file, err := files.Open(simulatedLock, fsys.OpenLock, 0o600)
 	if err == nil {

@@ -10,9 +10,10 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// A kernelWait is a goroutine that blocks in the kernel for a lock. A caller whose context ends leaves it behind, for the next caller to join;
-// if none has by the time that it gets the lock, it gives it straight back and ends. So at
-// most one is left behind for a document, however many callers give up.
+// A kernelWait is a goroutine that blocks in the kernel for a lock. A caller whose
+// context ends leaves it behind, for the next caller to join; if none has by the time
+// that it gets the lock, it gives it straight back and ends. So at most one is left
+// behind for a document, however many callers give up.
 type kernelWait struct {
 	done chan struct{} // closed when the lock is there for the one who joined, or failed
 

@@ -54,7 +54,8 @@ func openClocked(path string, step time.Duration, now func() int64, opts Options
 	return &Doc{db: db, drv: db.drv, opts: db.opts, key: path, name: path, owns: true}, nil
 }
 
-// TestCoarseTimes: where times are coarse, versions by time are refused, and automatic ones are hashes.
+// TestCoarseTimes: where times are coarse, versions by time are refused, and automatic
+// ones are hashes.
 func TestCoarseTimes(t *testing.T) {
 	for step, fine := range map[time.Duration]bool{
 		1: true, 100: true, time.Microsecond: true, 2 * time.Microsecond: false, 10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false, 2 * time.Second: false,
@@ -88,8 +89,9 @@ func TestCoarseTimes(t *testing.T) {
 	}
 }
 
-// TestStampsGrow: also when the clock stands still or goes back, and from writers by hash, each version
-// has a later time than the one before. Where times are coarse they do not run ahead of the clock.
+// TestStampsGrow: also when the clock stands still or goes back, and from writers by
+// hash, each version has a later time than the one before. Where times are coarse they
+// do not run ahead of the clock.
 func TestStampsGrow(t *testing.T) {
 	start := time.Now().UnixNano()
 	ticks := int64(0)
@@ -150,8 +152,9 @@ func TestStampsGrow(t *testing.T) {
 	}
 }
 
-// TestRestoring: what puts an old version back must make a new file of it. The very file that it was, by a link, brings
-// its old time back, from which on versions get the tokens of others that there were before.
+// TestRestoring: what puts an old version back must make a new file of it. The very
+// file that it was, by a link, brings its old time back, from which on versions get the
+// tokens of others that there were before.
 func TestRestoring(t *testing.T) {
 	ctx := context.Background()
 	for _, test := range []struct {

@@ -1,12 +1,17 @@
-// Reads, and the snapshot that a handle keeps: what has not changed since is not read, checked and decoded again.
+// Reads, and the snapshot that a handle keeps: what has not changed since is not read,
+// checked and decoded again.
 //
-// One look at the name tells: the same inode with the same size and times is the same content. That holds because every
-// write changes the time of the file's last change, ctime, which no program can set, and because a clock has gone on between
-// the read and the write. It goes in ticks of some milliseconds, though: what is written within the tick in which the file was
-// read can have the very time that it had then. So a snapshot is only kept of a file whose times were older than that when it
-// was read (git treats its index in this way, and calls such a file "racily clean"). A document that has just been written is
-// read again each time until it has come of age. The snapshot of a version that this handle itself has published is
-// not kept either: to look at its times after the rename costs each write a system call, and it is too young all the same.
+// One look at the name tells: the same inode with the same size and times is the same
+// content. That holds because every write changes the time of the file's last change,
+// ctime, which no program can set, and because a clock has gone on between the read and
+// the write. It goes in ticks of some milliseconds, though: what is written within the
+// tick in which the file was read can have the very time that it had then. So a
+// snapshot is only kept of a file whose times were older than that when it was read
+// (git treats its index in this way, and calls such a file "racily clean"). A document
+// that has just been written is read again each time until it has come of age. The
+// snapshot of a version that this handle itself has published is not kept either: to
+// look at its times after the rename costs each write a system call, and it is too
+// young all the same.
 //
 // What this does not see: a write through a memory mapping, to a page that the mapping has
 // written before, since the system notices only the first one until it has written the page
@@ -36,7 +41,8 @@ const (
 	// shows in its times. A clock's longest tick is 10 ms. But a write sets the time first,
 	// and then the content: on a busy machine 38 ms were seen from one to the other.
 	ofAge = int64(100 * time.Millisecond)
-	// ofCoarseAge is that where the file system seems to keep only milliseconds or even seconds; FAT has steps of two.
+	// ofCoarseAge is that where the file system seems to keep only milliseconds or even
+	// seconds; FAT has steps of two.
 	ofCoarseAge = int64(2*time.Second) + ofAge
 	// A directory's handle keeps so many snapshots, of so many bytes in all.
 	mostSnapshots     = 1024
@@ -53,7 +59,8 @@ type snapshot struct {
 	decoded atomic.Value                  // a decodedValue
 }
 
-// decodedValue is the content as a Go value of some type, which has no parts that a caller could change.
+// decodedValue is the content as a Go value of some type, which has no parts that a
+// caller could change.
 type decodedValue struct{ value any }
 
 // snapshots are those that a handle keeps, by key.
@@ -65,7 +72,8 @@ type snapshots struct {
 	bytes int
 }
 
-// snapshot returns the document as it is, from the snapshot that is kept if that is not out of date.
+// snapshot returns the document as it is, from the snapshot that is kept if that is not
+// out of date.
 func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -98,7 +106,8 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 	if err != nil {
 		return nil, err
 	}
-	// What a symbolic link leads to is kept too, but never found to be unchanged: the name stands for the link.
+	// What a symbolic link leads to is kept too, but never found to be unchanged: the
+	// name stands for the link.
 	if isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
 		d.shared.snapshots.put(d, key, s)
 	}
@@ -230,7 +239,8 @@ func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {
 	return s, nil
 }
 
-// decodeSnapshot decodes the content into a T, or copies the T that was decoded before if nobody can change what is in it.
+// decodeSnapshot decodes the content into a T, or copies the T that was decoded before
+// if nobody can change what is in it.
 func decodeSnapshot[T any](s *snapshot) (value T, err error) {
 	if known, ok := s.decoded.Load().(decodedValue); ok {
 		if value, ok := known.value.(T); ok {
@@ -248,7 +258,8 @@ func decodeSnapshot[T any](s *snapshot) (value T, err error) {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// isPlain reports whether a copy of a value of the type shares nothing with it that could be changed.
+// isPlain reports whether a copy of a value of the type shares nothing with it that
+// could be changed.
 func isPlain(t reflect.Type) bool {
 	switch kind := t.Kind(); {
 	case t == timeType: // what it points to, nobody can change

@@ -17,7 +17,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// observed is the real file system with a clock that can be ahead, and times in ticks; it counts what is opened.
+// observed is the real file system with a clock that can be ahead, and times in ticks;
+// it counts what is opened.
 type observed struct {
 	fsys.FS
 	ahead time.Duration
@@ -26,7 +27,8 @@ type observed struct {
 	opens atomic.Int64
 }
 
-// seen is how the times look where the clock goes on in ticks: as they are, but as if it had been the last one.
+// seen is how the times look where the clock goes on in ticks: as they are, but as if
+// it had been the last one.
 func (o *observed) seen(info fsys.Info, err error) (fsys.Info, error) {
 	const odd = 123_457 // a tick is no round number
 	if o.tick > 0 {
@@ -127,7 +129,8 @@ func TestUnchangedIsNotOpened(t *testing.T) {
 	}
 }
 
-// TestReadsAreFresh: whatever a program does to the file, the next read sees it; also where times stand still for some milliseconds.
+// TestReadsAreFresh: whatever a program does to the file, the next read sees it; also
+// where times stand still for some milliseconds.
 func TestReadsAreFresh(t *testing.T) {
 	top := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -216,7 +219,8 @@ func TestOfAge(t *testing.T) {
 	}
 }
 
-// TestSnapshotAndLimits: what is valid, or not too large, for one handle may not be so for another on the same document.
+// TestSnapshotAndLimits: what is valid, or not too large, for one handle may not be so
+// for another on the same document.
 func TestSnapshotAndLimits(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "doc.json")
@@ -261,7 +265,8 @@ func (c *counting) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// TestDecodedOnce: an unchanged document is not decoded again, unless callers could change what they share then.
+// TestDecodedOnce: an unchanged document is not decoded again, unless callers could
+// change what they share then.
 func TestDecodedOnce(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "doc.json")

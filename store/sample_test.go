@@ -36,8 +36,8 @@ func samples() map[string]simulation {
 	return all
 }
 
-// TestSampledOrders tries some orders of five to ten processes. JSONSTORE_SAMPLES is how many of each,
-// JSONSTORE_SEED where the random numbers begin.
+// TestSampledOrders tries some orders of five to ten processes. JSONSTORE_SAMPLES is
+// how many of each, JSONSTORE_SEED where the random numbers begin.
 func TestSampledOrders(t *testing.T) {
 	number := func(variable string, ordinary uint64) uint64 {
 		text, ok := os.LookupEnv(variable)

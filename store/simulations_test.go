@@ -77,7 +77,8 @@ func simulations() map[string]simulation {
 				// Refused, which TestCoarseTimes shows, or made into hashes.
 				mode, opts.Versions = "auto", VersionAuto
 			}
-			// Only versions by time can depend on the granularity; of the others one has all that a death can do.
+			// Only versions by time can depend on the granularity; of the others one
+			// has all that a death can do.
 			middle, deadly := "large", "large"
 			switch mode + " " + granularity {
 			case "locking 1ns":
@@ -128,8 +129,9 @@ func TestInterleavings(t *testing.T) {
 	}
 }
 
-// skipUnderRaceDetector is for what starts millions of coroutines, of which one runs at a time: there is no race to
-// detect, and the detector keeps memory for each that there ever was.
+// skipUnderRaceDetector is for what starts millions of coroutines, of which one runs at
+// a time: there is no race to detect, and the detector keeps memory for each that there
+// ever was.
 func skipUnderRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {

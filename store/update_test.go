@@ -269,7 +269,8 @@ func TestGoroutineNumber(t *testing.T) {
 	}
 }
 
-// TestChangedInPlace: what a program writes into the file after it was read is a conflict, though inode, size and, set back, time stay.
+// TestChangedInPlace: what a program writes into the file after it was read is a
+// conflict, though inode, size and, set back, time stay.
 func TestChangedInPlace(t *testing.T) {
 	doc := document(t, `["a"]`, Options{Durability: Volatile})
 	runs := 0
