@@ -333,8 +333,8 @@ var mutants = []mutant{
 		"	_ = age\n	return true\n",
 	}}},
 	{"snapshot: a time that was set back believed", "TestReadsAreFresh", "read.go", []edit{{
-		" && now.Ctime == then.Ctime && now.Mode == then.Mode\n",
-		"\n",
+		" && now.Mtime == then.Mtime &&\n		now.Ctime == then.Ctime && now.Mode == then.Mode\n",
+		" && now.Mtime == then.Mtime\n",
 	}}},
 	{"snapshot: kept where not each change shows", "TestSnapshotsWhereChangesShow", "read.go", []edit{{
 		"isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {",

@@ -88,7 +88,9 @@ type result struct {
 }
 
 // start joins the line with an update.
-func (g *gate) start(ctx context.Context, doc *Doc, fn func(old []byte) ([]byte, error)) <-chan result {
+func (g *gate) start(
+	ctx context.Context, doc *Doc, fn func(old []byte) ([]byte, error),
+) <-chan result {
 	done := make(chan result, 1)
 	g.join(func() {
 		var r result
@@ -142,11 +144,13 @@ func TestBatch(t *testing.T) {
 			want = append(want, fmt.Sprint(i))
 		}
 		after := doc.Stats()
-		if after.Writes-before.Writes != 2 || after.Updates-before.Updates != n { // the batch, and the swap from it
+		// The batch, and the swap from it.
+		if after.Writes-before.Writes != 2 || after.Updates-before.Updates != n {
 			t.Errorf("before %v, after %v", before, after)
 		}
 		var got []string
-		if err := json.Unmarshal([]byte(content(t, doc)), &got); err != nil || !slices.Equal(got, want) {
+		if err := json.Unmarshal([]byte(content(t, doc)), &got); err != nil ||
+			!slices.Equal(got, want) {
 			t.Errorf("the document is %q (%v)", got, err)
 		}
 		wantFiles(t, doc, "doc.json", ".doc.json.lock")
@@ -199,9 +203,12 @@ func TestAnyBatch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opts := Options{Durability: Volatile, MaxSize: 1000, Retry: Retry{MaxBackoff: time.Microsecond, EscalateAfter: rapid.SampledFrom([]int{-1, 0, 2}).Draw(t, "escalate after")},
-			Versions: rapid.SampledFrom([]VersionMode{VersionHash, VersionMtime}).Draw(t, "versions"),
-			Locking:  rapid.Bool().Draw(t, "locking")}
+		opts := Options{Durability: Volatile, MaxSize: 1000,
+			Retry: Retry{MaxBackoff: time.Microsecond,
+				EscalateAfter: rapid.SampledFrom([]int{-1, 0, 2}).Draw(t, "escalate after")},
+			Versions: rapid.SampledFrom([]VersionMode{VersionHash, VersionMtime}).Draw(t,
+				"versions"),
+			Locking: rapid.Bool().Draw(t, "locking")}
 		path := filepath.Join(dir, "doc.json")
 		doc, err := OpenFile(path, &opts)
 		if err != nil {
@@ -228,7 +235,8 @@ func TestAnyBatch(t *testing.T) {
 		rival := start != "" && rapid.Bool().Draw(t, "rival")
 		g := closeGate(t, doc)
 		defer g.once.Do(func() { close(g.release) }) // also if the test fails
-		kinds := rapid.SliceOfN(rapid.SampledFrom([]string{"append", "append", "keep", "refuse", "panic", "invalid", "large", "clear", "delete", "left"}), 1, 12).Draw(t, "members")
+		kinds := rapid.SliceOfN(rapid.SampledFrom([]string{"append", "append", "keep", "refuse",
+			"panic", "invalid", "large", "clear", "delete", "left"}), 1, 12).Draw(t, "members")
 		if rival {
 			kinds = slices.Insert(kinds, 0, "rival")
 		}
@@ -323,7 +331,8 @@ func TestAnyBatch(t *testing.T) {
 			t.Fatalf("the document is %q (%v), want %q", data, err, state)
 		}
 		for i, m := range members {
-			if results[i].err != nil || slices.Contains([]string{"panic", "left", "delete"}, m.kind) {
+			if results[i].err != nil || slices.Contains([]string{"panic", "left", "delete"},
+				m.kind) {
 				continue
 			}
 			same := string(made[i]) == string(state) && (made[i] == nil) == (state == nil)
@@ -349,7 +358,8 @@ func TestAnyBatch(t *testing.T) {
 func TestLateInABatch(t *testing.T) {
 	ctx := context.Background()
 	doc := document(t, `["old"]`, Options{Durability: Volatile})
-	doc.db.lines.longest = time.Minute // also on a machine that is slow just now, the late one belongs to the batch
+	// Also on a machine that is slow just now, the late one belongs to the batch.
+	doc.db.lines.longest = time.Minute
 	g := closeGate(t, doc)
 	keep := func(old []byte) ([]byte, error) { return old, nil }
 	inside, resume := make(chan struct{}), make(chan struct{})
@@ -474,8 +484,10 @@ func TestLeavingABatch(t *testing.T) {
 			}
 		}
 		var names []string
-		if err := json.Unmarshal([]byte(content(t, doc)), &names); err != nil || len(names) != published {
-			t.Errorf("%d were told that they are in %v (%v), %d waits before", published, names, err, waits)
+		if err := json.Unmarshal([]byte(content(t, doc)), &names); err != nil ||
+			len(names) != published {
+			t.Errorf("%d were told that they are in %v (%v), %d waits before", published, names,
+				err, waits)
 		}
 		if err := doc.Close(); err != nil {
 			t.Error(err)
@@ -564,12 +576,14 @@ func TestBatchFails(t *testing.T) {
 		for i := range 3 {
 			done = append(done, g.start(context.Background(), doc, appendName(fmt.Sprint(i))))
 		}
-		refused := g.start(context.Background(), doc, func([]byte) ([]byte, error) { return nil, errNested })
+		refused := g.start(context.Background(), doc,
+			func([]byte) ([]byte, error) { return nil, errNested })
 		if err := g.open(); err != nil {
 			t.Fatal(err)
 		}
 		for _, d := range done {
-			if r := <-d; !errors.Is(r.err, test.want) || r.version.IsAbsent() == (test.want == ErrNotDurable) {
+			if r := <-d; !errors.Is(r.err, test.want) ||
+				r.version.IsAbsent() == (test.want == ErrNotDurable) {
 				t.Errorf("%s: %+v", test.op, r)
 			}
 		}

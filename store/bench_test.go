@@ -17,9 +17,11 @@ func BenchmarkUpdate(b *testing.B) {
 	for _, durability := range []Durability{Volatile, Ordered, Durable} {
 		for _, mode := range []VersionMode{VersionHash, VersionMtime} {
 			for _, locking := range []bool{false, true} {
-				b.Run(fmt.Sprintf("%v/%v/locking=%v", durability, mode, locking), func(b *testing.B) {
-					benchmarkUpdate(b, &Options{Durability: durability, Versions: mode, Locking: locking})
-				})
+				b.Run(fmt.Sprintf("%v/%v/locking=%v", durability, mode, locking),
+					func(b *testing.B) {
+						benchmarkUpdate(b, &Options{Durability: durability, Versions: mode,
+							Locking: locking})
+					})
 			}
 		}
 		b.Run(fmt.Sprintf("%v/portable order", durability), func(b *testing.B) {
@@ -107,7 +109,8 @@ func BenchmarkNeighbours(b *testing.B) {
 		b.Run(strconv.Itoa(neighbours), func(b *testing.B) {
 			dir := b.TempDir()
 			for i := range neighbours {
-				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil, 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), nil,
+					0o600); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -168,7 +171,8 @@ func incrementByHand(path string, durability Durability) error {
 func BenchmarkRead(b *testing.B) {
 	for _, size := range []int{200, 10 << 10, 1 << 20} {
 		path := filepath.Join(b.TempDir(), "doc.json")
-		if err := os.WriteFile(path, fmt.Appendf(nil, `{"count":1,"pad":"%s"}`, strings.Repeat("x", size-21)), 0o600); err != nil {
+		if err := os.WriteFile(path, fmt.Appendf(nil, `{"count":1,"pad":"%s"}`,
+			strings.Repeat("x", size-21)), 0o600); err != nil {
 			b.Fatal(err)
 		}
 		past := time.Now().Add(-time.Minute)
@@ -209,7 +213,8 @@ func BenchmarkGoroutines(b *testing.B) {
 	for _, durability := range []Durability{Volatile, Durable} {
 		for _, n := range []int{1, 2, 8, 64} {
 			b.Run(fmt.Sprintf("%v/%d", durability, n), func(b *testing.B) {
-				doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), &Options{Durability: durability})
+				doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"),
+					&Options{Durability: durability})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -36,7 +36,8 @@ func newBreakable(t *testing.T) *breakable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range [][]string{{"mkfs.ext4", "-q", "-F", b.image}, {"mount", "-o", "loop", b.image, b.mount}} {
+	for _, command := range [][]string{{"mkfs.ext4", "-q", "-F", b.image},
+		{"mount", "-o", "loop", b.image, b.mount}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Skipf("%q: %v %s", command, err, out)
 		}
@@ -52,7 +53,8 @@ func (b *breakable) fail() error {
 		return err
 	}
 	defer image.Close()
-	err = unix.Fallocate(int(image.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 64<<20)
+	err = unix.Fallocate(int(image.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0,
+		64<<20)
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,8 @@ func TestAutomaticVersions(t *testing.T) {
 		if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		db, err := openFiles(coarseWrites{fsys.New(), int64(tick)}, path, filepath.Dir(path), &Options{Versions: VersionAuto})
+		db, err := openFiles(coarseWrites{fsys.New(), int64(tick)}, path, filepath.Dir(path),
+			&Options{Versions: VersionAuto})
 		if err != nil {
 			t.Fatal(err)
 		}

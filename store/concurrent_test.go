@@ -47,7 +47,8 @@ func wantResources(t *testing.T, goroutines, descriptors int) {
 		}
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<16)
-			t.Fatalf("%d goroutines, %d descriptors; want %d and %d\n%s", g, d, goroutines, descriptors,
+			t.Fatalf("%d goroutines, %d descriptors; want %d and %d\n%s", g, d, goroutines,
+				descriptors,
 				stacks[:runtime.Stack(stacks, true)])
 		}
 		runtime.Gosched()
@@ -146,7 +147,8 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 				if err != nil {
 					t.Errorf("Read: %v", err)
 				}
-				if _, err := doc.CompareAndSwap(ctx, version, []byte("7")); !errors.Is(err, context.DeadlineExceeded) {
+				if _, err := doc.CompareAndSwap(ctx, version, []byte("7")); !errors.Is(err,
+					context.DeadlineExceeded) {
 					t.Errorf("CompareAndSwap: %v", err)
 				}
 			})
@@ -201,7 +203,8 @@ func TestLockWait(t *testing.T) {
 			release := holdLock(t, doc)
 			defer release()
 			_, err := doc.Update(context.Background(), increment)
-			if !errors.Is(err, ErrLocked) || errors.Is(err, ErrConflict) || errors.Is(err, context.DeadlineExceeded) {
+			if !errors.Is(err, ErrLocked) || errors.Is(err, ErrConflict) ||
+				errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("wait %v: %v", wait, err)
 			}
 			if info, err := doc.Inspect(context.Background()); err != nil || !info.Locked {

@@ -24,15 +24,17 @@ import (
 
 // powerCuts is what was seen at the power cuts of one scenario.
 type powerCuts struct {
-	opts    Options
-	writes  []write
-	start   string
-	journal bool            // the file system has one for all, and is not expected to survive the weak model
+	opts   Options
+	writes []write
+	start  string
+	// journal: the file system has one for all, and need not survive the weak model.
+	journal bool
 	breaks  bool            // its device fails at some moment, with a journal that is ext4's
 	tried   map[string]bool // what was gone through already
 
-	states     int // file systems that were found
-	torn, lost int // of those, with a document that nobody wrote, or older than what was acknowledged
+	states int // file systems that were found
+	// Of those, with a document that nobody wrote, or older than what was acknowledged.
+	torn, lost int
 }
 
 // write is what one process does.
@@ -145,7 +147,8 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 				acknowledged = max(acknowledged, last[name])
 			}
 			switch {
-			case what == creating && errors.Is(err, ErrExist), what == deleting && errors.Is(err, ErrNotExist),
+			case what == creating && errors.Is(err, ErrExist), what == deleting &&
+				errors.Is(err, ErrNotExist),
 				p.breaks: // what it is told then is right if it is not that all is well
 				return nil
 			}
@@ -154,7 +157,11 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	}
 	cut = func(w *simfs.World) error {
 		for _, model := range p.models() {
-			err := w.AfterPowerCut(model, func(found *simfs.World) error { return p.examine(found, model, versions, acknowledged) })
+			err := w.AfterPowerCut(model,
+				func(found *simfs.World) error {
+					return p.examine(found, model, versions,
+						acknowledged)
+				})
 			if err != nil {
 				return fmt.Errorf("the power is cut here, in the %v model: %w", model, err)
 			}
@@ -175,7 +182,9 @@ func sweepSimulated(files fsys.FS) error {
 }
 
 // examine looks at a file system that is found after a power cut.
-func (p *powerCuts) examine(found *simfs.World, model simfs.Model, versions [][]byte, acknowledged int) error {
+func (p *powerCuts) examine(
+	found *simfs.World, model simfs.Model, versions [][]byte, acknowledged int,
+) error {
 	content := found.Content(simulated)
 	index := -1
 	for i, version := range versions {
@@ -193,7 +202,8 @@ func (p *powerCuts) examine(found *simfs.World, model simfs.Model, versions [][]
 	case index < acknowledged:
 		p.lost++
 		if p.opts.Durability == Durable {
-			return fmt.Errorf("a lost update: found %q, but %q was acknowledged", content, versions[acknowledged])
+			return fmt.Errorf("a lost update: found %q, but %q was acknowledged", content,
+				versions[acknowledged])
 		}
 	}
 	return p.recover(found, model, index < 0, 1)
@@ -279,7 +289,8 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 	}
 	for _, c := range again {
 		content := c.found.Content(simulated)
-		whole := bytes.Equal(content, before) && (content == nil) == (before == nil) || bytes.Equal(content, after)
+		whole := bytes.Equal(content, before) && (content == nil) == (before == nil) ||
+			bytes.Equal(content, after)
 		if !whole && !p.mayTear() {
 			return fmt.Errorf("the power is cut again: %q became %q", before, content)
 		}
@@ -319,7 +330,8 @@ func TestPowerCuts(t *testing.T) {
 	}
 	for _, s := range scenarios {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
-			for i, mode := range []Options{{}, {Versions: VersionMtime}, {Locking: true}, {GuardForeign: true}, {}, {GuardForeign: true}} {
+			for i, mode := range []Options{{}, {Versions: VersionMtime}, {Locking: true},
+				{GuardForeign: true}, {}, {GuardForeign: true}} {
 				mode.Durability = durability
 				journal := i >= 4
 				name := fmt.Sprintf("%s %v %v locking=%v guard=%v journal=%v",
@@ -334,15 +346,20 @@ func TestPowerCuts(t *testing.T) {
 					skipUnderRaceDetector(t)
 					t.Parallel()
 					start := time.Now()
-					p := &powerCuts{opts: mode, writes: s.writes, start: s.start, journal: journal, tried: map[string]bool{}}
+					p := &powerCuts{opts: mode, writes: s.writes, start: s.start,
+						journal: journal, tried: map[string]bool{}}
 					cutPower(t, p, p.setup)
-					t.Logf("%d found, %d torn, %d without what was acknowledged, %.2f s", p.states, p.torn, p.lost, time.Since(start).Seconds())
-					writes := slices.ContainsFunc(s.writes, func(w write) bool { return w != deleting })
+					t.Logf("%d found, %d torn, %d without what was acknowledged, %.2f s",
+						p.states, p.torn, p.lost, time.Since(start).Seconds())
+					writes := slices.ContainsFunc(s.writes,
+						func(w write) bool { return w != deleting })
 					if durability != Durable && p.lost == 0 {
-						t.Errorf("%v never lost an acknowledged update: this test does not see what it should", durability)
+						t.Errorf("%v never lost an acknowledged update: this test does not "+
+							"see what it should", durability)
 					}
 					if durability == Volatile && writes && p.torn == 0 {
-						t.Error("volatile never left a torn document: this test does not see what it should")
+						t.Error("volatile never left a torn document: this test does not see " +
+							"what it should")
 					}
 				})
 			}
@@ -362,17 +379,21 @@ func TestBrokenDevice(t *testing.T) {
 		"two that see to one thing":  {ensuring, ensuring},
 		"an update and a keep of it": {ensuring, sloppy},
 	} {
-		for order, mode := range map[string]Options{"one journal": {}, "portable": {FlushOrder: PortableOrder}} {
+		for order, mode := range map[string]Options{"one journal": {},
+			"portable": {FlushOrder: PortableOrder}} {
 			t.Run(name+", "+order, func(t *testing.T) {
 				t.Parallel()
-				p := &powerCuts{opts: mode, writes: writes, start: started, journal: true, breaks: true, tried: map[string]bool{}}
+				p := &powerCuts{opts: mode, writes: writes, start: started, journal: true,
+					breaks: true, tried: map[string]bool{}}
 				cutPower(t, p, p.setup)
 			})
 		}
 	}
 }
 
-func cutPower(t *testing.T, p *powerCuts, setup func(*simfs.World) (check func() error, cut func(*simfs.World) error)) {
+func cutPower(
+	t *testing.T, p *powerCuts, setup func(*simfs.World) (check func() error, cut func(*simfs.World) error),
+) {
 	t.Helper()
 	var cut func(*simfs.World) error
 	e := simfs.Explorer{

@@ -26,7 +26,8 @@ func (r *crowdRun) published(by *simfs.Process, old, new []byte) error {
 	})
 	made := func(of []byte) bool { return chain(runs, of, new, map[*callMade]bool{}) }
 	if !made(old) && !(deleted && made(nil)) {
-		return fmt.Errorf("%s put %q in the place of %q, which is not made of it", by.Name, new, old)
+		return fmt.Errorf("%s put %q in the place of %q, which is not made of it", by.Name, new,
+			old)
 	}
 	return nil
 }
@@ -87,7 +88,8 @@ func (r *crowdRun) answered(c *callMade, p *simfs.Process, doc *Doc) {
 // though that is over. One that refuses need not wait for the end of a try.
 func (c *callMade) holdsStill(p *simfs.Process, now *try) bool {
 	refused := errors.Is(c.err, errRefused) || errors.Is(c.err, ErrNotExist)
-	return c.try != nil && !refused && c.happened() && (now == nil || now == c.try) && p.Holds(simulatedLock)
+	return c.try != nil && !refused && c.happened() && (now == nil || now == c.try) &&
+		p.Holds(simulatedLock)
 }
 
 // checkVersion checks the version that a caller is told, which is that of what its

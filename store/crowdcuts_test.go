@@ -86,7 +86,8 @@ func TestCrowdPowerCuts(t *testing.T) {
 					skipUnderRaceDetector(t)
 					t.Parallel()
 					began := time.Now()
-					p := &powerCuts{opts: mode, start: start, journal: journal, tried: map[string]bool{}}
+					p := &powerCuts{opts: mode, start: start, journal: journal,
+						tried: map[string]bool{}}
 					cutPower(t, p, p.crowdCuts)
 					t.Logf("%d found, %d torn, %d without what was acknowledged, %.2f s",
 						p.states, p.torn, p.lost, time.Since(began).Seconds())
@@ -159,7 +160,8 @@ func (c crowdFault) run(t *testing.T) (reached bool) {
 		process.Block("wait for all", func() bool { return left == 0 })
 		over = true
 		c.judge(told, w.Content(simulated), complain)
-		if left := litter(w); len(left) > 0 && c.span == once && failed != "remove" && !c.fault.After {
+		if left := litter(w); len(left) > 0 && c.span == once && failed != "remove" &&
+			!c.fault.After {
 			complain("left at once: %q", left)
 		}
 		if _, err := doc.Update(context.Background(), appendName("p2")); err != nil {
@@ -233,7 +235,8 @@ func (c crowdFault) judge(told []error, content []byte, complain func(format str
 // TestCrowdFaults is TestFaults with callers that are combined: whichever call goes
 // wrong, what each is told is true of its own.
 func TestCrowdFaults(t *testing.T) {
-	faults := []simfs.Fault{{Err: errFault, Short: true}, {Err: errFault}, {Err: errFault, After: true}}
+	faults := []simfs.Fault{{Err: errFault, Short: true}, {Err: errFault},
+		{Err: errFault, After: true}}
 	cases := 0
 	modes := []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true},
 		{FlushOrder: JournalOrder}}

@@ -48,7 +48,8 @@ func crowdTable() map[string]sizedCrowd {
 	add("small", "one keeps, one refuses", named, appender, keeper, refuser)
 	add("small", "a death", crowd{start: names, deaths: 1}, appenderSlow, appenderLeaves)
 	add("middle", "each event", crowd{start: names, fine: true}, appender, appender)
-	add("large", "one leaves, each event", crowd{start: names, fine: true}, appenderLeaves, appender)
+	add("large", "one leaves, each event", crowd{start: names, fine: true}, appenderLeaves,
+		appender)
 
 	held := crowd{start: names, holder: true}
 	add("small", "one leaves and a holder", held, appenderLeaves, appender)
@@ -107,7 +108,8 @@ func sampledCrowds(all map[string]simulation) {
 	for mode, opts := range simulatedModes {
 		named := crowd{opts: opts, start: `["x"]`, holder: true, deaths: 1, sweeps: true}
 		named.others = []deed{appends, deletes}
-		named.callers = []caller{appenderSlow, appenderLeaves, keeper, refuser, appenderLeaves, panicker}
+		named.callers = []caller{appenderSlow, appenderLeaves, keeper, refuser, appenderLeaves,
+			panicker}
 		named.second = []caller{appender, appenderLeaves, remover, appenderSlow}
 		counted := crowd{opts: opts, start: "5", holder: true, others: []deed{takes}}
 		counted.callers = []caller{adderSlow, takerLeaves, adderLeaves, taker}
@@ -116,7 +118,8 @@ func sampledCrowds(all map[string]simulation) {
 			"six, four and one of everything": named,
 			"four and four that count":        counted,
 		} {
-			all[fmt.Sprintf("crowd: %s, %s", name, mode)] = simulation{deaths: s.deaths, setup: s.setup}
+			all[fmt.Sprintf("crowd: %s, %s", name, mode)] = simulation{deaths: s.deaths,
+				setup: s.setup}
 		}
 	}
 }

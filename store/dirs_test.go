@@ -100,7 +100,8 @@ func directories(w *simfs.World, errands []errand, found *int) (cut func(*simfs.
 				*found++
 				for key := range acknowledged {
 					if got := after.Content(key + ".json"); string(got) != "1" {
-						return fmt.Errorf("%s was acknowledged, and is %q, with %q", key, got, after.Names())
+						return fmt.Errorf("%s was acknowledged, and is %q, with %q", key, got,
+							after.Names())
 					}
 				}
 				return nil

@@ -73,12 +73,14 @@ func TestFaults(t *testing.T) {
 		{old: before, want: "", do: func(doc *Doc) error { return doc.Delete(ctx) }},
 		{old: before, want: before, do: func(doc *Doc) error { _, _, err := doc.Read(ctx); return err }},
 	}
-	faults := []simfs.Fault{{Err: io.ErrShortWrite, Short: true}, {Err: syscall.ENOSPC, Short: true}}
+	faults := []simfs.Fault{{Err: io.ErrShortWrite, Short: true},
+		{Err: syscall.ENOSPC, Short: true}}
 	for _, err := range []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR} {
 		faults = append(faults, simfs.Fault{Err: err}, simfs.Fault{Err: err, After: true})
 	}
 	cases := 0
-	modes := []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true}, {GuardForeign: true, Locking: true},
+	modes := []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true},
+		{GuardForeign: true, Locking: true},
 		{FlushOrder: JournalOrder}, {FlushOrder: JournalOrder, GuardForeign: true}}
 	for _, mode := range modes {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
@@ -119,7 +121,8 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	var lost lookups
 	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
 		calls++
-		if over || calls < c.nth || c.span == once && calls > c.nth || c.span == thatCall && failed != "" && op != failed {
+		if over || calls < c.nth || c.span == once && calls > c.nth || c.span == thatCall &&
+			failed != "" && op != failed {
 			return simfs.Fault{}
 		}
 		if calls == c.nth {
@@ -130,8 +133,10 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	}}
 	complain := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf("%v %v locking=%v guard=%v, %q to %q, call %d, %s, %+v, span %d: %s", c.opts.Versions, c.opts.Durability, c.opts.Locking,
-			c.opts.GuardForeign, c.old, c.want, c.nth, failed, c.fault, c.span, fmt.Sprintf(format, args...))
+		t.Errorf("%v %v locking=%v guard=%v, %q to %q, call %d, %s, %+v, span %d: %s",
+			c.opts.Versions, c.opts.Durability, c.opts.Locking,
+			c.opts.GuardForeign, c.old, c.want, c.nth, failed, c.fault, c.span,
+			fmt.Sprintf(format, args...))
 	}
 	err := w.Sequentially("writer", func(files fsys.FS) error {
 		faulty.FS = files
@@ -204,7 +209,10 @@ func (l *lookups) notes(op string) {
 
 // unknowable reports whether ErrUnknown is true: the look went wrong; or that at what a
 // guard has displaced did, and then it could not be put back.
-func (l *lookups) unknowable(opts Options) bool { return l.failed || opts.GuardForeign && l.faults > 1 }
+func (l *lookups) unknowable(opts Options) bool {
+	return l.failed || opts.GuardForeign &&
+		l.faults > 1
+}
 
 // cutPower looks at whether what was acknowledged is on the device as it should be.
 func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ...any)) {
@@ -214,7 +222,8 @@ func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ..
 	}
 	for _, model := range models {
 		err := w.AfterPowerCut(model, func(found *simfs.World) error {
-			if got := string(found.Content(simulated)); got != c.want && (c.opts.Durability == Durable || got != c.old) {
+			if got := string(found.Content(simulated)); got != c.want &&
+				(c.opts.Durability == Durable || got != c.old) {
 				return fmt.Errorf("after a power cut the content is %q", got)
 			}
 			return nil
@@ -227,7 +236,9 @@ func (c faultCase) cutPower(w *simfs.World, complain func(format string, args ..
 
 // judge compares what a write said with what it did. Unknowable is whether what has
 // become of it could not be looked up.
-func (c faultCase) judge(err error, got, failed string, unknowable bool, complain func(format string, args ...any)) {
+func (c faultCase) judge(
+	err error, got, failed string, unknowable bool, complain func(format string, args ...any),
+) {
 	last := "syncdir"
 	if c.opts.FlushOrder == JournalOrder && c.want != "" {
 		last = "sync"
@@ -353,12 +364,13 @@ func TestOutOfDescriptors(t *testing.T) {
 			if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			doc := openFaulty(t, path, Options{FlushOrder: PortableOrder}, func(op, _ string) error {
-				if op == "opendir" {
-					return syscall.EMFILE
-				}
-				return nil
-			})
+			doc := openFaulty(t, path, Options{FlushOrder: PortableOrder},
+				func(op, _ string) error {
+					if op == "opendir" {
+						return syscall.EMFILE
+					}
+					return nil
+				})
 			err := do(doc)
 			if !errors.Is(err, syscall.EMFILE) || errors.Is(err, ErrNotDurable) {
 				t.Errorf("%v, want EMFILE and that nothing was changed", err)
@@ -389,7 +401,8 @@ func TestFullWhenClosed(t *testing.T) {
 		}
 		return simfs.Fault{}
 	}}
-	db, err := openFiles(faulty, path, filepath.Dir(path), &Options{Durability: Volatile, AllowNetwork: true})
+	db, err := openFiles(faulty, path, filepath.Dir(path),
+		&Options{Durability: Volatile, AllowNetwork: true})
 	if err != nil {
 		t.Fatal(err)
 	}

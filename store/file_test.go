@@ -16,7 +16,10 @@ func everyMode(t *testing.T, run func(t *testing.T, opts Options)) {
 			if locking {
 				name += " locking"
 			}
-			t.Run(name, func(t *testing.T) { run(t, Options{Versions: mode, Locking: locking, Durability: Volatile}) })
+			t.Run(name, func(t *testing.T) {
+				run(t,
+					Options{Versions: mode, Locking: locking, Durability: Volatile})
+			})
 		}
 	}
 }

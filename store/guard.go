@@ -39,7 +39,8 @@ import (
 type guardedName struct {
 	displaced string // which content the file is expected to have
 	published string // which content took its place; noContent for a deletion
-	stamp     string // the time of the file that took its place, or what makes the name of a deletion unique
+	// stamp is the time of the file that took its place, or makes the name of a deletion unique.
+	stamp string
 }
 
 const (
@@ -50,7 +51,8 @@ const (
 func (n guardedName) String() string { return n.displaced + n.published + n.stamp }
 
 func parseGuarded(digits string) guardedName {
-	return guardedName{digits[:guardedPart], digits[guardedPart : 2*guardedPart], digits[2*guardedPart:]}
+	return guardedName{digits[:guardedPart], digits[guardedPart : 2*guardedPart],
+		digits[2*guardedPart:]}
 }
 
 func guardedNumber(n uint64) string { return fmt.Sprintf("%0*x", guardedPart, n>>16) }
@@ -97,7 +99,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	files := a.d.files
 	name := guardedName{contentDigits(a.current.data), contentDigits(a.data), stampDigits(s.info)}
 	if !s.fine {
-		name.stamp = guardedNumber(files.Random()) // coarse times do not tell files apart: nothing will be put back
+		// Coarse times do not tell files apart: nothing will be put back.
+		name.stamp = guardedNumber(files.Random())
 	}
 	guarded := names.Guarded(a.path, name.String())
 	noted, err := a.note(name)
@@ -107,7 +110,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	left := false
 	defer func() {
 		switch {
-		case left, errors.Is(err, ErrUnknown): // it is kept, and the intent says so to the next writer
+		case left, errors.Is(err, ErrUnknown):
+			// It is kept, and the intent says so to the next writer.
 		case s.path == guarded:
 			a.clear(guarded, noted)
 			s.keep = true
@@ -121,7 +125,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	err = files.Rename(s.path, a.path, fsys.Exchange)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return fmt.Errorf("%w: the file system of %s cannot exchange two names, which GuardForeign needs: %w",
+		return fmt.Errorf("%w: the file system of %s cannot exchange two names, which "+
+			"GuardForeign needs: %w",
 			ErrUnsupported, filepath.Dir(a.path), err)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := a.verify(ctx); err != nil { // somebody has just deleted the document
@@ -141,7 +146,8 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
 		s.keep = true
 		// Not as a conflict: what may be published must not be tried again.
-		return fmt.Errorf("%w: the new version was published, but what it has displaced is another one than was read (%v) and "+
+		return fmt.Errorf("%w: the new version was published, but what it has displaced is "+
+			"another one than was read (%v) and "+
 			"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, s.path)
 	}
 	return verifyErr
@@ -226,7 +232,8 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 			return verifyErr
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w: the document was deleted, but was at another version than was read (%v) and "+
+			return fmt.Errorf("%w: the document was deleted, but was at another version than "+
+				"was read (%v) and "+
 				"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, guarded)
 		}
 		// The program has gone on: what we hold is one that it has replaced.
@@ -265,7 +272,9 @@ func (d *fileDriver) believesIntent(path, digits string) error {
 
 // settleGuarded deals with the guarded file of a dead process, under the lock of the
 // document. It reports whether the file was removed or put back.
-func (d *fileDriver) settleGuarded(ctx context.Context, orphan, path string, name guardedName) (bool, error) {
+func (d *fileDriver) settleGuarded(
+	ctx context.Context, orphan, path string, name guardedName,
+) (bool, error) {
 	found, err := d.load(ctx, orphan, VersionHash)
 	if err != nil {
 		return false, err
@@ -290,7 +299,8 @@ func (d *fileDriver) settleGuarded(ctx context.Context, orphan, path string, nam
 	case now.file == nil && name.published == noContent:
 		err := d.files.Rename(orphan, path, fsys.NoReplace)
 		return err == nil, err
-	case now.file != nil && contentDigits(now.data) == name.published && stampDigits(now.info) == name.stamp:
+	case now.file != nil && contentDigits(now.data) == name.published &&
+		stampDigits(now.info) == name.stamp:
 		if err := d.putBack(orphan, path, now.info); err != nil {
 			return false, err
 		}

@@ -33,7 +33,8 @@ func openSimulated(files fsys.FS, opts Options) (*Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Doc{db: db, drv: db.drv, opts: db.opts, key: simulated, name: simulated, owns: true}, nil
+	return &Doc{db: db, drv: db.drv, opts: db.opts, key: simulated, name: simulated,
+		owns: true}, nil
 }
 
 // withoutSweep makes a handle look for nothing that dead processes have left.
@@ -104,7 +105,9 @@ func (s scenario) prepare(w *simfs.World) {
 }
 
 // opened runs do on a document in a new process, without the sweep if that is not looked at.
-func (s scenario) opened(w *simfs.World, name string, opts Options, do func(doc *Doc) error) *simfs.Process {
+func (s scenario) opened(
+	w *simfs.World, name string, opts Options, do func(doc *Doc) error,
+) *simfs.Process {
 	return w.Go(name, func(files fsys.FS) error {
 		doc, err := openSimulated(files, opts)
 		if err != nil {
@@ -149,7 +152,8 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			switch {
 			case err == nil:
 				acknowledged[name]++
-			case opts.Retry.MaxTries > 0 && errors.Is(err, ErrConflict), opts.LockWait < 0 && errors.Is(err, ErrLocked):
+			case opts.Retry.MaxTries > 0 && errors.Is(err, ErrConflict), opts.LockWait < 0 &&
+				errors.Is(err, ErrLocked):
 				limited[name] = true
 				return nil
 			}
@@ -164,7 +168,8 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		})
 	}
 	if s.deleter != nil {
-		s.opened(w, "deleter", *s.deleter, func(doc *Doc) error { return deleteWhatIsRead(doc, &deleting) })
+		s.opened(w, "deleter", *s.deleter,
+			func(doc *Doc) error { return deleteWhatIsRead(doc, &deleting) })
 	}
 	if s.creator != nil {
 		s.opened(w, "creator", *s.creator, func(doc *Doc) error {
@@ -177,7 +182,11 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 		})
 	}
 	if s.restorer != nil {
-		write("restorer", *s.restorer, func(doc *Doc) error { _, err := doc.Update(ctx, become(restored)); return err })
+		write("restorer", *s.restorer, func(doc *Doc) error {
+			_,
+				err := doc.Update(ctx, become(restored))
+			return err
+		})
 	}
 	if s.reader {
 		s.opened(w, "reader", Options{}, func(doc *Doc) error { return readTwice(doc, &versions) })
@@ -197,8 +206,10 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 			}
 		}
 		for name, n := range acknowledged {
-			if published[name] != n && !(name == "restorer" && slices.Contains(versions, restored)) {
-				return fmt.Errorf("%s was acknowledged %d times and published %d times", name, n, published[name])
+			if published[name] != n && !(name == "restorer" &&
+				slices.Contains(versions, restored)) {
+				return fmt.Errorf("%s was acknowledged %d times and published %d times", name, n,
+					published[name])
 			}
 		}
 		return s.noLitter(w)
@@ -233,7 +244,8 @@ func readTwice(doc *Doc, versions *[]string) error {
 		}
 		later := slices.Index((*versions)[at:], string(data))
 		if later < 0 {
-			return fmt.Errorf("a reader saw %q, which is none of %q, or has been replaced before", data, *versions)
+			return fmt.Errorf("a reader saw %q, which is none of %q, or has been "+
+				"replaced before", data, *versions)
 		}
 		at += later
 	}
@@ -268,7 +280,8 @@ func (s scenario) noLitter(w *simfs.World) error {
 		return fmt.Errorf("litter: %s", strings.Join(found, " "))
 	}
 	for _, name := range found {
-		if base, _, ok := names.Temporary(filepath.Base(name)); !ok || base != filepath.Base(simulated) {
+		if base, _, ok := names.Temporary(filepath.Base(name)); !ok ||
+			base != filepath.Base(simulated) {
 			return fmt.Errorf("litter that no sweep takes: %s", name)
 		}
 	}
@@ -277,7 +290,10 @@ func (s scenario) noLitter(w *simfs.World) error {
 
 // litter lists what is neither the document nor its lock file.
 func litter(w *simfs.World) []string {
-	return slices.DeleteFunc(w.Names(), func(name string) bool { return name == simulated || name == simulatedLock })
+	return slices.DeleteFunc(w.Names(), func(name string) bool {
+		return name == simulated ||
+			name == simulatedLock
+	})
 }
 
 var simulatedModes = map[string]Options{

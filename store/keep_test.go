@@ -112,7 +112,8 @@ func TestKeepIsFlushed(t *testing.T) {
 	keep := func(old []byte) ([]byte, error) { return old, nil }
 	for _, opts := range []Options{{}, {Locking: true}, {Versions: VersionMtime},
 		{FlushOrder: JournalOrder}, {Durability: Ordered}, {Durability: Volatile}} {
-		name := fmt.Sprintf("%v %v %v %v", opts.Durability, opts.FlushOrder, opts.Versions, opts.Locking)
+		name := fmt.Sprintf("%v %v %v %v", opts.Durability, opts.FlushOrder, opts.Versions,
+			opts.Locking)
 		t.Run(name, func(t *testing.T) {
 			counted(t, opts, func(doc *Doc, ops func() []string) {
 				ops()
@@ -123,7 +124,8 @@ func TestKeepIsFlushed(t *testing.T) {
 				durable := opts.Durability == Durable
 				dirs := durable && opts.FlushOrder != JournalOrder
 				content := opts.Durability != Volatile // an ordered one must not be torn
-				if slices.Contains(done, "sync") != content || slices.Contains(done, "syncdir") != dirs {
+				if slices.Contains(done, "sync") != content ||
+					slices.Contains(done, "syncdir") != dirs {
 					t.Errorf("it did %q", done)
 				}
 				if !slices.Contains(done, "open lock") {
@@ -150,7 +152,8 @@ func TestNotDurableIsMadeAgain(t *testing.T) {
 				return simfs.Fault{}
 			}
 			counted(t, Options{FlushOrder: order}, func(doc *Doc, ops func() []string) {
-				failing = map[FlushOrder]string{PortableOrder: "syncdir", JournalOrder: "sync"}[order]
+				failing = map[FlushOrder]string{PortableOrder: "syncdir",
+					JournalOrder: "sync"}[order]
 				if _, err := doc.Update(ctx, become("[2]")); !errors.Is(err, ErrNotDurable) {
 					t.Fatalf("%v, want ErrNotDurable", err)
 				}
@@ -185,7 +188,8 @@ func TestKeepOfWhatIsKnown(t *testing.T) {
 		t.Error("it does not know what was flushed")
 	}
 	for _, change := range []func(*fsys.Info){
-		func(i *fsys.Info) { i.Dev++ }, func(i *fsys.Info) { i.Ino++ }, func(i *fsys.Info) { i.Size++ },
+		func(i *fsys.Info) { i.Dev++ }, func(i *fsys.Info) { i.Ino++ },
+		func(i *fsys.Info) { i.Size++ },
 		func(i *fsys.Info) { i.Mtime++ }, func(i *fsys.Info) { i.Ctime++ },
 	} {
 		now := info

@@ -24,8 +24,9 @@ import (
 type lockTable struct {
 	files  fsys.FS
 	stats  *counters
-	remote atomic.Bool                    // the size of a file may be an old one
-	joined string                         // the file that other programs lock, instead of one of ours; or empty
+	remote atomic.Bool // the size of a file may be an old one
+	// joined is the file that other programs lock, which is locked instead of one of ours.
+	joined string
 	block  func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
 
 	mu     sync.Mutex
@@ -53,8 +54,10 @@ type docLock struct {
 
 // locking is how a lock is to be taken.
 type locking struct {
-	perm fs.FileMode   // of a new lock file: whoever may change the document must be able to lock it
-	like *fsys.Info    // the document whose owner, group and mode it is to have; nil if it is absent
+	// perm is that of a new lock file: whoever may change the document must be able to lock it.
+	perm fs.FileMode
+	// like is the document whose owner, group and mode it is to have; nil if it is absent.
+	like *fsys.Info
 	wait time.Duration // for at most so long; 0 is without limit, negative not at all
 	spin time.Duration // before sleeping, ask again and again for so long
 	// tried: it was asked for just now, and was not free.
@@ -115,7 +118,8 @@ func (t *lockTable) busy(how locking) {
 var errLockBusy = fmt.Errorf("%w by another writer; wait for it, or try again later", ErrLocked)
 
 func errLockWait(wait time.Duration) error {
-	return fmt.Errorf("%w by another writer for more than %v; wait longer, or see who holds it", ErrLocked, wait)
+	return fmt.Errorf("%w by another writer for more than %v; wait longer, or see who holds it",
+		ErrLocked, wait)
 }
 
 // pathOf is the file that is locked for the document at a path.
@@ -134,8 +138,9 @@ func (t *lockTable) enter(document string) (*docLock, error) {
 	}
 	lock := t.byPath[document]
 	if lock == nil {
-		lock = &docLock{document: document, path: t.pathOf(document), intent: names.Intent(document),
-			queue: make(chan struct{}, 1)}
+		lock = &docLock{document: document, path: t.pathOf(document),
+			intent: names.Intent(document),
+			queue:  make(chan struct{}, 1)}
 		if t.byPath == nil {
 			t.byPath = map[string]*docLock{}
 		}

@@ -180,7 +180,8 @@ func (t *lockTable) errLockDenied(path string, err error) error {
 		return fmt.Errorf("open the lock file: %w", err)
 	}
 	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
-		"its owner or root gives it the access of the document by any update of that", info.UID, info.Mode.Perm(), err)
+		"its owner or root gives it the access of the document by any update of that", info.UID,
+		info.Mode.Perm(), err)
 }
 
 // locatesLock returns options whose LockPath is as the files of the document at path are
@@ -199,13 +200,15 @@ func locatesLock(opts *Options, path, name string) (*Options, error) {
 		return nil, errors.New("LockPath is the document itself, which each update replaces, " +
 			"so that it locks nothing; lock another file")
 	case own && !strings.HasSuffix(lock, ".lock"):
-		return nil, fmt.Errorf("LockPath %s is a name that the store has for a file of its own, beside %s; "+
+		return nil, fmt.Errorf("LockPath %s is a name that the store has for a file of its "+
+			"own, beside %s; "+
 			"lock another file", lock, document)
 	case lock == names.Lock(path):
 		lock = "" // which is the default
 	case name != path: // what is opened is beneath its directory
 		if filepath.Dir(lock) != filepath.Dir(path) {
-			return nil, fmt.Errorf("%w: LockPath %s is not in the document's directory", ErrUnsupported, lock)
+			return nil, fmt.Errorf("%w: LockPath %s is not in the document's directory",
+				ErrUnsupported, lock)
 		}
 		lock = filepath.Base(lock)
 	}

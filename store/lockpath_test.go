@@ -29,7 +29,8 @@ func joinLock(t *testing.T, content string) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	path, lock := filepath.Join(dir, "s.json"), filepath.Join(dir, "s.json.lock")
-	if err := errors.Join(os.WriteFile(path, []byte("1"), 0o600), os.WriteFile(lock, []byte(content), 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(path, []byte("1"), 0o600),
+		os.WriteFile(lock, []byte(content), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	theirs, err := fsys.New().Open(lock, fsys.OpenLock, 0o600)
@@ -94,15 +95,18 @@ func TestUnusableLockPaths(t *testing.T) {
 		names.Place(path, 0):                     "a name that the store has",
 		names.Intent(path):                       "a name that the store has",
 	} {
-		if _, err := OpenFile(path, &Options{LockPath: lock}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenFile(path, &Options{LockPath: lock}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", lock, err)
 		}
 	}
-	if _, err := Open(dir, &Options{LockPath: path + ".lock"}); err == nil || !strings.Contains(err.Error(), "OpenFile") {
+	if _, err := Open(dir, &Options{LockPath: path + ".lock"}); err == nil ||
+		!strings.Contains(err.Error(), "OpenFile") {
 		t.Errorf("of a directory: %v", err)
 	}
 	doc := open(t, path, Options{LockPath: filepath.Join(dir, "none", "lock")})
-	if _, err := doc.Update(context.Background(), increment); err == nil || !strings.Contains(err.Error(), "none is not there") {
+	if _, err := doc.Update(context.Background(), increment); err == nil ||
+		!strings.Contains(err.Error(), "none is not there") {
 		t.Errorf("in no directory: %v", err)
 	}
 	if info, err := open(t, path, Options{LockPath: names.Lock(path)}).Update(context.Background(), increment); err != nil {
@@ -138,8 +142,10 @@ func TestLockOwnerIsNamed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = open(t, path, Options{LockWait: wait}).CompareAndSwap(context.Background(), version, []byte("2"))
-		if !errors.Is(err, ErrLocked) || known && !strings.HasSuffix(err.Error(), "; this process has the lock") {
+		_, err = open(t, path, Options{LockWait: wait}).CompareAndSwap(context.Background(),
+			version, []byte("2"))
+		if !errors.Is(err, ErrLocked) || known &&
+			!strings.HasSuffix(err.Error(), "; this process has the lock") {
 			t.Errorf("wait %v: %v", wait, err)
 		}
 	}

@@ -54,7 +54,8 @@ func TestTwoMounts(t *testing.T) {
 	if err := e.Run(); err != nil || refused == 0 {
 		t.Errorf("%v, refused %d times", err, refused)
 	}
-	e = simfs.Explorer{Setup: twoMounts(Options{Durability: Volatile, AllowNetwork: true}, &refused)}
+	e = simfs.Explorer{Setup: twoMounts(Options{Durability: Volatile, AllowNetwork: true},
+		&refused)}
 	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("found %v, want a lost update", err)
 	}

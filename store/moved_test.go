@@ -45,7 +45,8 @@ func TestMovedLinks(t *testing.T) {
 				}
 				first, second = filepath.Join(first, "s.json"), filepath.Join(second, "s.json")
 			}
-			if err := errors.Join(os.WriteFile(first, []byte("1"), 0o600), os.WriteFile(second, []byte("10"), 0o600)); err != nil {
+			if err := errors.Join(os.WriteFile(first, []byte("1"), 0o600),
+				os.WriteFile(second, []byte("10"), 0o600)); err != nil {
 				t.Fatal(err)
 			}
 			moveLink(t, at(c.link), c.first)
@@ -66,7 +67,8 @@ func TestMovedLinks(t *testing.T) {
 			if got := content(t, doc); got != "10" {
 				t.Errorf("read %s, want 10", got)
 			}
-			if _, err := doc.CompareAndSwap(ctx, version, []byte("3")); !errors.Is(err, ErrConflict) {
+			if _, err := doc.CompareAndSwap(ctx, version, []byte("3")); !errors.Is(err,
+				ErrConflict) {
 				t.Errorf("a swap of what the link has led to: %v", err)
 			}
 			if _, err := doc.Update(ctx, increment); err != nil {
@@ -76,7 +78,8 @@ func TestMovedLinks(t *testing.T) {
 			wantFile(t, second, "11")
 
 			moveLink(t, at(c.link), c.first)
-			if info, err := doc.Inspect(ctx); err != nil || info.Size != 1 || info.Path != mustEval(t, first) {
+			if info, err := doc.Inspect(ctx); err != nil || info.Size != 1 ||
+				info.Path != mustEval(t, first) {
 				t.Errorf("inspected: %+v, %v", info, err)
 			}
 

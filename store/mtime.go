@@ -72,7 +72,8 @@ func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine boo
 // errLatest says why a document whose time is the latest that there is has no later one.
 func errLatest(path string) error {
 	return fmt.Errorf("%w: the modification time of %s is so far in the future that there is none "+
-		"after it for a new version; set it to now, with touch", ErrUnsupported, filepath.Base(path))
+		"after it for a new version; set it to now, with touch", ErrUnsupported,
+		filepath.Base(path))
 }
 
 // isLatest reports whether there may be no later time for a file than this.
@@ -80,7 +81,8 @@ func isLatest(ns int64) bool { return ns > math.MaxInt64-2*coarse }
 
 // errCoarse says why a directory cannot have versions by time.
 func errCoarse(dir string) error {
-	return fmt.Errorf("%w: the file system of %s keeps times too coarse for versions by modification time; "+
+	return fmt.Errorf("%w: the file system of %s keeps times too coarse for versions by "+
+		"modification time; "+
 		"use versions by content hash", ErrUnsupported, dir)
 }
 

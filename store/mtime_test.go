@@ -58,7 +58,9 @@ func openClocked(path string, step time.Duration, now func() int64, opts Options
 // ones are hashes.
 func TestCoarseTimes(t *testing.T) {
 	for step, fine := range map[time.Duration]bool{
-		1: true, 100: true, time.Microsecond: true, 2 * time.Microsecond: false, 10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false, 2 * time.Second: false,
+		1: true, 100: true, time.Microsecond: true, 2 * time.Microsecond: false,
+		10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false,
+		2 * time.Second: false,
 	} {
 		for _, existing := range []bool{false, true} {
 			path := filepath.Join(t.TempDir(), "doc.json")
@@ -137,7 +139,8 @@ func TestStampsGrow(t *testing.T) {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "doc.json")
-	doc, err := openClocked(path, 2*time.Second, func() int64 { return start }, Options{Durability: Volatile})
+	doc, err := openClocked(path, 2*time.Second, func() int64 { return start },
+		Options{Durability: Volatile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +150,10 @@ func TestStampsGrow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if info, err := os.Stat(path); err != nil || info.ModTime().UnixNano() > start+int64(time.Second) {
-		t.Errorf("coarse times ran ahead: %v, the clock says %v (%v)", info.ModTime(), time.Unix(0, start), err)
+	if info, err := os.Stat(path); err != nil ||
+		info.ModTime().UnixNano() > start+int64(time.Second) {
+		t.Errorf("coarse times ran ahead: %v, the clock says %v (%v)", info.ModTime(),
+			time.Unix(0, start), err)
 	}
 }
 

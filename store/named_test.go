@@ -81,7 +81,8 @@ func publishes(t *testing.T, try *attempt, want string) {
 // nor removed.
 func TestAnotherHasTheName(t *testing.T) {
 	ctx := context.Background()
-	for _, opts := range []Options{{}, {Durability: Ordered}, {Durability: Volatile}, {GuardForeign: true}} {
+	for _, opts := range []Options{{}, {Durability: Ordered}, {Durability: Volatile},
+		{GuardForeign: true}} {
 		t.Run(opts.Durability.String(), func(t *testing.T) {
 			_, one, other := twoOf(t, opts)
 			if err := one.Stage(ctx, []byte("1")); err != nil {
@@ -134,7 +135,8 @@ func TestNothingIsSweptBesideAnEmptyDocument(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), filepath.Base(left)) {
 		t.Errorf("read: %v, want where its content may be", err)
 	}
-	if removed, kept, err := doc.Sweep(ctx); err != nil || len(removed) > 0 || !slices.Equal(kept, []string{filepath.Base(left)}) {
+	if removed, kept, err := doc.Sweep(ctx); err != nil || len(removed) > 0 ||
+		!slices.Equal(kept, []string{filepath.Base(left)}) {
 		t.Errorf("swept %q, left %q, %v", removed, kept, err)
 	}
 	if _, err := doc.CompareAndSwap(ctx, version, []byte("1")); err != nil {

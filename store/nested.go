@@ -16,7 +16,8 @@ import (
 
 // errNested is what would be a deadlock, and is an error even where it would by chance
 // go well.
-var errNested = errors.New("called from the function of an update of the same document, or of one " +
+var errNested = errors.New("called from the function of an update of the same " +
+	"document, or of one " +
 	"that waits for it, so that it would wait for itself; return the new content from that " +
 	"function, or do this after the update")
 

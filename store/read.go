@@ -145,7 +145,8 @@ var changeTimes = []string{"apfs", "bcachefs", "btrfs", "ext4", "f2fs", "jfs", "
 // isAt reports whether a file that is as told has the content of the snapshot.
 func (s *snapshot) isAt(now fsys.Info) bool {
 	then := s.info
-	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime && now.Ctime == then.Ctime && now.Mode == then.Mode
+	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime &&
+		now.Ctime == then.Ctime && now.Mode == then.Mode
 }
 
 func (t *snapshots) get(d *fileDriver, key string) *snapshot {
@@ -274,6 +275,7 @@ func isPlain(t reflect.Type) bool {
 		}
 		return true
 	default:
-		return kind == reflect.String || reflect.Bool <= kind && kind <= reflect.Complex128 && kind != reflect.Uintptr
+		return kind == reflect.String || reflect.Bool <= kind && kind <= reflect.Complex128 &&
+			kind != reflect.Uintptr
 	}
 }

@@ -107,7 +107,8 @@ func TestUnchangedIsNotOpened(t *testing.T) {
 		if opens := files.opens.Load() - before; opens != 0 {
 			t.Errorf("%d files opened", opens)
 		}
-		if allocations := testing.AllocsPerRun(100, func() { _, _, _ = doc.Read(ctx) }); allocations > 0 && !raceDetector {
+		if allocations := testing.AllocsPerRun(100,
+			func() { _, _, _ = doc.Read(ctx) }); allocations > 0 && !raceDetector {
 			t.Errorf("%v allocations", allocations)
 		}
 		if _, err := doc.Set(ctx, "n", 2); err != nil {
@@ -139,7 +140,9 @@ func TestReadsAreFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		path, temp := filepath.Join(dir, "doc.json"), filepath.Join(dir, "temp")
-		files := &observed{FS: fsys.New(), tick: rapid.SampledFrom([]int64{0, int64(4 * time.Millisecond), int64(10 * time.Millisecond)}).Draw(t, "tick")}
+		files := &observed{FS: fsys.New(),
+			tick: rapid.SampledFrom([]int64{0, int64(4 * time.Millisecond),
+				int64(10 * time.Millisecond)}).Draw(t, "tick")}
 		// Twice the longest tick is enough here, and there is less to wait for.
 		files.ahead = time.Duration(ofAge) - 20*time.Millisecond
 		opts := Options{Durability: Volatile}
@@ -188,7 +191,8 @@ func TestReadsAreFresh(t *testing.T) {
 				}
 			},
 			"wait": func(t *rapid.T) {
-				for until := time.Now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "ms")) * time.Millisecond); time.Now().Before(until); {
+				for until := time.Now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t,
+					"ms")) * time.Millisecond); time.Now().Before(until); {
 				}
 			},
 		})
@@ -246,7 +250,8 @@ func TestSnapshotAndLimits(t *testing.T) {
 			}
 			for range 2 {
 				data, version, err := strict.Read(ctx)
-				if !errors.Is(err, test.want) || (test.want == ErrInvalid) == (data == nil || version.IsAbsent()) {
+				if !errors.Is(err, test.want) ||
+					(test.want == ErrInvalid) == (data == nil || version.IsAbsent()) {
 					t.Errorf("%s: %s, %v, %v", name, data, version, err)
 				}
 			}
@@ -327,11 +332,13 @@ func TestSnapshotsAreBounded(t *testing.T) {
 	defer db.Close()
 	large := `"` + strings.Repeat("x", mostSnapshotBytes/5) + `"`
 	read := func(key, content string) {
-		if err := os.WriteFile(filepath.Join(dir, key+".json"), []byte(content), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, key+".json"), []byte(content),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if data, _, err := db.Doc(key).Read(context.Background()); err != nil || string(data) != content {
+			if data, _, err := db.Doc(key).Read(context.Background()); err != nil ||
+				string(data) != content {
 				t.Fatalf("%s: %d bytes, %v", key, len(data), err)
 			}
 		}
@@ -347,7 +354,8 @@ func TestSnapshotsAreBounded(t *testing.T) {
 	for _, s := range kept.byKey {
 		sum += len(s.data)
 	}
-	if len(kept.byKey) > mostSnapshots || len(kept.byKey) < mostSnapshots/2 || kept.bytes > mostSnapshotBytes || sum != kept.bytes {
+	if len(kept.byKey) > mostSnapshots || len(kept.byKey) < mostSnapshots/2 ||
+		kept.bytes > mostSnapshotBytes || sum != kept.bytes {
 		t.Errorf("%d snapshots, %d bytes, counted %d", len(kept.byKey), sum, kept.bytes)
 	}
 }

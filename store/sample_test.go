@@ -16,22 +16,27 @@ func samples() map[string]simulation {
 	sampledCrowds(all)
 	for mode, opts := range simulatedModes {
 		for _, writers := range []int{5, 8} {
-			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true, sweeps: true, deaths: 2, start: `["x"]`}
+			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true,
+				sweeps: true, deaths: 2, start: `["x"]`}
 			for range writers {
 				s.writers = append(s.writers, opts)
 			}
-			all[fmt.Sprintf("%d and one of everything, %s", writers, mode)] = simulation{deaths: s.deaths, setup: s.setup}
+			all[fmt.Sprintf("%d and one of everything, %s", writers,
+				mode)] = simulation{deaths: s.deaths, setup: s.setup}
 
 			s = scenario{sweeps: true, start: `["x"]`}
 			for other := range simulatedModes {
 				s.writers = append(s.writers, opts, simulatedModes[other])
 			}
-			all[fmt.Sprintf("%d in every mode, %s", len(s.writers), mode)] = simulation{setup: s.setup}
+			all[fmt.Sprintf("%d in every mode, %s", len(s.writers),
+				mode)] = simulation{setup: s.setup}
 		}
 		guard := opts
 		guard.GuardForeign = true
-		g := guarded{scenario: scenario{writers: []Options{guard, guard, guard, guard}, sweeps: true, deaths: 1, start: `["x"]`}, foreign: 2}
-		all["guard: four and two foreign programs, "+mode] = simulation{deaths: g.deaths, setup: g.setup}
+		g := guarded{scenario: scenario{writers: []Options{guard, guard, guard, guard},
+			sweeps: true, deaths: 1, start: `["x"]`}, foreign: 2}
+		all["guard: four and two foreign programs, "+mode] = simulation{deaths: g.deaths,
+			setup: g.setup}
 	}
 	return all
 }
@@ -61,13 +66,15 @@ func TestSampledOrders(t *testing.T) {
 			skipUnderRaceDetector(t)
 			t.Parallel()
 			for _, changes := range []int{2, 4} {
-				sampler := simfs.Sampler{Runs: runs, Seed: seed, Changes: changes, Deaths: s.deaths, Setup: s.setup}
+				sampler := simfs.Sampler{Runs: runs, Seed: seed, Changes: changes,
+					Deaths: s.deaths, Setup: s.setup}
 				failed, err := sampler.Run()
 				if err != nil {
 					t.Logf("seed %d", failed)
 				}
 				checkViolation(t, name, err)
-				t.Logf("%d runs of up to %d operations, %d changes of priority, seed %d", runs, sampler.Longest, changes, seed)
+				t.Logf("%d runs of up to %d operations, %d changes of priority, seed %d", runs,
+					sampler.Longest, changes, seed)
 			}
 		})
 	}

@@ -77,7 +77,8 @@ func (a *attempt) stillWrites() error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("a flush that went well does not count, since the journal has failed: %w", err)
+		return fmt.Errorf("a flush that went well does not count, since the journal "+
+			"has failed: %w", err)
 	}
 	return nil
 }
@@ -141,8 +142,9 @@ func (a *attempt) closePublished() {
 type flushed struct {
 	mu    sync.Mutex
 	files map[string]flushedFile // of documents
-	wrong map[string]bool        // documents of which a flush went wrong, and none was published since
-	dirs  map[string]bool        // directories whose own names are durable
+	// documents of which a flush went wrong, and none was published since
+	wrong map[string]bool
+	dirs  map[string]bool // directories whose own names are durable
 }
 
 // flushedFile is a file whose content was flushed.

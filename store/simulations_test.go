@@ -33,25 +33,38 @@ func simulations() map[string]simulation {
 	const started = `["x"]` // as long as what a process makes that finds none
 	for mode, opts := range simulatedModes {
 		two, three := []Options{opts, opts}, []Options{opts, opts, opts}
-		add("small", scenario{writers: two, remover: true, start: started}, "two and a lock remover, %s", mode)
-		add("small", scenario{writers: two, remover: true}, "two that create and a lock remover, %s", mode)
-		add("small", scenario{writers: two, deaths: 1, sweeps: true, start: started}, "two, a sweep and a death, %s", mode)
-		add("large", scenario{writers: three, remover: true, start: started}, "three and a lock remover, %s", mode)
-		add("large", scenario{writers: three, sweeps: true}, "three that create and a sweep, %s", mode)
-		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started, ext4: true}, "ext4: two, a deleter and a death, %s", mode)
-		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true}, "ext4: two, a sweep and a death, %s", mode)
-		add("middle", scenario{writers: three, reader: true, start: started, ext4: true}, "ext4: three and a reader, %s", mode)
+		add("small", scenario{writers: two, remover: true, start: started},
+			"two and a lock remover, %s", mode)
+		add("small", scenario{writers: two, remover: true},
+			"two that create and a lock remover, %s", mode)
+		add("small", scenario{writers: two, deaths: 1, sweeps: true, start: started},
+			"two, a sweep and a death, %s", mode)
+		add("large", scenario{writers: three, remover: true, start: started},
+			"three and a lock remover, %s", mode)
+		add("large", scenario{writers: three, sweeps: true}, "three that create and a sweep, %s",
+			mode)
+		add("small", scenario{writers: two, deleter: &opts, deaths: 1, start: started,
+			ext4: true}, "ext4: two, a deleter and a death, %s", mode)
+		add("small", scenario{writers: two, sweeps: true, deaths: 1, start: started, ext4: true},
+			"ext4: two, a sweep and a death, %s", mode)
+		add("middle", scenario{writers: three, reader: true, start: started, ext4: true},
+			"ext4: three and a reader, %s", mode)
 		once, soon := opts, opts
 		once.Retry.MaxTries, soon.LockWait = 1, -1
-		add("small", scenario{writers: []Options{once, soon, opts}, start: started}, "one that tries once, one that does not wait, and one, %s", mode)
+		add("small", scenario{writers: []Options{once, soon, opts}, start: started},
+			"one that tries once, one that does not wait, and one, %s", mode)
 		m := meddled{scenario{writers: two, sweeps: true, start: started, ext4: true}}
-		all["ext4: two, a sweep and a foreign program, "+mode] = simulation{setup: m.setup, large: mode != "locking"}
+		all["ext4: two, a sweep and a foreign program, "+mode] = simulation{setup: m.setup,
+			large: mode != "locking"}
 		for other, otherOpts := range simulatedModes {
 			if other > mode {
 				mixed := []Options{opts, otherOpts, opts}
-				add("small", scenario{writers: mixed[:2], deleter: &otherOpts, deaths: 1, start: started}, "two, a deleter and a death, %s and %s", mode, other)
-				add("middle", scenario{writers: mixed, deleter: &otherOpts, start: started}, "three and a deleter, %s and %s", mode, other)
-				add("large", scenario{writers: mixed, deleter: &otherOpts, deaths: 1, start: started}, "three, a deleter and a death, %s and %s", mode, other)
+				add("small", scenario{writers: mixed[:2], deleter: &otherOpts, deaths: 1,
+					start: started}, "two, a deleter and a death, %s and %s", mode, other)
+				add("middle", scenario{writers: mixed, deleter: &otherOpts, start: started},
+					"three and a deleter, %s and %s", mode, other)
+				add("large", scenario{writers: mixed, deleter: &otherOpts, deaths: 1,
+					start: started}, "three, a deleter and a death, %s and %s", mode, other)
 			}
 		}
 		guard := opts
@@ -71,7 +84,8 @@ func simulations() map[string]simulation {
 			}
 			all["guard: "+what+", "+mode] = simulation{deaths: g.deaths, setup: g.setup}
 		}
-		for granularity, step := range map[string]time.Duration{"1ns": 1, "4ms": 4 * time.Millisecond, "1s": time.Second} {
+		for granularity, step := range map[string]time.Duration{"1ns": 1,
+			"4ms": 4 * time.Millisecond, "1s": time.Second} {
 			mode, opts := mode, opts
 			if mode == "mtime" && step > 1 {
 				// Refused, which TestCoarseTimes shows, or made into hashes.
@@ -86,16 +100,27 @@ func simulations() map[string]simulation {
 			case "hash 1s", "mtime 1ns":
 				middle = "middle"
 			}
-			two, three, four := []Options{opts, opts}, []Options{opts, opts, opts}, []Options{opts, opts, opts, opts}
-			add("small", scenario{writers: two, deleter: &opts, deaths: 1, step: step}, "two, a deleter and a death, %s %s", mode, granularity)
-			add(middle, scenario{writers: three, deleter: &opts, start: started, step: step}, "three and a deleter, %s %s", mode, granularity)
-			add(middle, scenario{writers: three, creator: &opts, step: step}, "three and a creator, %s %s", mode, granularity)
-			add(deadly, scenario{writers: three, deleter: &opts, deaths: 1, start: started, step: step}, "three, a deleter and a death, %s %s", mode, granularity)
-			add(deadly, scenario{writers: three, creator: &opts, deaths: 1, step: step}, "three, a creator and a death, %s %s", mode, granularity)
-			add("middle", scenario{writers: two, restorer: &opts, reader: true, start: started, step: step}, "two, a restorer and a reader, %s %s", mode, granularity)
-			add("large", scenario{writers: three, restorer: &opts, reader: true, start: started, step: step}, "three, a restorer and a reader, %s %s", mode, granularity)
-			add("large", scenario{writers: four, deaths: 1, start: started, step: step}, "four and a death, %s %s", mode, granularity)
-			add("large", scenario{writers: three, deleter: &opts, creator: &opts, deaths: 1, start: started, step: step}, "three, a deleter, a creator and a death, %s %s", mode, granularity)
+			two, three, four := []Options{opts, opts}, []Options{opts, opts,
+				opts}, []Options{opts, opts, opts, opts}
+			add("small", scenario{writers: two, deleter: &opts, deaths: 1, step: step},
+				"two, a deleter and a death, %s %s", mode, granularity)
+			add(middle, scenario{writers: three, deleter: &opts, start: started, step: step},
+				"three and a deleter, %s %s", mode, granularity)
+			add(middle, scenario{writers: three, creator: &opts, step: step},
+				"three and a creator, %s %s", mode, granularity)
+			add(deadly, scenario{writers: three, deleter: &opts, deaths: 1, start: started,
+				step: step}, "three, a deleter and a death, %s %s", mode, granularity)
+			add(deadly, scenario{writers: three, creator: &opts, deaths: 1, step: step},
+				"three, a creator and a death, %s %s", mode, granularity)
+			add("middle", scenario{writers: two, restorer: &opts, reader: true, start: started,
+				step: step}, "two, a restorer and a reader, %s %s", mode, granularity)
+			add("large", scenario{writers: three, restorer: &opts, reader: true, start: started,
+				step: step}, "three, a restorer and a reader, %s %s", mode, granularity)
+			add("large", scenario{writers: four, deaths: 1, start: started, step: step},
+				"four and a death, %s %s", mode, granularity)
+			add("large", scenario{writers: three, deleter: &opts, creator: &opts, deaths: 1,
+				start: started, step: step}, "three, a deleter, a creator and a death, %s %s",
+				mode, granularity)
 		}
 	}
 	return all
@@ -107,7 +132,8 @@ func TestInterleavings(t *testing.T) {
 	start := time.Now()
 	var states, runs atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("%d states in all, %d runs, %.0f s", states.Load(), runs.Load(), time.Since(start).Seconds())
+		t.Logf("%d states in all, %d runs, %.0f s", states.Load(), runs.Load(),
+			time.Since(start).Seconds())
 	})
 	for name, s := range simulations() {
 		t.Run(name, func(t *testing.T) {
@@ -147,7 +173,8 @@ func checkViolation(t *testing.T, name string, err error) {
 	}
 	var v *simfs.Violation
 	if errors.As(err, &v) {
-		t.Errorf("to see it again: JSONSTORE_TRACE='%s: %s' go test -run TestReplay ./store", name, v.Trace)
+		t.Errorf("to see it again: JSONSTORE_TRACE='%s: %s' go test -run TestReplay ./store",
+			name, v.Trace)
 	}
 	t.Fatal(err)
 }

@@ -94,7 +94,8 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 		return nil, errNoDirectory(path, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is replaced: %w", err)
+		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is "+
+			"replaced: %w", err)
 	}
 	defer func() {
 		if err != nil {

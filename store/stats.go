@@ -19,7 +19,8 @@ type Stats struct {
 }
 
 func (s Stats) String() string {
-	return fmt.Sprintf("reads %d, updates %d, writes %d, conflicts %d, retries %d, escalations %d, lock waits %d",
+	return fmt.Sprintf("reads %d, updates %d, writes %d, conflicts %d, retries %d, "+
+		"escalations %d, lock waits %d",
 		s.Reads, s.Updates, s.Writes, s.Conflicts, s.Retries, s.Escalations, s.LockWaits)
 }
 

@@ -10,8 +10,9 @@ import (
 
 // threads is what simulations have instead.
 type threads struct {
-	spawn func(f func())                  // go f()
-	block func(ready ...func() bool) int  // returns when one is ready, and which; 0 if none is given
+	spawn func(f func()) // go f()
+	// returns when one is ready, and which; 0 if none is given
+	block func(ready ...func() bool) int
 	pass  func()                          // others may go on before the line's state changes
 	after func(d time.Duration, f func()) // time.AfterFunc, instead of the one before
 	stop  func()                          // that one need not be called any longer

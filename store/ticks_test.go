@@ -24,7 +24,8 @@ func TestReadsWhileTheClockTicks(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(versions, " ", name), func(t *testing.T) {
 				e := simfs.Explorer{Setup: func(w *simfs.World) func() error {
-					return whileItTicks(w, Options{Versions: versions, Durability: Volatile}, step, &kept)
+					return whileItTicks(w, Options{Versions: versions, Durability: Volatile},
+						step, &kept)
 				}}
 				if err := e.Run(); err != nil {
 					t.Error(err)
@@ -38,7 +39,9 @@ func TestReadsWhileTheClockTicks(t *testing.T) {
 	}
 }
 
-func whileItTicks(w *simfs.World, opts Options, step time.Duration, kept *int) (check func() error) {
+func whileItTicks(
+	w *simfs.World, opts Options, step time.Duration, kept *int,
+) (check func() error) {
 	s := scenario{step: step, start: `["0"]`}
 	s.prepare(w)
 	quiet := w.Quiet

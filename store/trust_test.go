@@ -109,7 +109,8 @@ func TestSweepOnlyOurs(t *testing.T) {
 	check := func(gone ...fate) {
 		t.Helper()
 		for name, is := range names {
-			if _, err := os.Lstat(filepath.Join(dir, name)); (err != nil) != slices.Contains(gone, is) {
+			if _, err := os.Lstat(filepath.Join(dir,
+				name)); (err != nil) != slices.Contains(gone, is) {
 				t.Errorf("%s, which %s: %v", name, is, err)
 			}
 		}
@@ -174,7 +175,8 @@ func TestRowIsFull(t *testing.T) {
 	if _, err := doc.Update(context.Background(), increment); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := filepath.Glob(doc.Name()[:len(doc.Name())-len("doc.json")] + ".doc.json.*.tmp"); len(found) != names.Places {
+	if found, err := filepath.Glob(doc.Name()[:len(doc.Name())-len("doc.json")] +
+		".doc.json.*.tmp"); len(found) != names.Places {
 		t.Errorf("left are %q, %v", found, err)
 	}
 	for _, release := range release {
@@ -216,7 +218,8 @@ func (s planting) setup(w *simfs.World) (check func() error) {
 		if err != nil {
 			return err
 		}
-		name := guardedName{contentDigits([]byte("other")), contentDigits(data[:n]), stampDigits(info)}
+		name := guardedName{contentDigits([]byte("other")), contentDigits(data[:n]),
+			stampDigits(info)}
 		file, err = files.Open(names.Guarded(simulated, name.String()), fsys.OpenNew, 0o644)
 		if err == nil {
 			_, err = file.Write([]byte(strange))

@@ -157,7 +157,10 @@ func TestPlantedIntent(t *testing.T) {
 				t.Fatal(err)
 			}
 			// A conflict, if what was read is replaced when the lock is had.
-			_, err = doc.Update(ctx, func(old []byte) ([]byte, error) { return append(old, '\n'), nil })
+			_, err = doc.Update(ctx, func(old []byte) ([]byte, error) {
+				return append(old, '\n'),
+					nil
+			})
 			if errors.Is(err, ErrUnsupported) {
 				t.Skip(err)
 			}
@@ -168,7 +171,8 @@ func TestPlantedIntent(t *testing.T) {
 			if got := content(t, doc); err != nil || got != want+"\n" {
 				t.Errorf("the document is %q, %v", got, err)
 			}
-			if _, err := os.Lstat(names.Intent(path)); errors.Is(err, fs.ErrNotExist) != c.believed {
+			if _, err := os.Lstat(names.Intent(path)); errors.Is(err,
+				fs.ErrNotExist) != c.believed {
 				t.Errorf("the intent: %v", err)
 			}
 			info, err := doc.Inspect(ctx)

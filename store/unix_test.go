@@ -40,7 +40,8 @@ func TestLockFileIsALink(t *testing.T) {
 	if err := os.Symlink(victim, names.Lock(doc.Name())); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := doc.Update(context.Background(), increment); err == nil || !strings.Contains(err.Error(), "symbolic link") {
+	if _, err := doc.Update(context.Background(), increment); err == nil ||
+		!strings.Contains(err.Error(), "symbolic link") {
 		t.Error(err)
 	}
 	if _, err := os.Lstat(victim); !errors.Is(err, fs.ErrNotExist) {
@@ -66,7 +67,8 @@ func TestPermissions(t *testing.T) {
 	if _, err := unreadable.Update(ctx, increment); !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("Update: %v", err)
 	}
-	for _, opts := range []Options{{}, {Locking: true}, {Versions: VersionAuto}, {Versions: VersionMtime}} {
+	for _, opts := range []Options{{}, {Locking: true}, {Versions: VersionAuto},
+		{Versions: VersionMtime}} {
 		doc := document(t, "1", Options{})
 		dir := filepath.Dir(doc.Name())
 		if err := os.Chmod(dir, 0o500); err != nil {
@@ -104,8 +106,10 @@ func asNobody(t *testing.T) {
 	defer os.RemoveAll(dir)
 	binary, err := os.ReadFile(os.Args[0])
 	if err == nil {
-		err = errors.Join(os.WriteFile(filepath.Join(dir, "test"), binary, 0o755), os.Chmod(dir, 0o755),
-			os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"), nobody, nobody))
+		err = errors.Join(os.WriteFile(filepath.Join(dir, "test"), binary, 0o755),
+			os.Chmod(dir, 0o755),
+			os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"),
+				nobody, nobody))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +117,8 @@ func asNobody(t *testing.T) {
 	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^"+t.Name()+"$", "-test.v")
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=" + filepath.Join(dir, "tmp")}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody,
+		Gid: nobody}}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Errorf("as nobody: %v\n%s", err, out)
@@ -139,7 +144,8 @@ func TestOwnerIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := info.Sys().(*syscall.Stat_t); st.Uid != 1234 || st.Gid != 4321 || info.Mode() != 0o640 {
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != 1234 || st.Gid != 4321 ||
+		info.Mode() != 0o640 {
 		t.Errorf("owner %d, group %d, mode %v", st.Uid, st.Gid, info.Mode())
 	}
 }
@@ -156,7 +162,8 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for _, opts := range []Options{{}, {Durability: Volatile}, {Locking: true}, {Versions: VersionMtime}} {
+	for _, opts := range []Options{{}, {Durability: Volatile}, {Locking: true},
+		{Versions: VersionMtime}} {
 		doc, err := OpenFile(filepath.Join(dir, "doc.json"), &opts)
 		if err != nil {
 			t.Fatal(err)
@@ -165,7 +172,8 @@ func TestFullDisk(t *testing.T) {
 		if _, err := doc.Update(context.Background(), become(text)); err != nil {
 			t.Fatal(err)
 		}
-		_, err = doc.Update(context.Background(), become(fmt.Sprintf("[%q]", strings.Repeat("y", 300<<10))))
+		_, err = doc.Update(context.Background(),
+			become(fmt.Sprintf("[%q]", strings.Repeat("y", 300<<10))))
 		if !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("Update: %v", err)
 		}

@@ -171,7 +171,8 @@ func TestUpdateWhoseFunctionFails(t *testing.T) {
 					return test.fn(old)
 				})
 				var where *Error
-				if !errors.Is(err, test.want) || !errors.As(err, &where) || where.Op != "update" || where.Name != doc.Name() {
+				if !errors.Is(err, test.want) || !errors.As(err, &where) ||
+					where.Op != "update" || where.Name != doc.Name() {
 					t.Errorf("error %v, want %v", err, test.want)
 				}
 				if calls != 1 {
@@ -206,7 +207,8 @@ func TestUpdateWhoseFunctionPanics(t *testing.T) {
 					t.Errorf("recovered %v", got)
 				}
 			}()
-			_, err := doc.Update(context.Background(), func([]byte) ([]byte, error) { panic("boom") })
+			_, err := doc.Update(context.Background(),
+				func([]byte) ([]byte, error) { panic("boom") })
 			t.Errorf("Update returned %v", err)
 		}()
 		if got := content(t, doc); got != "1" {
@@ -297,13 +299,16 @@ func TestChangedInPlace(t *testing.T) {
 // TestManyRetriesAreTold: once, when more than one update in ten has to be tried again.
 func TestManyRetriesAreTold(t *testing.T) {
 	var said strings.Builder
-	doc := document(t, "0", Options{Durability: Volatile, Logger: slog.New(slog.NewTextHandler(&said, nil)), Retry: Retry{MaxBackoff: time.Microsecond}})
+	doc := document(t, "0", Options{Durability: Volatile,
+		Logger: slog.New(slog.NewTextHandler(&said,
+			nil)), Retry: Retry{MaxBackoff: time.Microsecond}})
 	for i := range 150 {
 		lost := i%5 != 0
 		_, err := doc.Update(context.Background(), func(old []byte) ([]byte, error) {
 			if !lost {
 				lost = true
-				if err := os.WriteFile(doc.Name(), fmt.Appendf(nil, "%s ", old), 0o600); err != nil {
+				if err := os.WriteFile(doc.Name(), fmt.Appendf(nil, "%s ", old),
+					0o600); err != nil {
 					return nil, err
 				}
 			}
@@ -328,7 +333,8 @@ func TestConflicts(t *testing.T) {
 		return func(old []byte) ([]byte, error) {
 			n++
 			// As an editor does: another file under the same name.
-			if err := os.WriteFile(doc.Name()+".new", fmt.Appendf(nil, "[%d]", n), 0o600); err != nil {
+			if err := os.WriteFile(doc.Name()+".new", fmt.Appendf(nil, "[%d]", n),
+				0o600); err != nil {
 				return nil, err
 			}
 			return []byte("{}"), os.Rename(doc.Name()+".new", doc.Name())
@@ -339,7 +345,8 @@ func TestConflicts(t *testing.T) {
 		doc := document(t, "0", opts)
 		_, err := doc.Update(context.Background(), rival(doc))
 		var conflict *ConflictError
-		if !errors.Is(err, ErrConflict) || !errors.As(err, &conflict) || !strings.Contains(err.Error(), "tried 3 times") {
+		if !errors.Is(err, ErrConflict) || !errors.As(err, &conflict) ||
+			!strings.Contains(err.Error(), "tried 3 times") {
 			t.Errorf("MaxTries: %v", err)
 		}
 		if got := content(t, doc); got != "[3]" {
@@ -355,7 +362,8 @@ func TestConflicts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := elapsed.Update(context.Background(), rival(doc)); !errors.Is(err, ErrConflict) {
+		if _, err := elapsed.Update(context.Background(), rival(doc)); !errors.Is(err,
+			ErrConflict) {
 			t.Errorf("MaxElapsed: %v", err)
 		}
 		unlimited, err := doc.With(func(o *Options) { o.Retry = Retry{EscalateAfter: -1} })
@@ -380,7 +388,8 @@ func TestCompareAndSwap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := doc.Create(ctx, []byte("2")); !errors.Is(err, ErrExist) || !errors.Is(err, ErrConflict) {
+		if _, err := doc.Create(ctx, []byte("2")); !errors.Is(err, ErrExist) ||
+			!errors.Is(err, ErrConflict) {
 			t.Errorf("Create: %v", err)
 		}
 		second, err := doc.CompareAndSwap(ctx, first, []byte("2"))
@@ -389,7 +398,8 @@ func TestCompareAndSwap(t *testing.T) {
 		}
 		var conflict *ConflictError
 		_, err = doc.CompareAndSwap(ctx, first, []byte("3"))
-		if !errors.As(err, &conflict) || conflict.Want != first || conflict.Have != second || errors.Is(err, ErrExist) {
+		if !errors.As(err, &conflict) || conflict.Want != first || conflict.Have != second ||
+			errors.Is(err, ErrExist) {
 			t.Errorf("CompareAndSwap: %v", err)
 		}
 		if err := doc.CompareAndDelete(ctx, first); !errors.Is(err, ErrConflict) {
@@ -464,13 +474,15 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	for path, want := range map[string]string{"a": `"<é>"`, "b": "1.5", "c": "null", "d.x": "1", "e": "[1.10]", "f": "12345678901234567890"} {
+	for path, want := range map[string]string{"a": `"<é>"`, "b": "1.5", "c": "null", "d.x": "1",
+		"e": "[1.10]", "f": "12345678901234567890"} {
 		if got, _, err := doc.Get(ctx, path); err != nil || string(got) != want {
 			t.Errorf("%s is %s (%v), want %s", path, got, err, want)
 		}
 	}
 	var sum json.Number
-	for _, delta := range []any{1, int8(-3), uint64(1 << 63), 0.5, json.Number("0.25"), big.NewInt(-6)} {
+	for _, delta := range []any{1, int8(-3), uint64(1 << 63), 0.5, json.Number("0.25"),
+		big.NewInt(-6)} {
 		var err error
 		if sum, _, err = doc.Add(ctx, "n", delta); err != nil {
 			t.Errorf("%v: %v", delta, err)
@@ -480,7 +492,8 @@ func TestValues(t *testing.T) {
 		t.Errorf("the sum is %s", sum)
 	}
 	before := content(t, doc)
-	for _, value := range []any{math.NaN(), math.Inf(1), func() {}, json.RawMessage("{"), json.RawMessage("")} {
+	for _, value := range []any{math.NaN(), math.Inf(1), func() {}, json.RawMessage("{"),
+		json.RawMessage("")} {
 		if _, err := doc.Set(ctx, "a", value); !errors.Is(err, ErrInvalid) {
 			t.Errorf("Set %v: %v", value, err)
 		}
@@ -512,10 +525,12 @@ func TestVersionOfTheOtherKind(t *testing.T) {
 		}
 		return v
 	}
-	if _, err := byHash.CompareAndSwap(ctx, versionOf(byMtime), []byte("2")); !errors.Is(err, ErrVersion) || errors.Is(err, ErrConflict) {
+	if _, err := byHash.CompareAndSwap(ctx, versionOf(byMtime), []byte("2")); !errors.Is(err,
+		ErrVersion) || errors.Is(err, ErrConflict) {
 		t.Errorf("by hash: %v", err)
 	}
-	if _, err := byMtime.CompareAndSwap(ctx, versionOf(byHash), []byte("2")); !errors.Is(err, ErrVersion) || errors.Is(err, ErrConflict) {
+	if _, err := byMtime.CompareAndSwap(ctx, versionOf(byHash), []byte("2")); !errors.Is(err,
+		ErrVersion) || errors.Is(err, ErrConflict) {
 		t.Errorf("by mtime: %v", err)
 	}
 	if got := content(t, byHash); got != "1" {

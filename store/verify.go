@@ -50,7 +50,8 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 		return now, err
 	}
 	defer s.close()
-	exactly := a.mode == VersionHash || a.current.young || a.current.file != nil && now.SameFile(a.current.info)
+	exactly := a.mode == VersionHash || a.current.young || a.current.file != nil &&
+		now.SameFile(a.current.info)
 	if s.version != a.current.version || exactly && !bytes.Equal(s.data, a.current.data) {
 		return now, a.conflict(s.version)
 	}
