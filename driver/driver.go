@@ -8,7 +8,10 @@
 // reference one.
 package driver
 
-import "context"
+import (
+	"context"
+	"iter"
+)
 
 // A Driver keeps documents. Its methods may be called concurrently.
 //
@@ -37,10 +40,15 @@ type Driver interface {
 	// absent is a conflict.
 	Delete(ctx context.Context, key string, old Version) error
 
-	// List returns at most limit keys that begin with prefix and come after
-	// the key after, in byte order; fewer than limit means the end was reached. It
-	// is no snapshot: documents created or deleted meanwhile may or may not appear.
-	List(ctx context.Context, prefix, after string, limit int) ([]string, error)
+	// List iterates over the keys that begin with prefix, in byte order, each once. It
+	// is no snapshot: a document that exists from the first to the last step of the
+	// iteration is listed; one that is created or deleted meanwhile may be. The loop's body may
+	// call every method of the driver, so no lock is held while it runs. An error, which may
+	// be that of the context, is the last pair; its key is empty.
+	//
+	// An engine that is asked for pages asks for the next one by itself. A listing must
+	// not read anything again for each page: its cost is linear in the number of keys.
+	List(ctx context.Context, prefix string) iter.Seq2[string, error]
 
 	// Caps tells what the engine can do. It does not change.
 	Caps() Caps

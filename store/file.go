@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -318,63 +317,4 @@ func (d *fileDriver) Close() error {
 	d.shared.locks.close()
 	d.shared.snapshots.close()
 	return d.files.Close()
-}
-
-func (d *fileDriver) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
-	if d.shared.closed.Load() {
-		return nil, ErrClosed
-	}
-	if d.single != "" {
-		return nil, fmt.Errorf("%w: a single file has no keys to list", ErrUnsupported)
-	}
-	var keys []string
-	err := d.walk(ctx, "", func(key string, dir bool) bool {
-		if dir {
-			// Go in only where a key that is wanted can be.
-			return (strings.HasPrefix(key, prefix) || strings.HasPrefix(prefix, key)) &&
-				(key > after || strings.HasPrefix(after, key)) && len(keys) < limit
-		}
-		if len(keys) < limit && strings.HasPrefix(key, prefix) && key > after {
-			keys = append(keys, key)
-		}
-		return false
-	})
-	return keys, err
-}
-
-// walk visits, in the byte order of their keys, the documents below dir, which is empty
-// or ends with a slash, and the directories there, as keys with a slash; it goes into those
-// for which visit returns true.
-func (d *fileDriver) walk(ctx context.Context, dir string, visit func(key string, dir bool) bool) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	entries, err := d.files.ReadDir(filepath.Join(".", filepath.FromSlash(dir)))
-	if err != nil {
-		return err
-	}
-	keys := make([]string, 0, len(entries))
-	for _, entry := range entries {
-		name := entry.Name
-		if entry.Type.IsDir() {
-			name += "/"
-		} else {
-			var ok bool
-			if name, ok = strings.CutSuffix(name, keySuffix); !ok {
-				continue
-			}
-		}
-		if checkKey(strings.TrimSuffix(name, "/")) == nil {
-			keys = append(keys, dir+name)
-		}
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		if visit(key, strings.HasSuffix(key, "/")) {
-			if err := d.walk(ctx, key, visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return nil
 }

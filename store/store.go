@@ -200,29 +200,38 @@ func (db *DB) Doc(key string) *Doc {
 	return &Doc{db: db, drv: db.drv, opts: db.opts, key: key, name: key, keyErr: checkKey(key)}
 }
 
-// Keys iterates over the keys that begin with prefix, in byte order. It is no snapshot:
-// documents that come or go meanwhile may or may not be among them. An error ends it.
+// Keys iterates over the keys that begin with prefix, in byte order, each once. It is no
+// snapshot: a document that exists from the first to the last step of the loop is listed;
+// one that is created or deleted meanwhile may be. The body of the loop may use the DB in every
+// way. An error ends the loop.
+//
+// On files, each directory is read once, when the loop reaches its first key, and no directory
+// is read whose keys cannot begin with prefix. The cost is linear in the number of files in
+// these directories, and memory holds the names of one directory and of those above it. A
+// symbolic link to a document is listed, one to a directory is not followed.
 func (db *DB) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	const page = 1000
 	return func(yield func(string, error) bool) {
-		after := ""
-		for {
-			keys, err := db.drv.List(ctx, prefix, after, page)
+		for key, err := range db.drv.List(ctx, prefix) {
 			if err != nil {
-				yield("", &Error{"list", prefix, err})
+				yield("", &Error{"list", db.listed(prefix), err})
 				return
 			}
-			for _, key := range keys {
-				if !yield(key, nil) {
-					return
-				}
-			}
-			if len(keys) < page {
+			if !yield(key, nil) {
 				return
 			}
-			after = keys[page-1]
 		}
 	}
+}
+
+// listed names the keys with a prefix in messages.
+func (db *DB) listed(prefix string) string {
+	switch {
+	case prefix != "":
+		return prefix
+	case db.where != "":
+		return db.where
+	}
+	return db.drv.Caps().Name
 }
 
 // Stats returns what was done through this handle and those that it gave out.

@@ -201,7 +201,7 @@ func closesEarly(t *testing.T, drv attempts) {
 	made := a.publish()
 	a.Close()
 	mustHave(t, drv, "a", "2", made)
-	if keys, err := drv.List(context.Background(), "", "", 100); err != nil || len(keys) != 1 {
+	if keys, err := collect(context.Background(), drv, ""); err != nil || len(keys) != 1 {
 		t.Errorf("keys %q, %v", keys, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,31 +64,83 @@ func bytesAreCopied(t *testing.T, drv driver.Driver) {
 	}
 }
 
-func listInPages(t *testing.T, drv driver.Driver) {
+// collect returns what a listing gives up to its end or its first error.
+func collect(ctx context.Context, drv driver.Driver, prefix string) (keys []string, err error) {
+	for key, err := range drv.List(ctx, prefix) {
+		if err != nil {
+			return keys, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// listMany: more keys than come in one page, where the engine can be set so, in byte order,
+// in which "d-" stands before "d/" and that before "d0".
+func listMany(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	var want []string
-	for i := range 25 {
+	for i := range 300 {
+		key := fmt.Sprintf("d%s%04d", []string{"/", "-", "0/", "/e/"}[i%4], i)
+		want = append(want, key)
+		v, err := drv.Swap(ctx, key, driver.Absent, []byte("1"))
+		must(t, v, err)
+	}
+	v, err := drv.Swap(ctx, "c", driver.Absent, []byte("1"))
+	must(t, v, err)
+	slices.Sort(want)
+	for _, prefix := range []string{"d", "d/", "d/e", "d0/0", "d-0", "d-01", "e"} {
+		want := slices.DeleteFunc(slices.Clone(want), func(key string) bool {
+			return !strings.HasPrefix(key, prefix)
+		})
+		if got, err := collect(ctx, drv, prefix); err != nil || !slices.Equal(got, want) {
+			t.Errorf("prefix %q: %d keys, want %d (%v); %.200q", prefix, len(got), len(want), err, got)
+		}
+	}
+}
+
+// listWhileWriting: the loop's body deletes and creates documents, and ends the loop.
+func listWhileWriting(t *testing.T, drv driver.Driver) {
+	ctx := context.Background()
+	var want []string
+	for i := range 20 {
 		key := fmt.Sprintf("d%d/k%02d", i%3, i)
 		want = append(want, key)
 		v, err := drv.Swap(ctx, key, driver.Absent, []byte("1"))
 		must(t, v, err)
 	}
 	slices.Sort(want)
+	for key, err := range drv.List(ctx, "") {
+		if err != nil || key != want[0] {
+			t.Fatalf("the first key is %q (%v), want %q", key, err, want[0])
+		}
+		break
+	}
 	var got []string
-	after := ""
-	for {
-		page, err := drv.List(ctx, "d", after, 7)
+	for key, err := range drv.List(ctx, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, page...)
-		if len(page) < 7 {
-			break
+		got = append(got, key)
+		_, v, err := drv.Read(ctx, key)
+		if err == nil {
+			err = drv.Delete(ctx, key, v)
 		}
-		after = page[len(page)-1]
+		if err == nil {
+			_, err = drv.Swap(ctx, "a"+key, driver.Absent, []byte("1")) // before where the loop is
+		}
+		if err != nil {
+			t.Fatalf("in the loop, at %s: %v", key, err)
+		}
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("pages of 7 list %q, want %q", got, want)
+		t.Errorf("a loop that deletes what it comes to saw %q, want %q", got, want)
+	}
+	for i := range want {
+		want[i] = "a" + want[i]
+	}
+	if got, err := collect(ctx, drv, ""); err != nil || !slices.Equal(got, want) {
+		t.Errorf("afterwards there are %q, want %q (%v)", got, want, err)
 	}
 }
 
@@ -98,6 +151,9 @@ func endedContext(t *testing.T, drv driver.Driver) {
 	cancel()
 	if _, _, err := drv.Read(ctx, "a"); !errors.Is(err, context.Canceled) {
 		t.Errorf("Read: %v", err)
+	}
+	if keys, err := collect(ctx, drv, ""); !errors.Is(err, context.Canceled) || len(keys) > 0 {
+		t.Errorf("List: %q, %v", keys, err)
 	}
 	if _, err := drv.Swap(ctx, "a", v, []byte("2")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Swap: %v", err)

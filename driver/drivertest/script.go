@@ -167,7 +167,7 @@ func runScript(t *testing.T, drv driver.Driver, steps []step) {
 			err = drv.Delete(context.Background(), s.key, old)
 		case list:
 			var keys []string
-			keys, err = drv.List(context.Background(), s.key, "", 100)
+			keys, err = collect(context.Background(), drv, s.key)
 			if err == nil && !slices.Equal(keys, s.keys) {
 				t.Fatalf("step %d: list %q: %q, want %q", i, s.key, keys, s.keys)
 			}

@@ -6,6 +6,7 @@ package memdriver
 import (
 	"bytes"
 	"context"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -98,8 +99,26 @@ func (d *Driver) check(key string, old driver.Version) error {
 	return nil
 }
 
-// List implements driver.Driver.
-func (d *Driver) List(ctx context.Context, prefix, after string, limit int) ([]string, error) {
+// List implements driver.Driver. The keys are those at the first step.
+func (d *Driver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		keys, err := d.keys(ctx, prefix)
+		for _, key := range keys {
+			if err = ctx.Err(); err != nil {
+				err = context.Cause(ctx)
+				break
+			}
+			if !yield(key, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (d *Driver) keys(ctx context.Context, prefix string) ([]string, error) {
 	end, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -107,12 +126,12 @@ func (d *Driver) List(ctx context.Context, prefix, after string, limit int) ([]s
 	defer end()
 	var keys []string
 	for key := range d.byKey {
-		if strings.HasPrefix(key, prefix) && key > after {
+		if strings.HasPrefix(key, prefix) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
-	return keys[:min(limit, len(keys))], nil
+	return keys, nil
 }
 
 // Caps implements driver.Driver.

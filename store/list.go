@@ -1,0 +1,142 @@
+// Which documents a directory has: the file driver's List.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// List implements driver.Driver. It reads each directory once, when it comes to it, and only
+// those that can have keys with the prefix. In memory it has the names of the directory
+// that it is in, and of those above.
+func (d *fileDriver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		l := listing{d: d, ctx: ctx, prefix: prefix, yield: yield}
+		err := l.begin()
+		if err != nil && !errors.Is(err, errListed) {
+			yield("", err)
+		}
+	}
+}
+
+// listing is one iteration over keys.
+type listing struct {
+	d      *fileDriver
+	ctx    context.Context
+	prefix string
+	yield  func(string, error) bool
+}
+
+// errListed ends a listing whose caller wants no more keys.
+var errListed = errors.New("listed")
+
+// begin lists the lowest directory that has all keys with the prefix.
+func (l *listing) begin() error {
+	if l.d.single != "" {
+		return fmt.Errorf("%w: a single file has no keys to list", ErrUnsupported)
+	}
+	if err := l.check(); err != nil {
+		return err
+	}
+	dir := l.prefix[:strings.LastIndexByte(l.prefix, '/')+1]
+	for i := range len(dir) {
+		if dir[i] != '/' {
+			continue
+		}
+		// A walk from the root would not go where no key can be, nor through a symbolic link.
+		if checkKey(dir[:i]) != nil {
+			return nil
+		}
+		info, err := l.d.files.Lstat(filepath.FromSlash(dir[:i]))
+		if isGone(err) || err == nil && !info.Mode.IsDir() {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	err := l.directory(dir)
+	if dir != "" && isGone(err) {
+		return nil
+	}
+	return err
+}
+
+// check is the error that ends a listing between two keys.
+func (l *listing) check() error {
+	if l.d.shared.closed.Load() {
+		return ErrClosed
+	}
+	if l.ctx.Err() != nil {
+		return context.Cause(l.ctx)
+	}
+	return nil
+}
+
+// directory lists the keys below dir, which is empty or ends with a slash.
+//
+// The key of a document is compared with those of its neighbour directory as "a-b" with "a/",
+// which is how all keys of that begin. So the order of the names, with a slash after each
+// directory, is the order of the keys.
+func (l *listing) directory(dir string) error {
+	keys, err := l.names(dir)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := l.check(); err != nil {
+			return err
+		}
+		if !strings.HasSuffix(key, "/") {
+			if !l.yield(key, nil) {
+				return errListed
+			}
+			continue
+		}
+		// A directory that was removed since has no keys.
+		if err := l.directory(key); err != nil && !isGone(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// names returns, in order, the keys of the documents in dir and, with a slash at the end, of the
+// directories there, as far as they have the prefix or keys below them may have it.
+func (l *listing) names(dir string) ([]string, error) {
+	entries, err := l.d.files.ReadDir(filepath.Join(".", filepath.FromSlash(dir)))
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, entry := range entries {
+		name, isDocument := strings.CutSuffix(entry.Name, keySuffix)
+		key := dir + name
+		if entry.Type.IsDir() {
+			name = entry.Name
+			key = dir + name + "/"
+		} else if !isDocument {
+			continue
+		}
+		wanted := strings.HasPrefix(key, l.prefix) ||
+			entry.Type.IsDir() && strings.HasPrefix(l.prefix, key)
+		if wanted && checkKey(name) == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, nil
+}
+
+// isGone reports whether an error means that there is no such directory, or no longer.
+func isGone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
