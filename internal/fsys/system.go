@@ -53,20 +53,6 @@ func (s system) openDir(name string) (*os.File, error) {
 	return s.root.Open(name)
 }
 
-func (s system) ReadDir(name string) ([]Entry, error) {
-	dir, err := s.openDir(name)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	found, err := dir.ReadDir(-1)
-	entries := make([]Entry, len(found))
-	for i, entry := range found {
-		entries[i] = Entry{Name: entry.Name(), Type: entry.Type()}
-	}
-	return entries, err
-}
-
 func (s system) Now() int64     { return time.Now().UnixNano() }
 func (s system) Random() uint64 { return rand.Uint64() }
 
