@@ -377,7 +377,7 @@ func TestMutants(t *testing.T) {
 }
 
 func allMutants() []mutant {
-	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants)
+	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants, listMutants)
 }
 
 // TestMutantsApply: what the mutants change is there, once each. A change of the code that

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // List implements driver.Driver. It reads each directory once, when it comes to it, and only
@@ -116,24 +118,61 @@ func (l *listing) names(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys []string
+	var keys, locked []string
 	for _, entry := range entries {
-		name, isDocument := strings.CutSuffix(entry.Name, keySuffix)
-		key := dir + name
-		if entry.Type.IsDir() {
-			name = entry.Name
-			key = dir + name + "/"
-		} else if !isDocument {
-			continue
-		}
-		wanted := strings.HasPrefix(key, l.prefix) ||
-			entry.Type.IsDir() && strings.HasPrefix(l.prefix, key)
-		if wanted && checkKey(name) == nil {
+		if document, ok := lockedDocument(entry.Name); ok {
+			if key, ok := l.key(dir, document, 0); ok {
+				locked = append(locked, key)
+			}
+		} else if key, ok := l.key(dir, entry.Name, entry.Type); ok {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
-	return keys, nil
+	moved, err := l.moved(keys, locked)
+	if len(moved) > 0 {
+		keys = append(keys, moved...)
+		slices.Sort(keys)
+	}
+	// Some systems may return a name that moves twice.
+	return slices.Compact(keys), err
+}
+
+// key returns the key that an entry of dir stands for, if it is wanted.
+func (l *listing) key(dir, name string, kind fs.FileMode) (key string, wanted bool) {
+	if kind.IsDir() {
+		key = dir + name + "/"
+		wanted = strings.HasPrefix(key, l.prefix) || strings.HasPrefix(l.prefix, key)
+	} else if name, wanted = strings.CutSuffix(name, keySuffix); wanted {
+		key = dir + name
+		wanted = strings.HasPrefix(key, l.prefix)
+	}
+	return key, wanted && checkKey(name) == nil
+}
+
+// moved returns those keys of locked that are not among keys, which are sorted, and whose
+// documents exist. btrfs moves a name to the end of the directory when a file is renamed over it, and
+// leaves out what moves while the directory is read. The lock file does not move.
+func (l *listing) moved(keys, locked []string) (moved []string, err error) {
+	for _, key := range locked {
+		if _, found := slices.BinarySearch(keys, key); found {
+			continue
+		}
+		info, err := l.d.files.Lstat(l.d.path(key))
+		switch {
+		case err == nil && !info.Mode.IsDir():
+			moved = append(moved, key)
+		case err != nil && !isGone(err):
+			return nil, err
+		}
+	}
+	return moved, nil
+}
+
+// lockedDocument returns the name of the document that a name is the lock file of.
+func lockedDocument(name string) (document string, ok bool) {
+	document, own := names.Own(name)
+	return document, own && names.Lock(document) == name
 }
 
 // isGone reports whether an error means that there is no such directory, or no longer.

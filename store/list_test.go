@@ -177,10 +177,14 @@ func TestListWhileDocumentsChange(t *testing.T) {
 			for i := range 300 {
 				stay = append(stay, fmt.Sprintf("d%d/k%03d", i%3, i))
 			}
-			writeDocuments(t, dir, stay...)
 			slices.Sort(stay)
 			db := openDir(t, dir, &Options{Durability: durability})
 			ctx := context.Background()
+			for _, key := range stay {
+				if _, err := db.Doc(key).Create(ctx, []byte("0")); err != nil {
+					t.Fatal(err)
+				}
+			}
 			var listed atomic.Bool
 			var writers sync.WaitGroup
 			defer writers.Wait()
@@ -216,6 +220,52 @@ func TestListWhileDocumentsChange(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// hiding is a file system that leaves some names out of its directories, as btrfs does with those
+// that move while they are read.
+type hiding struct {
+	fsys.FS
+	hidden string
+	twice  string // this one is listed twice
+}
+
+func (h hiding) ReadDir(name string) ([]fsys.Entry, error) {
+	entries, err := h.FS.ReadDir(name)
+	for _, entry := range entries {
+		if entry.Name == h.twice {
+			entries = append(entries, entry)
+		}
+	}
+	return slices.DeleteFunc(entries, func(e fsys.Entry) bool { return e.Name == h.hidden }), err
+}
+
+// TestListFindsWhatMoves: a document that the system leaves out of its directory is found by
+// its lock file; a lock file alone is no document.
+func TestListFindsWhatMoves(t *testing.T) {
+	dir := t.TempDir()
+	writeDocuments(t, dir, "a/a", "a/moves", "a/z", "a/z/z")
+	for _, name := range []string{"moves", "deleted", "z"} {
+		lock := names.Lock(filepath.Join(dir, "a", name+keySuffix))
+		if err := os.WriteFile(lock, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beneath, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openFiles(hiding{beneath, "moves.json", "z.json"}, "", ".", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for prefix, want := range map[string]string{"": "a/a a/moves a/z a/z/z", "a/m": "a/moves", "a/n": ""} {
+		got, err := collect(db.Keys(context.Background(), prefix))
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("prefix %q: %q, want %s (%v)", prefix, got, want, err)
+		}
 	}
 }
 

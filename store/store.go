@@ -208,7 +208,9 @@ func (db *DB) Doc(key string) *Doc {
 // On files, each directory is read once, when the loop reaches its first key, and no directory
 // is read whose keys cannot begin with prefix. The cost is linear in the number of files in
 // these directories, and memory holds the names of one directory and of those above it. A
-// symbolic link to a document is listed, one to a directory is not followed.
+// symbolic link to a document is listed, one to a directory is not followed. Btrfs can leave a
+// name out that is replaced while its directory is read: there the rule above holds for
+// documents that have their lock file, which is those that the store has written before.
 func (db *DB) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for key, err := range db.drv.List(ctx, prefix) {
