@@ -39,7 +39,7 @@ type bare struct {
 	buffer        [4096]byte
 }
 
-func (b *bare) Update() error {
+func (b *bare) Update(int) error {
 	var st unix.Stat_t
 	var err error
 	failed := func(call error) bool {
@@ -134,6 +134,6 @@ func (b *bare) Update() error {
 	return unix.Fsync(dir)
 }
 
-func (b *bare) Read() ([]byte, error) { return os.ReadFile(b.Path) }
+func (b *bare) Read(int) ([]byte, error) { return os.ReadFile(b.Path) }
 
 func (b *bare) Close() error { return unix.Close(b.lockFile) }

@@ -30,12 +30,13 @@ func newHandle(t testing.TB, p peer, durability store.Durability, size int) hand
 	path := filepath.Join(t.TempDir(), "document.json")
 	create := p.create
 	if create == nil {
-		create = writeFile
+		create = writeFiles
 	}
-	if err := create(path, load.Document(size)); err != nil {
+	s := setting{Path: path, Documents: 1, Durability: durability}
+	if err := create(s, load.Document(size)); err != nil {
 		t.Fatal(err)
 	}
-	h, err := p.open(setting{Path: path, Durability: durability})
+	h, err := p.open(s)
 	if errors.Is(err, errNotOffered) {
 		t.Skip(err)
 	}
@@ -46,11 +47,16 @@ func newHandle(t testing.TB, p peer, durability store.Durability, size int) hand
 	return h
 }
 
-// TestPeersKeepUpdates: whoever is not said to lose any keeps all, from goroutines and from processes.
+// TestPeersKeepUpdates: a peer that is not said to lose updates keeps all, of goroutines and of
+// processes, on one document and on several.
 func TestPeersKeepUpdates(t *testing.T) {
 	for _, p := range peers() {
 		t.Run(p.name, func(t *testing.T) {
-			for _, c := range []cell{{Processes: 1, Goroutines: 4}, {Processes: 3, Goroutines: 1}} {
+			for _, c := range []cell{
+				{Processes: 1, Goroutines: 4},
+				{Processes: 3, Goroutines: 1},
+				{Processes: 1, Goroutines: 4, Documents: 3},
+			} {
 				if p.loses && c.Processes > 1 {
 					continue
 				}
@@ -63,17 +69,19 @@ func TestPeersKeepUpdates(t *testing.T) {
 					continue
 				}
 				if err != nil || m.Lost != 0 || m.Failed != 0 || m.Rate == 0 {
-					t.Errorf("%+v: lost %d, %d failed (%s), %v a second, %v", c, m.Lost, m.Failed, m.Failure, m.Rate, err)
+					t.Errorf("%+v: lost %d, %d failed (%s), %v a second, %v",
+						c, m.Lost, m.Failed, m.Failure, m.Rate, err)
 				}
 			}
 		})
 	}
 }
 
-// TestLossesAreSeen: the count finds what those lose who take no lock.
+// TestLossesAreSeen: the count finds the updates that processes without a lock lose.
 func TestLossesAreSeen(t *testing.T) {
 	for range 20 {
-		m, err := cell{Peer: "rename, no lock", Durability: store.Volatile, Processes: 4, Goroutines: 1, Size: 200}.measure(t.TempDir(), 50*time.Millisecond)
+		c := cell{Peer: "rename, no lock", Durability: store.Volatile, Processes: 4, Goroutines: 1, Size: 200}
+		m, err := c.measure(t.TempDir(), 50*time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +92,7 @@ func TestLossesAreSeen(t *testing.T) {
 	t.Error("four processes without a lock have lost nothing, or it was not noticed")
 }
 
-// TestTablesStandBetweenTheirMarks and leave the rest of the file alone.
+// TestTablesStandBetweenTheirMarks: writing tables leaves the rest of the file alone.
 func TestTablesStandBetweenTheirMarks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
 	if err := os.WriteFile(path, []byte("before\n"+beginFigures+"old\n"+endFigures+"after\n"), 0o600); err != nil {
@@ -118,7 +126,7 @@ func BenchmarkUpdate(b *testing.B) {
 					h := newHandle(b, p, durability, size)
 					b.ReportAllocs()
 					for b.Loop() {
-						if err := h.Update(); err != nil {
+						if err := h.Update(0); err != nil {
 							b.Fatal(err)
 						}
 					}
@@ -144,7 +152,7 @@ func BenchmarkGoroutines(b *testing.B) {
 							return
 						}
 						for pb.Next() {
-							if err := h.Update(); err != nil {
+							if err := h.Update(0); err != nil {
 								b.Error(err)
 							}
 						}
@@ -162,7 +170,7 @@ func BenchmarkRead(b *testing.B) {
 				h := newHandle(b, p, store.Durable, size)
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := h.Read(); err != nil {
+					if _, err := h.Read(0); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -15,20 +15,38 @@ import (
 
 func databasePeers() []peer {
 	all := []peer{
-		{name: "bbolt Update", about: "one key; among processes, which exclude each other as long as they have it open, opened for each update", open: openBolt(false), create: createBolt, goroutines: true},
-		{name: "bbolt Batch", about: "the same, combining what goroutines do", open: openBolt(true), create: createBolt, goroutines: true},
-		{name: "SQLite (modernc)", about: "one row, WAL, `BEGIN IMMEDIATE`; synchronous FULL for durable, else NORMAL, which keeps the order and may lose the latest", open: openSQLite(modernc), create: createSQLite(modernc), goroutines: true},
+		{
+			name: "bbolt Update",
+			about: "a key for each document; several processes open the file for each update, " +
+				"since an open file excludes the others",
+			open: openBolt(false), create: createBolt, goroutines: true, many: true,
+		},
+		{
+			name:  "bbolt Batch",
+			about: "the same, combining the updates of goroutines",
+			open:  openBolt(true), create: createBolt, goroutines: true, many: true,
+		},
+		{
+			name: "SQLite (modernc)",
+			about: "a row for each document, WAL, `BEGIN IMMEDIATE`; synchronous FULL for durable, " +
+				"else NORMAL, which keeps the order and may lose the latest updates",
+			open: openSQLite(modernc), create: createSQLite(modernc), goroutines: true, many: true,
+		},
 	}
 	if mattn.driver != "" {
-		all = append(all, peer{name: "SQLite (mattn)", about: "the same, the C library by cgo", open: openSQLite(mattn), create: createSQLite(mattn), goroutines: true})
+		all = append(all, peer{
+			name:  "SQLite (mattn)",
+			about: "the same with the C library, by cgo",
+			open:  openSQLite(mattn), create: createSQLite(mattn), goroutines: true, many: true,
+		})
 	}
 	return all
 }
 
-var bucket, key = []byte("documents"), []byte("document")
+var bucket = []byte("documents")
 
-func createBolt(path string, document []byte) error {
-	db, err := bbolt.Open(path, 0o600, nil)
+func createBolt(s setting, document []byte) error {
+	db, err := bbolt.Open(s.Path, 0o600, nil)
 	if err != nil {
 		return err
 	}
@@ -37,7 +55,12 @@ func createBolt(path string, document []byte) error {
 		if err != nil {
 			return err
 		}
-		return b.Put(key, document)
+		for i := range s.Documents {
+			if err := b.Put([]byte(documentName(i)), document); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if closeErr := db.Close(); err == nil {
 		err = closeErr
@@ -45,9 +68,10 @@ func createBolt(path string, document []byte) error {
 	return err
 }
 
-// bolt is a document in bbolt. Where others want it too it is not kept open.
+// bolt is a file of bbolt. It is not kept open where other processes need it too.
 type bolt struct {
 	path  string
+	keys  [][]byte
 	opts  *bbolt.Options
 	batch bool
 	db    *bbolt.DB
@@ -59,6 +83,9 @@ func openBolt(batch bool) func(setting) (handle, error) {
 			return nil, errNotOffered
 		}
 		b := &bolt{path: s.Path, opts: &bbolt.Options{NoSync: s.Durability == store.Volatile}, batch: batch}
+		for i := range s.Documents {
+			b.keys = append(b.keys, []byte(documentName(i)))
+		}
 		var err error
 		if !s.Shared {
 			b.db, err = bbolt.Open(b.path, 0o600, b.opts)
@@ -82,7 +109,8 @@ func (b *bolt) with(do func(db *bbolt.DB) error) error {
 	return err
 }
 
-func (b *bolt) Update() error {
+func (b *bolt) Update(document int) error {
+	key := b.keys[document]
 	return b.with(func(db *bbolt.DB) error {
 		update := db.Update
 		if b.batch {
@@ -98,10 +126,10 @@ func (b *bolt) Update() error {
 	})
 }
 
-func (b *bolt) Read() (data []byte, err error) {
+func (b *bolt) Read(document int) (data []byte, err error) {
 	err = b.with(func(db *bbolt.DB) error {
 		return db.View(func(tx *bbolt.Tx) error {
-			data = append(data, tx.Bucket(bucket).Get(key)...)
+			data = append(data, tx.Bucket(bucket).Get(b.keys[document])...)
 			return nil
 		})
 	})
@@ -115,23 +143,24 @@ func (b *bolt) Close() error {
 	return b.db.Close()
 }
 
-// dialect is how a driver wants to be told.
+// dialect is a driver of SQLite, and the text by which it opens a database.
 type dialect struct {
 	driver string
-	source string // with the path and the synchronous mode
+	source string // with verbs for the path and the synchronous mode
 }
 
-var modernc = dialect{"sqlite", "file:%s?_txlock=immediate&_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(%s)"}
+var modernc = dialect{"sqlite", "file:%s?_txlock=immediate&_pragma=busy_timeout(60000)" +
+	"&_pragma=journal_mode(WAL)&_pragma=synchronous(%s)"}
 
-func createSQLite(d dialect) func(path string, document []byte) error {
-	return func(path string, document []byte) error {
-		db, err := sql.Open(d.driver, fmt.Sprintf(d.source, path, "FULL"))
+func createSQLite(d dialect) func(s setting, document []byte) error {
+	return func(s setting, document []byte) error {
+		db, err := sql.Open(d.driver, fmt.Sprintf(d.source, s.Path, "FULL"))
 		if err != nil {
 			return err
 		}
 		_, err = db.Exec("CREATE TABLE documents (key TEXT PRIMARY KEY, value BLOB)")
 		if err == nil {
-			_, err = db.Exec("INSERT INTO documents VALUES ('document', ?)", document)
+			err = insertSQLite(db, s.Documents, document)
 		}
 		if closeErr := db.Close(); err == nil {
 			err = closeErr
@@ -140,9 +169,24 @@ func createSQLite(d dialect) func(path string, document []byte) error {
 	}
 }
 
-// sqlite is a row in SQLite. There is one connection, since there can be one writer.
+func insertSQLite(db *sql.DB, documents int, document []byte) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
+	for i := range documents {
+		if _, err := tx.Exec("INSERT INTO documents VALUES (?, ?)", documentName(i), document); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// sqlite is a table in SQLite. It has one connection, since SQLite has one writer at a time.
 type sqlite struct {
 	db       *sql.DB
+	keys     []string
 	get, put *sql.Stmt
 }
 
@@ -158,9 +202,12 @@ func openSQLite(d dialect) func(setting) (handle, error) {
 		}
 		db.SetMaxOpenConns(1)
 		h := &sqlite{db: db}
-		h.get, err = db.Prepare("SELECT value FROM documents WHERE key = 'document'")
+		for i := range s.Documents {
+			h.keys = append(h.keys, documentName(i))
+		}
+		h.get, err = db.Prepare("SELECT value FROM documents WHERE key = ?")
 		if err == nil {
-			h.put, err = db.Prepare("UPDATE documents SET value = ? WHERE key = 'document'")
+			h.put, err = db.Prepare("UPDATE documents SET value = ? WHERE key = ?")
 		}
 		if err != nil {
 			db.Close()
@@ -170,27 +217,27 @@ func openSQLite(d dialect) func(setting) (handle, error) {
 	}
 }
 
-func (s *sqlite) Update() error {
+func (s *sqlite) Update(document int) error {
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // nothing, after the commit
+	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	var data []byte
-	if err := tx.Stmt(s.get).QueryRow().Scan(&data); err != nil {
+	if err := tx.Stmt(s.get).QueryRow(s.keys[document]).Scan(&data); err != nil {
 		return err
 	}
 	if data, err = load.Increment(data); err != nil {
 		return err
 	}
-	if _, err := tx.Stmt(s.put).Exec(data); err != nil {
+	if _, err := tx.Stmt(s.put).Exec(data, s.keys[document]); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-func (s *sqlite) Read() (data []byte, err error) {
-	err = s.get.QueryRow().Scan(&data)
+func (s *sqlite) Read(document int) (data []byte, err error) {
+	err = s.get.QueryRow(s.keys[document]).Scan(&data)
 	return data, err
 }
 

@@ -61,7 +61,7 @@ type file struct {
 	mu      sync.Mutex // a flock.Flock excludes processes
 }
 
-func (f *file) Update() error {
+func (f *file) Update(int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var err error
@@ -89,7 +89,7 @@ func (f *file) Update() error {
 	return err
 }
 
-func (f *file) Read() ([]byte, error) { return os.ReadFile(f.Path) }
+func (f *file) Read(int) ([]byte, error) { return os.ReadFile(f.Path) }
 
 func (f *file) Close() error { return nil }
 
@@ -131,9 +131,9 @@ func syncDirectory(s setting, err error) error {
 
 type transformed struct{ path string }
 
-func (t transformed) Update() error { return lockedfile.Transform(t.path, load.Increment) }
+func (t transformed) Update(int) error { return lockedfile.Transform(t.path, load.Increment) }
 
-func (t transformed) Read() ([]byte, error) {
+func (t transformed) Read(int) ([]byte, error) {
 	f, err := lockedfile.Open(t.path)
 	if err != nil {
 		return nil, err

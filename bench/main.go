@@ -1,9 +1,11 @@
-// Command bench compares jsonstore with what a user would pick instead, on this machine's disk, and prints tables.
+// Command bench compares jsonstore with what a user would pick instead, on the disk of this
+// machine, and prints tables.
 //
 //	go run . --dir /where/the/documents/live --out ../docs/performance.md
 //
-// All peers are measured in turn within a round, so that what else the machine does hits them all; the tables have the
-// medians of the rounds. Every cell counts lost updates; if one of ours has any, the exit code is 1.
+// A round measures all peers in turn, so that other load on the machine hits them all. The tables
+// have the medians of the rounds. Every cell counts lost updates; if jsonstore has lost any, the
+// exit code is 1. An empty list of numbers leaves its tables out.
 package main
 
 import (
@@ -11,7 +13,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -38,7 +39,7 @@ func exitOn(err error) {
 	}
 }
 
-// config is what is to be measured.
+// config says what to measure.
 type config struct {
 	dir        string
 	rounds     int
@@ -46,24 +47,29 @@ type config struct {
 	only       *regexp.Regexp
 	processes  []int
 	goroutines []int
+	documents  []int
 	sizes      []int
+	directory  []int // sizes of directories
 	levels     []store.Durability
 	updates    bool // nothing but updates
 	out        string
 }
 
 func parse() (c config, err error) {
-	var only, processes, goroutines, sizes, levels string
+	var only, processes, goroutines, documents, sizes, directory, levels string
 	flag.StringVar(&c.dir, "dir", "", "measure in this `directory`, which exists; default: a temporary one")
 	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
 	flag.DurationVar(&c.time, "time", time.Second, "measure each cell for this `time` in each round")
-	flag.StringVar(&only, "only", "", "only the peers whose name matches this `expression`")
-	flag.StringVar(&processes, "processes", "1,2,8,32", "so many processes")
-	flag.StringVar(&goroutines, "goroutines", "1,8,64", "so many goroutines of one process")
-	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "documents of so many bytes")
-	flag.StringVar(&levels, "durability", "durable,ordered,volatile", "these of `durable, ordered, volatile`")
+	flag.StringVar(&only, "only", "", "measure only the peers whose name matches this `expression`")
+	flag.StringVar(&processes, "processes", "1,2,8,32", "numbers of processes on one document")
+	flag.StringVar(&goroutines, "goroutines", "1,8,64", "numbers of goroutines on one document")
+	flag.StringVar(&documents, "documents", "64,1000", "numbers of documents that 64 goroutines update")
+	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "sizes of documents in bytes")
+	flag.StringVar(&directory, "directory", "1000,10000,100000", "numbers of documents in a directory")
+	flag.StringVar(&levels, "durability", "durable,ordered,volatile", "some of `durable, ordered, volatile`")
 	flag.BoolVar(&c.updates, "updates", false, "measure updates and nothing else")
-	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, between the lines <!-- figures --> and <!-- /figures -->")
+	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, "+
+		"between the lines <!-- figures --> and <!-- /figures -->")
 	flag.Parse()
 	if flag.NArg() > 0 || c.rounds < 1 || c.time <= 0 {
 		return c, fmt.Errorf("want flags only, and positive numbers; see go run . -help")
@@ -71,24 +77,36 @@ func parse() (c config, err error) {
 	for _, name := range strings.Split(levels, ",") {
 		at := slices.IndexFunc(allLevels, func(d store.Durability) bool { return d.String() == name })
 		if at < 0 {
-			return c, fmt.Errorf("want durable, ordered or volatile with commas between, not %q", levels)
+			return c, fmt.Errorf("want durable, ordered or volatile, separated by commas, not %q", levels)
 		}
 		c.levels = append(c.levels, allLevels[at])
 	}
 	c.only, err = regexp.Compile(only)
-	for text, into := range map[string]*[]int{processes: &c.processes, goroutines: &c.goroutines, sizes: &c.sizes} {
-		for _, field := range strings.Split(text, ",") {
+	for _, list := range []struct {
+		text string
+		into *[]int
+	}{
+		{processes, &c.processes}, {goroutines, &c.goroutines}, {documents, &c.documents},
+		{sizes, &c.sizes}, {directory, &c.directory},
+	} {
+		if list.text == "" {
+			continue // leave these tables out
+		}
+		for _, field := range strings.Split(list.text, ",") {
 			n, parseErr := strconv.Atoi(field)
 			if parseErr != nil || n < 1 {
-				return c, fmt.Errorf("want positive numbers with commas between, not %q", text)
+				return c, fmt.Errorf("want positive numbers, separated by commas, not %q", list.text)
 			}
-			*into = append(*into, n)
+			*list.into = append(*list.into, n)
 		}
 	}
 	return c, err
 }
 
 var allLevels = []store.Durability{store.Durable, store.Ordered, store.Volatile}
+
+// goroutinesBase is the base of the ratios where several goroutines of a process update.
+const goroutinesBase = "SQLite (modernc)"
 
 // section is one table.
 type section struct {
@@ -122,20 +140,31 @@ func (c config) sections() []section {
 				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
 		}
 	}
-	extremes := slices.DeleteFunc(slices.Clone(c.levels), func(d store.Durability) bool { return d == store.Ordered })
+	extremes := slices.DeleteFunc(slices.Clone(c.levels),
+		func(d store.Durability) bool { return d == store.Ordered })
 	for _, durability := range extremes {
 		for _, n := range c.goroutines {
 			if n > 1 {
-				add(fmt.Sprintf("%v, %d goroutines of one process", durability, n), names(func(p peer) bool { return p.goroutines }),
+				add(fmt.Sprintf("%v, %d goroutines of one process", durability, n),
+					names(func(p peer) bool { return p.goroutines }),
 					cell{Durability: durability, Processes: 1, Goroutines: n, Size: 200})
-				all[len(all)-1].base = "SQLite (modernc)"
+				all[len(all)-1].base = goroutinesBase
 			}
+		}
+	}
+	for _, durability := range extremes {
+		for _, n := range c.documents {
+			add(fmt.Sprintf("%v, 64 goroutines on %s documents", durability, thousands(float64(n))),
+				names(func(p peer) bool { return p.many }),
+				cell{Durability: durability, Processes: 1, Goroutines: 64, Documents: n, Size: 200})
+			all[len(all)-1].base = goroutinesBase
 		}
 	}
 	for _, durability := range extremes {
 		for _, size := range c.sizes {
 			if size != 200 {
-				add(fmt.Sprintf("%v, documents of %s bytes", durability, thousands(float64(size))), names(nil),
+				add(fmt.Sprintf("%v, documents of %s bytes", durability, thousands(float64(size))),
+					names(nil),
 					cell{Durability: durability, Processes: 1, Goroutines: 1, Size: size})
 			}
 		}
@@ -165,7 +194,8 @@ func run() error {
 	for _, s := range sections {
 		cells += len(s.cells)
 	}
-	fmt.Fprintf(os.Stderr, "bench: %d cells, %d rounds of %v: about %.0f minutes\n", cells, c.rounds, c.time,
+	fmt.Fprintf(os.Stderr, "bench: %d cells, %d rounds of %v: about %.0f minutes\n",
+		cells, c.rounds, c.time,
 		(time.Duration(cells*c.rounds)*(c.time+200*time.Millisecond)).Minutes()+2)
 	var tables strings.Builder
 	tables.WriteString(c.describe(top))
@@ -184,8 +214,14 @@ func run() error {
 		tables.WriteString(updatesTable(s.title, s.base, figures))
 	}
 	if !c.updates {
-		for _, more := range []func(string) (string, error){c.reads, c.commands} {
-			text, err := more(top)
+		program, err := built(top)
+		if err != nil {
+			return err
+		}
+		for _, more := range []func(top, program string) (string, error){
+			c.reads, c.commands, c.directories,
+		} {
+			text, err := more(top, program)
 			if err != nil {
 				return err
 			}
@@ -201,7 +237,8 @@ func run() error {
 	return nil
 }
 
-// measure measures a section, in another order in each round: what one leaves the disk to do must not always meet the same other one.
+// measure measures a section. Each round has another order, since the writes that one peer leaves to
+// the disk slow down the next.
 func (c config) measure(top string, s section) []*figure {
 	figures := make([]*figure, len(s.cells))
 	for i := range figures {
@@ -219,7 +256,7 @@ func (c config) measure(top string, s section) []*figure {
 	return figures
 }
 
-// describe says where it was measured, and who took part.
+// describe names the machine and the peers.
 func (c config) describe(top string) string {
 	files := fsys.New()
 	kind, err := files.Type(top)
@@ -237,8 +274,9 @@ func (c config) describe(top string) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %d cores, file system %s (jsonstore flushes in %s), %s. `go run . %s` in `bench/`.\n\n",
-		time.Now().Format("2006-01-02"), kernel(), runtime.NumCPU(), kind, order, runtime.Version(), strings.Join(args, " "))
+	fmt.Fprintf(&b, "%s, %s, %d cores, file system %s (jsonstore flushes in %s), %s. ",
+		time.Now().Format("2006-01-02"), kernel(), runtime.NumCPU(), kind, order, runtime.Version())
+	fmt.Fprintf(&b, "`go run . %s` in `bench/`.\n\n", strings.Join(args, " "))
 	for _, p := range peers() {
 		if c.only.MatchString(p.name) {
 			fmt.Fprintf(&b, "- %s: %s.\n", p.name, p.about)
@@ -254,10 +292,4 @@ func kernel() string {
 		return runtime.GOOS
 	}
 	return "Linux " + strings.TrimSpace(string(release))
-}
-
-// built is the command, built as it is released.
-func built(dir string) (string, error) {
-	program := filepath.Join(dir, "jsonstore")
-	return program, goBuild(program)
 }

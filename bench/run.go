@@ -1,4 +1,5 @@
-// One cell of the tables: processes and goroutines that work on one document for some time, and what came of it.
+// One cell of the tables: the processes and goroutines that update documents for some time, and
+// the result.
 
 package main
 
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +20,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// work is what one process does.
+// work is the order to one process.
 type work struct {
 	Peer       string
 	Setting    setting
@@ -27,7 +29,7 @@ type work struct {
 	Read       bool // instead of updating
 }
 
-// done is what it has done.
+// done is the result of a work.
 type done struct {
 	Operations int
 	Latency    load.Histogram
@@ -44,7 +46,8 @@ func (w work) find() (peer, error) {
 	return peer{}, fmt.Errorf("no peer %q", w.Peer)
 }
 
-// run does the work when begin returns.
+// run does the work as soon as begin returns. Each goroutine picks a document by chance for each
+// operation.
 func (w work) run(begin func() error) (done, error) {
 	p, err := w.find()
 	if err != nil {
@@ -60,8 +63,8 @@ func (w work) run(begin func() error) (done, error) {
 	}
 	operation := h.Update
 	if w.Read {
-		operation = func() error {
-			_, err := h.Read()
+		operation = func(document int) error {
+			_, err := h.Read(document)
 			return err
 		}
 	}
@@ -73,7 +76,7 @@ func (w work) run(begin func() error) (done, error) {
 		working.Go(func() {
 			var mine done
 			for last := time.Now(); last.Before(end); {
-				err := operation()
+				err := operation(rand.IntN(w.Setting.Documents))
 				now := time.Now()
 				mine.Latency.Add(now.Sub(last))
 				last = now
@@ -98,10 +101,12 @@ func (w work) run(begin func() error) (done, error) {
 	return all, nil
 }
 
-// workerVariable has the work of a process that this program starts.
+// workerVariable names the environment variable with the work of a process that this program
+// starts.
 const workerVariable = "JSONSTORE_BENCH_WORK"
 
-// beWorker is the life of such a process: it says that it is ready, begins at the next line, and tells what it has done.
+// beWorker is the main function of such a process. It prints that it is ready, begins at the next
+// line of its input, and prints what it has done.
 func beWorker(encoded string) error {
 	var w work
 	if err := json.Unmarshal([]byte(encoded), &w); err != nil {
@@ -124,21 +129,22 @@ type cell struct {
 	Durability store.Durability
 	Processes  int
 	Goroutines int
+	Documents  int // 0 means 1
 	Size       int
 	Read       bool
 }
 
-// measured is what came of a cell in one round.
+// measured is the result of a cell in one round.
 type measured struct {
 	Rate    float64 // operations a second
 	Latency load.Histogram
 	Share   float64 // operations of the slowest process over those of the fastest
-	Lost    int     // updates that were acknowledged and are not in the document
+	Lost    int     // updates that were acknowledged and are not in the documents
 	Failed  int
 	Failure string
 }
 
-// measure runs a cell in a new directory. The error is errNotOffered where the peer cannot do that.
+// measure runs a cell in a new directory. The error is errNotOffered if the peer cannot do it.
 func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	dir, err := os.MkdirTemp(top, "cell-")
 	if err != nil {
@@ -147,21 +153,24 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	defer os.RemoveAll(dir)
 	w := work{
 		Peer: c.Peer, Goroutines: c.Goroutines, Time: last, Read: c.Read,
-		Setting: setting{Path: filepath.Join(dir, "document.json"), Durability: c.Durability, Shared: c.Processes > 1},
+		Setting: setting{
+			Path: filepath.Join(dir, "document.json"), Documents: max(c.Documents, 1),
+			Durability: c.Durability, Shared: c.Processes > 1,
+		},
 	}
 	p, err := w.find()
 	if err != nil {
 		return m, err
 	}
+	if c.Goroutines > 1 && !p.goroutines || w.Setting.Documents > 1 && !p.many {
+		return m, errNotOffered
+	}
 	create := p.create
 	if create == nil {
-		create = writeFile
+		create = writeFiles
 	}
-	if err := create(w.Setting.Path, load.Document(c.Size)); err != nil {
+	if err := create(w.Setting, load.Document(c.Size)); err != nil {
 		return m, err
-	}
-	if c.Goroutines > 1 && !p.goroutines {
-		return m, errNotOffered
 	}
 	if !w.Setting.Shared {
 		h, err := p.open(w.Setting)
@@ -196,28 +205,41 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	if c.Read {
 		return m, nil
 	}
-	h, err := p.open(setting{Path: w.Setting.Path, Durability: c.Durability})
+	w.Setting.Shared = false
+	h, err := p.open(w.Setting)
 	if err != nil {
 		return m, err
 	}
 	defer h.Close()
-	data, err := h.Read()
-	if err != nil {
-		return m, err
-	}
-	n, err := load.Count(data)
-	m.Lost = total - n
+	m.Lost, err = lostUpdates(h, w.Setting.Documents, total)
 	return m, err
 }
 
-// process is one that works.
+// lostUpdates counts the acknowledged updates that are not in the documents.
+func lostUpdates(h handle, documents, acknowledged int) (lost int, err error) {
+	lost = acknowledged
+	for i := range documents {
+		data, err := h.Read(i)
+		if err != nil {
+			return 0, err
+		}
+		n, err := load.Count(data)
+		if err != nil {
+			return 0, err
+		}
+		lost -= n
+	}
+	return lost, nil
+}
+
+// process is a process that works.
 type process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-// startAll lets some processes do the work, all at once.
+// startAll has some processes do the work at once, and returns their results.
 func startAll(w work, processes int) (all []done, err error) {
 	encoded, err := json.Marshal(w)
 	if err != nil {
