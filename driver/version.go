@@ -1,4 +1,4 @@
-// The version token: what it is made of and how it reads as text.
+// The version token: its kinds and its text form.
 
 package driver
 
@@ -8,27 +8,26 @@ import (
 	"strings"
 )
 
-// A Version identifies one state of one document. Compare versions with ==,
-// only for equality: they have no order. The zero Version is [Absent]. A version
-// prints as text that [ParseVersion] reads back, and can be a map key.
+// A Version identifies one state of one document. Compare versions with ==, only for equality:
+// they have no order. The zero Version is [Absent]. [ParseVersion] parses the text of a version.
+// A version can be a map key.
 type Version struct {
-	text string // without the text of Absent, so that the zero value is Absent
+	text string // empty for Absent, so that the zero value is Absent
 }
 
-// Absent is the version of a document that is not there.
+// Absent is the version of a document that does not exist.
 var Absent = Version{}
 
 // The kinds of version, by the letter that their text begins with.
 const (
-	KindAbsent   = '-' // the document is not there
+	KindAbsent   = '-' // the document does not exist
 	KindHash     = 'h' // hash and length of the content
 	KindMtime    = 'm' // modification time, size and inode
-	KindRevision = 'r' // a number that the engine counts up
-	KindETag     = 'e' // an opaque tag that the engine gives
+	KindRevision = 'r' // a number that the engine increments
+	KindETag     = 'e' // an opaque tag of the engine
 )
 
-// HashVersion is the version of a content whose 128-bit hash is hi, lo and which
-// is size bytes long.
+// HashVersion is the version of a content of size bytes with the 128-bit hash hi, lo.
 func HashVersion(hi, lo uint64, size int64) Version {
 	var buf [56]byte
 	b := append(buf[:0], "h:"...)
@@ -47,8 +46,8 @@ func appendHex16(b []byte, v uint64) []byte {
 	return b
 }
 
-// MtimeVersion is the version of a file by its modification time in nanoseconds since
-// 1970, size in bytes, inode number, and inode generation where that is known.
+// MtimeVersion is the version of a file with a modification time in nanoseconds since 1970, a size
+// in bytes, an inode number, and an inode generation where it is known.
 func MtimeVersion(mtime, size int64, inode, generation uint64, hasGeneration bool) Version {
 	var buf [96]byte
 	b := append(buf[:0], "m:"...)
@@ -69,7 +68,7 @@ func RevisionVersion(n uint64) Version {
 	return Version{"r:" + strconv.FormatUint(n, 10)}
 }
 
-// ETagVersion is the version of an engine that gives an opaque tag, not empty.
+// ETagVersion is the version of an engine with opaque tags. The tag is not empty.
 func ETagVersion(tag string) Version { return Version{"e:" + tag} }
 
 // Kind is the letter of the version's kind.
@@ -92,7 +91,7 @@ func (v Version) String() string {
 	return v.text
 }
 
-// MarshalText returns String, so that versions can stand in JSON.
+// MarshalText returns String, so that JSON can hold versions.
 func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
 // UnmarshalText is ParseVersion.
@@ -104,8 +103,8 @@ func (v *Version) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseVersion reads what String prints and nothing else: every version has one
-// spelling, so that parsing and comparing as text are the same. The error is ErrVersion.
+// ParseVersion parses what String prints, and nothing else: every version has one spelling, so
+// versions are equal if their texts are. The error is ErrVersion.
 func ParseVersion(text string) (Version, error) {
 	if text == "-" {
 		return Absent, nil
@@ -138,7 +137,8 @@ func ParseVersion(text string) (Version, error) {
 	}
 	if !ok {
 		return Absent, fmt.Errorf("%w %q: want what Read or \"jsonstore version\" printed, "+
-			"as in h:<32 hex digits>-<length>, m:<mtime>-<size>-<inode>, or - for absent", ErrVersion, text)
+			"such as h:<32 hex digits>-<length>, m:<mtime>-<size>-<inode>, or - for absent",
+			ErrVersion, text)
 	}
 	return v, nil
 }
@@ -147,17 +147,18 @@ func isLowerHex(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// isDecimal reports whether s is the one spelling of a number of so many bits.
+// isDecimal reports whether s is the only spelling of a number of at most so many bits.
 func isDecimal(s string, bits int) bool {
 	n, err := strconv.ParseUint(s, 10, bits)
 	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
-// CheckKind is ErrVersion for a version that is neither Absent nor of the kind that an
-// engine gives out: such a one would conflict for ever.
+// CheckKind returns ErrVersion for a version that is neither Absent nor of the engine's kind:
+// it would conflict for ever.
 func CheckKind(v Version, kind byte) error {
 	if v.IsAbsent() || v.Kind() == kind {
 		return nil
 	}
-	return fmt.Errorf("%w %s: this document's versions begin with \"%c:\"; read it again to get one", ErrVersion, v, kind)
+	return fmt.Errorf("%w %s: this document's versions begin with \"%c:\"; "+
+		"read it again to get one", ErrVersion, v, kind)
 }

@@ -1,4 +1,4 @@
-// The part of the contract that is about an attempt's lock, and what it forgets.
+// The part of the contract on the lock of an attempt, and on what an attempt drops.
 
 package drivertest
 
@@ -12,7 +12,7 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// holds returns an attempt that has the lock, and one that does not get it.
+// holds returns an attempt that holds the lock, and one that waits for it.
 func holds(t *testing.T, drv attempts, key string) (holder, other trial) {
 	t.Helper()
 	holder, other = try(t, drv, key), try(t, drv, key)
@@ -28,7 +28,7 @@ func holds(t *testing.T, drv attempts, key string) (holder, other trial) {
 func lockExcludes(t *testing.T, drv attempts) {
 	put(t, drv, "a", "1")
 	_, other := holds(t, drv, "a")
-	other.read("1") // which needs no lock
+	other.read("1") // a read needs no lock
 	other.stage("2")
 	for range 3 {
 		if had, err := other.TryLock(context.Background()); had || err != nil {
@@ -37,7 +37,7 @@ func lockExcludes(t *testing.T, drv attempts) {
 	}
 }
 
-// lockIsWaitedFor: until the holder has published, deleted or given up.
+// lockIsWaitedFor: Lock waits until the holder has published, deleted or closed.
 func lockIsWaitedFor(t *testing.T, drv attempts) {
 	ctx := context.Background()
 	for name, release := range map[string]func(a trial){
@@ -94,7 +94,7 @@ func lockOfOne(t *testing.T, drv attempts) {
 	}
 }
 
-// readAgain: what was read and staged before is forgotten, and the lock stays.
+// readAgain: Read drops what was read and staged before, and keeps the lock.
 func readAgain(t *testing.T, drv attempts) {
 	for _, locked := range []bool{false, true} {
 		put(t, drv, "a", "1")
@@ -132,7 +132,7 @@ func forgets(t *testing.T, drv attempts) {
 	put(t, drv, "a", "1")
 	for range 2 {
 		a := try(t, drv, "a")
-		a.Forget() // nothing
+		a.Forget() // does nothing
 		a.read("1")
 		a.stage("2")
 		a.Forget()
@@ -146,7 +146,8 @@ func forgets(t *testing.T, drv attempts) {
 	}
 }
 
-// forgetsInWait: what is staged is forgotten meanwhile, and the lock is had all the same.
+// forgetsInWait: Forget drops what is staged while Lock waits, and Lock gets the lock all the
+// same.
 func forgetsInWait(t *testing.T, drv attempts) {
 	put(t, drv, "a", "1")
 	holder, other := holds(t, drv, "a")
@@ -156,7 +157,7 @@ func forgetsInWait(t *testing.T, drv attempts) {
 	told := make(chan error)
 	go func() { told <- other.Lock(context.Background()) }()
 	other.Forget()
-	data[0] = '9' // it is the caller's again
+	data[0] = '9' // the buffer is the caller's again
 	holder.read("1")
 	holder.stage("10")
 	holder.publish()
@@ -169,7 +170,7 @@ func forgetsInWait(t *testing.T, drv attempts) {
 	mustBeFree(t, drv, "a")
 }
 
-// closesEarly: whatever was not published has no effect, and nothing stays locked.
+// closesEarly: what was not published has no effect, and no lock stays behind.
 func closesEarly(t *testing.T, drv attempts) {
 	version := put(t, drv, "a", "1")
 	for steps := range 4 {

@@ -1,5 +1,5 @@
-// The part of the contract that is about attempts: their steps, their lock, and what they
-// leave. It is checked where an engine has them.
+// The part of the contract on attempts: their steps, their lock, and what they leave. It applies to
+// engines that implement driver.Attempter.
 
 package drivertest
 
@@ -13,7 +13,7 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// attempts is an engine that has them.
+// attempts is an engine with attempts.
 type attempts interface {
 	driver.Driver
 	driver.Attempter
@@ -56,7 +56,7 @@ func runAttempts(t *testing.T, open func(t *testing.T) driver.Driver) {
 	}
 }
 
-// trial is an attempt whose steps must go well.
+// trial is an attempt whose steps must succeed.
 type trial struct {
 	driver.Attempt
 	t *testing.T
@@ -75,7 +75,7 @@ func (a trial) ok(what string, err error) {
 	}
 }
 
-// read wants this to be there, empty for nothing.
+// read expects the document to have this content; empty means absent.
 func (a trial) read(want string) driver.Version {
 	a.t.Helper()
 	data, version, err := a.Read(context.Background())
@@ -107,7 +107,7 @@ func (a trial) publish() driver.Version {
 	return version
 }
 
-// put writes without looking, empty to delete.
+// put replaces the document whatever it is; empty deletes it.
 func put(t *testing.T, drv driver.Driver, key, data string) driver.Version {
 	t.Helper()
 	_, version, err := drv.Read(context.Background(), key)
@@ -120,7 +120,7 @@ func put(t *testing.T, drv driver.Driver, key, data string) driver.Version {
 	return must(t, version, err)
 }
 
-// mustHave wants a document to be this, and at this version.
+// mustHave expects a document to have this content and this version.
 func mustHave(t *testing.T, drv driver.Driver, key, want string, version driver.Version) {
 	t.Helper()
 	data, found, err := drv.Read(context.Background(), key)
@@ -129,7 +129,7 @@ func mustHave(t *testing.T, drv driver.Driver, key, want string, version driver.
 	}
 }
 
-// mustConflict wants a step to be a conflict that tells the versions.
+// mustConflict expects a step to fail with a conflict that has the versions.
 func mustConflict(t *testing.T, what string, err error, want, have driver.Version) {
 	t.Helper()
 	var conflict *driver.ConflictError
@@ -138,7 +138,7 @@ func mustConflict(t *testing.T, what string, err error, want, have driver.Versio
 	}
 }
 
-// mustBeFree wants the lock to be free, or to become so.
+// mustBeFree expects the lock to be free, or to become free.
 func mustBeFree(t *testing.T, drv attempts, key string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -175,7 +175,7 @@ func optimistic(t *testing.T, drv attempts) {
 		mustBeFree(t, drv, "a")
 		a.ok("Settle", a.Settle())
 		a.Close()
-		a.Close() // twice is no harm
+		a.Close() // a second Close does nothing
 		mustHave(t, drv, "a", data, made)
 		before = made
 	}
@@ -305,7 +305,7 @@ func confirms(t *testing.T, drv attempts) {
 	}
 }
 
-// counted counts by attempts, as many writers at once.
+// counted increments a number by attempts of several writers at once.
 func counted(t *testing.T, drv attempts, increment func(a trial) error) {
 	const writers, each = 8, 25
 	put(t, drv, "n", "0")

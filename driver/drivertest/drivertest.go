@@ -8,8 +8,8 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// Run checks the engine that open opens. Each call of open must give an engine without
-// documents; Run closes it.
+// Run checks the engine that open opens. Each call of open must return an engine without
+// documents. Run closes it.
 func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 	for _, test := range scripts {
 		t.Run(test.name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 	t.Run("closed", func(t *testing.T) {
 		drv := open(t)
 		closeDriver(t, drv)
-		closeDriver(t, drv) // twice is no harm
+		closeDriver(t, drv) // a second Close does nothing
 		runScript(t, drv, []step{
 			{do: read, key: "a", want: closed},
 			{do: swap, key: "a", data: "1", want: closed},

@@ -1,4 +1,4 @@
-// The part of the contract that takes several callers, and what a table does not say well.
+// The part of the contract that needs several callers, or more than a table of steps.
 
 package drivertest
 
@@ -42,7 +42,8 @@ func versionsAsDeclared(t *testing.T, drv driver.Driver) {
 	}
 	unique := first != third && third != fourth && first != fourth
 	if unique != drv.Caps().UniqueVersions {
-		t.Errorf("versions of the same content are %v, %v, %v; Caps says unique: %v", first, third, fourth, drv.Caps().UniqueVersions)
+		t.Errorf("versions of the same content are %v, %v, %v; Caps says unique: %v",
+			first, third, fourth, drv.Caps().UniqueVersions)
 	}
 }
 
@@ -64,7 +65,7 @@ func bytesAreCopied(t *testing.T, drv driver.Driver) {
 	}
 }
 
-// collect returns what a listing gives up to its end or its first error.
+// collect returns the keys of a listing up to its end or its first error.
 func collect(ctx context.Context, drv driver.Driver, prefix string) (keys []string, err error) {
 	for key, err := range drv.List(ctx, prefix) {
 		if err != nil {
@@ -75,8 +76,8 @@ func collect(ctx context.Context, drv driver.Driver, prefix string) (keys []stri
 	return keys, nil
 }
 
-// listMany: more keys than come in one page, where the engine can be set so, in byte order,
-// in which "d-" stands before "d/" and that before "d0".
+// listMany lists more keys than one page has, if the engine's pages can be made small. The order of
+// bytes has "d-" before "d/", and that before "d0".
 func listMany(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	var want []string
@@ -94,12 +95,13 @@ func listMany(t *testing.T, drv driver.Driver) {
 			return !strings.HasPrefix(key, prefix)
 		})
 		if got, err := collect(ctx, drv, prefix); err != nil || !slices.Equal(got, want) {
-			t.Errorf("prefix %q: %d keys, want %d (%v); %.200q", prefix, len(got), len(want), err, got)
+			t.Errorf("prefix %q: %d keys, want %d (%v); %.200q",
+				prefix, len(got), len(want), err, got)
 		}
 	}
 }
 
-// listWhileWriting: the loop's body deletes and creates documents, and ends the loop.
+// listWhileWriting deletes and creates documents in the body of the loop, and leaves a loop early.
 func listWhileWriting(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	var want []string
@@ -127,7 +129,8 @@ func listWhileWriting(t *testing.T, drv driver.Driver) {
 			err = drv.Delete(ctx, key, v)
 		}
 		if err == nil {
-			_, err = drv.Swap(ctx, "a"+key, driver.Absent, []byte("1")) // before where the loop is
+			// The new key comes before the position of the loop.
+			_, err = drv.Swap(ctx, "a"+key, driver.Absent, []byte("1"))
 		}
 		if err != nil {
 			t.Fatalf("in the loop, at %s: %v", key, err)
@@ -180,7 +183,7 @@ func together(n int, f func(i int)) {
 	all.Wait()
 }
 
-// raceOfIncrements counts with read and swap: each success must count.
+// raceOfIncrements counts by Read and Swap. Every acknowledged Swap must count.
 func raceOfIncrements(t *testing.T, drv driver.Driver) {
 	const writers, each = 8, 50
 	ctx := context.Background()
@@ -204,12 +207,14 @@ func raceOfIncrements(t *testing.T, drv driver.Driver) {
 			}
 		}
 	})
-	if data, _, err := drv.Read(ctx, "n"); err != nil || string(data) != strconv.Itoa(writers*each) {
-		t.Errorf("%d increments were acknowledged, the document has %s (%v)", writers*each, data, err)
+	data, _, err := drv.Read(ctx, "n")
+	if err != nil || string(data) != strconv.Itoa(writers*each) {
+		t.Errorf("%d increments were acknowledged, the document has %s (%v)",
+			writers*each, data, err)
 	}
 }
 
-// oneWins runs rounds in which all of eight write under one version: one must win.
+// oneWins runs rounds in which eight writers expect the same version. Exactly one must succeed.
 func oneWins(t *testing.T, drv driver.Driver, prepare func(key string) driver.Version,
 	write func(i int, key string, old driver.Version) error) {
 	for round := range 30 {
@@ -263,8 +268,8 @@ func swapNumber(drv driver.Driver) func(i int, key string, old driver.Version) e
 	}
 }
 
-// readersBesideWriters: a reader sees whole documents, and never an older one after
-// a newer one.
+// readersBesideWriters: a reader sees whole documents, and never an older version after a newer
+// one.
 func readersBesideWriters(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	content := func(n int) []byte { return fmt.Appendf(nil, "[%d,%0*d]", n, 10+n%5000, n) }
@@ -290,7 +295,8 @@ func readersBesideWriters(t *testing.T, drv driver.Driver) {
 				return
 			}
 			var n int
-			if _, err := fmt.Sscanf(string(data), "[%d,", &n); err != nil || string(data) != string(content(n)) {
+			_, err = fmt.Sscanf(string(data), "[%d,", &n)
+			if err != nil || string(data) != string(content(n)) {
 				t.Errorf("torn: %.40q", data)
 				return
 			}

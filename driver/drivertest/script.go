@@ -1,4 +1,4 @@
-// The part of the contract that one caller can see: operations and their outcomes.
+// The part of the contract that one caller sees: a table of operations and their outcomes.
 
 package drivertest
 
@@ -21,7 +21,7 @@ const (
 	list   operation = "list"
 )
 
-// outcome is a sentinel that the error must be, nil for success.
+// outcome is the sentinel that the error must be, or nil for success.
 type outcome error
 
 var (
@@ -31,15 +31,15 @@ var (
 	otherEngine         = driver.ETagVersion("of another engine")
 )
 
-// step is one operation. Versions have names: "" is absent, "other" is one of another
-// engine, and every other name is given to a version by a step before, in as.
+// step is one operation. Versions have names: "" is Absent, and "other" is a version of another
+// engine. An earlier step gives a version every other name, by its field as.
 type step struct {
 	do   operation
 	key  string   // for list: the prefix
 	old  string   // the version expected
-	data string   // swap: what to write; read: what must be there
+	data string   // swap: the new content; read: the expected content
 	as   string   // read and swap: the name for the version returned
-	keys []string // list: what must be listed
+	keys []string // list: the expected keys
 	want outcome
 	have string // with conflict: the version that the error must carry
 }
@@ -177,13 +177,16 @@ func runScript(t *testing.T, drv driver.Driver, steps []step) {
 		}
 		if s.want == conflict {
 			var conflict *driver.ConflictError
-			if !errors.As(err, &conflict) || conflict.Want != old || conflict.Have != versions[s.have] {
-				t.Fatalf("step %d: %s %s: %v, want a ConflictError with Want %v, Have %v", i, s.do, s.key, err, old, versions[s.have])
+			have := versions[s.have]
+			if !errors.As(err, &conflict) || conflict.Want != old || conflict.Have != have {
+				t.Fatalf("step %d: %s %s: %v, want a ConflictError with Want %v, Have %v",
+					i, s.do, s.key, err, old, have)
 			}
 		}
 		if err == nil && s.as != "" {
 			if before, named := versions[s.as]; named && before != got {
-				t.Fatalf("step %d: %s %s: version %v, want %s, which is %v", i, s.do, s.key, got, s.as, before)
+				t.Fatalf("step %d: %s %s: version %v, want %s, which is %v",
+					i, s.do, s.key, got, s.as, before)
 			}
 			versions[s.as] = got
 		}

@@ -1,6 +1,6 @@
-// Package memdriver is the reference engine: documents in memory, each state with a
-// revision of its own. It is for tests, for what need not outlive the process, and to read
-// when writing another engine.
+// Package memdriver is the reference engine. It keeps documents in memory and gives each state a
+// revision of its own. Use it in tests, for documents that need not outlive the process, and as a
+// model for other engines.
 package memdriver
 
 import (
@@ -18,7 +18,7 @@ import (
 type Driver struct {
 	mu       sync.Mutex
 	byKey    map[string]document
-	revision uint64 // of the last write; never given out twice
+	revision uint64 // of the last write; no two writes have the same
 	closed   bool
 }
 
@@ -57,7 +57,9 @@ func (d *Driver) Read(ctx context.Context, key string) ([]byte, driver.Version, 
 }
 
 // Swap implements driver.Driver. Its linearization point is under the engine's mutex.
-func (d *Driver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (driver.Version, error) {
+func (d *Driver) Swap(ctx context.Context, key string, old driver.Version, data []byte) (
+	driver.Version, error,
+) {
 	end, err := d.begin(ctx)
 	if err != nil {
 		return driver.Absent, err

@@ -1,19 +1,19 @@
-// What callers are told, and who runs again.
+// The answers to callers, and which functions run again.
 
 package combine
 
 import "slices"
 
-// Answer is what came of a call.
+// Answer is the result of a call.
 type Answer struct {
-	// Version says which version is the caller's: that of the state that its function
+	// Version selects the version to return: that of the state that the caller's function
 	// made or saw.
 	Version Version
 	Err     error
-	// Lost is how many of its runs ended in a conflict, of a call that was not applied
-	// and not refused.
+	// Lost is the number of runs that ended in a conflict. It is set for a call that was
+	// neither applied nor refused.
 	Lost int
-	// Runs is how often its function ran.
+	// Runs is the number of runs of its function.
 	Runs int
 }
 
@@ -21,13 +21,13 @@ type Answer struct {
 type Version uint8
 
 const (
-	None    Version = iota // of nothing: the call has failed
-	AsRead                 // that of the document as it was read
-	Own                    // that of the caller's own state, on which others have built
-	AsFound                // that of the document as the batch leaves it
+	None    Version = iota // no version: the call has failed
+	AsRead                 // the version that was read
+	Own                    // the version of the caller's own state, which others have changed
+	AsFound                // the version of the document at the end of the batch
 )
 
-// answer answers a caller, which is not in the list any longer.
+// answer answers a caller that is no longer in the list.
 func (o *Orders[S]) answer(c *Caller[S], a Answer) {
 	a.Runs = c.runs
 	c.Answer, c.Next, c.state = a, nil, answered
@@ -39,8 +39,8 @@ func (o *Orders[S]) answer(c *Caller[S], a Answer) {
 	o.last = c
 }
 
-// finish answers all callers of a batch: it is published, or nothing was to be
-// published, or nobody knows.
+// finish answers all callers of a batch that was published, or changed nothing, or has an unknown
+// outcome.
 func (l *Line[S]) finish(r Report[S], o *Orders[S]) {
 	for _, c := range l.list[:l.built] {
 		o.answer(c, l.final(c, r))
@@ -50,9 +50,9 @@ func (l *Line[S]) finish(r Report[S], o *Orders[S]) {
 	l.begin(o)
 }
 
-// final is what a caller is told when its batch is finished.
+// final returns the answer to a caller when its batch is finished.
 func (l *Line[S]) final(c *Caller[S], r Report[S]) Answer {
-	found := c.at == 0 // it saw, or kept, what was read
+	found := c.at == 0 // the caller saw, or kept, what was read
 	switch {
 	case c.refusal != nil && (found && !c.late || r.Outcome != Unknown):
 		return Answer{Err: c.refusal}
@@ -66,7 +66,7 @@ func (l *Line[S]) final(c *Caller[S], r Report[S]) Answer {
 	return Answer{Version: AsFound, Err: r.Err}
 }
 
-// notApplied deals with a batch that was not published.
+// notApplied handles a batch that was not published.
 func (l *Line[S]) notApplied(r Report[S], o *Orders[S]) {
 	if r.Outcome == Conflict {
 		l.lost(r, o)
@@ -77,7 +77,8 @@ func (l *Line[S]) notApplied(r Report[S], o *Orders[S]) {
 		l.remove(c)
 		o.answer(c, Answer{Err: r.Err, Lost: c.conflicts})
 	} else {
-		// Which of them it is due to is not known: each is told what comes of its own.
+		// Any of them may have caused the failure. Each runs again as a batch of its own, and
+		// gets the result of that.
 		for _, c := range l.list[:l.built] {
 			c.alone = true
 		}
@@ -87,7 +88,7 @@ func (l *Line[S]) notApplied(r Report[S], o *Orders[S]) {
 	l.begin(o)
 }
 
-// lost deals with a conflict.
+// lost handles a conflict.
 func (l *Line[S]) lost(r Report[S], o *Orders[S]) {
 	under := l.under
 	if head := l.list[0]; head.LockAfter > 0 && head.runs >= head.LockAfter {
@@ -115,13 +116,13 @@ func (l *Line[S]) lost(r Report[S], o *Orders[S]) {
 		l.do(o, Pause)
 		return
 	}
-	l.begin(o) // the wait for the lock, if it comes first, is pause enough
+	l.begin(o) // if the lock comes first, the wait for it is the pause
 }
 
-// headFailed deals with a document that could not be read, or a lock that could not be
-// had. Those who are not the first find out for themselves.
+// headFailed handles a failed read or lock. It is the answer to the first caller; the others try
+// for themselves.
 func (l *Line[S]) headFailed(r Report[S], o *Orders[S]) {
-	if head := l.lead; head != nil { // it was there when this was ordered, and still is
+	if head := l.lead; head != nil { // the caller for whom this was ordered is still in line
 		if head.state == built {
 			l.built--
 		}

@@ -1,4 +1,4 @@
-// A caller: it comes, its function runs, it leaves or is answered.
+// The life of a caller: it arrives, its function runs, it leaves or is answered.
 //
 //	             its function is asked to run
 //	arrives ──► waiting ──────────────────────► running ──── returns ───► built ──► answered
@@ -7,34 +7,34 @@
 //	             │ └──────────────── the try was in vain ───────────────────┘
 //	             └─ its context ends: answered
 //
-// A caller whose context ends while it is running, cut or built is answered when that
-// is over: with what came of it, or, if that is nothing, with the end of its context.
+// A caller whose context ends while it is running, cut or built is answered when that state is over. The
+// answer is the result of the attempt or, if there is none, the error of the context.
 
 package combine
 
 import "slices"
 
-// Caller is one call. Its owner sets the upper fields before Arrive, and reads Answer
-// when it is answered.
+// Caller is one call. Its owner sets the first group of fields before Arrive, and reads Answer
+// when the caller is answered.
 type Caller[S any] struct {
-	Owner     any   // whatever the owner wants to find here
-	Group     any   // with whom it may share a batch
-	LockAfter int   // after so many runs in vain it takes the lock first; negative never
-	MaxRuns   int   // how often its function may run; 0 any number
-	GiveUpAt  int64 // after which it does not run again, in the time of Report.Now; 0 never
+	Owner     any   // data of the owner
+	Group     any   // callers share a batch if Rules.Together allows it for their groups
+	LockAfter int   // number of lost runs after which the lock comes first; negative: never
+	MaxRuns   int   // largest number of runs of its function; 0: no limit
+	GiveUpAt  int64 // time, as in Report.Now, after which it does not run again; 0: never
 
 	Answer Answer
 	Next   *Caller[S] // in Orders.Answered
 
 	state     callerState
-	runs      int   // begun so far
-	conflicts int   // of these runs, how many ended in a conflict
+	runs      int   // number of runs that have begun
+	conflicts int   // number of these that ended in a conflict
 	ended     bool  // its context has ended
-	cause     error // by which
-	late      bool  // it came after the document was ordered to be read
+	cause     error // the error of its context
+	late      bool  // it arrived after the read was ordered
 	alone     bool  // it is a batch of its own
-	at        int   // built: its state is the one after so many changes
-	refusal   error // built: its function's error
+	at        int   // built: the number of changes in its state
+	refusal   error // built: the error of its function
 }
 
 type callerState uint8
@@ -42,29 +42,29 @@ type callerState uint8
 const (
 	waiting callerState = iota
 	running
-	cut // running, and what it returns is thrown away
+	cut // running, and the result of its function will be dropped
 	built
-	answered // whatever else its context does
+	answered // the end of its context has no effect any more
 )
 
-// Result is what a function returned.
+// Result is the result of a function.
 type Result[S any] struct {
 	Kind  ResultKind
 	State S     // Put
 	Err   error // Refuse
-	// Over: the functions of this batch have run for as long as a batch may take, so
-	// that no other begins.
+	// Over is set if the functions of this batch have run for as long as a batch may take, so
+	// that no other function begins.
 	Over bool
 }
 
-// ResultKind says what a function wants.
+// ResultKind is the wish of a function.
 type ResultKind uint8
 
 const (
-	Keep   ResultKind = iota // the state is to stay as it is
-	Put                      // it is to become State
-	Refuse                   // likewise to stay, and the caller gets Err
-	Gone                     // it did not run to its end, and its caller is not to be answered
+	Keep   ResultKind = iota // keep the state
+	Put                      // replace the state by State
+	Refuse                   // keep the state and answer with Err
+	Gone                     // the function did not return; its caller gets no answer
 )
 
 // Arrive puts a caller in line.
@@ -77,11 +77,11 @@ func (l *Line[S]) Arrive(c *Caller[S]) (o Orders[S]) {
 	return o
 }
 
-// Stands reports whether a caller whose function was ordered to run is still to run it:
-// the batch waits for it.
+// Stands reports whether the order to run a caller's function still stands: the batch waits for the
+// function.
 func (l *Line[S]) Stands(c *Caller[S]) bool { return c.state == running }
 
-// Returned reports what the function of a caller returned.
+// Returned reports the result of a caller's function.
 func (l *Line[S]) Returned(c *Caller[S], r Result[S]) (o Orders[S]) {
 	if c.state == cut {
 		l.cutReturned(c, r, &o)
@@ -93,8 +93,8 @@ func (l *Line[S]) Returned(c *Caller[S], r Result[S]) (o Orders[S]) {
 		l.remove(c)
 	case Refuse:
 		if l.puts == 0 && !c.late {
-			// What it saw is what the document was while it was there, whatever becomes
-			// of this try.
+			// The document had the state that the function saw while the caller was in line,
+			// whatever the result of this attempt is.
 			l.remove(c)
 			o.answer(c, Answer{Err: r.Err})
 			break
@@ -118,7 +118,7 @@ func (l *Line[S]) build(c *Caller[S]) {
 	l.built++
 }
 
-// cutReturned puts one back in line whose function was cut.
+// cutReturned puts a caller back in line whose function was cut.
 func (l *Line[S]) cutReturned(c *Caller[S], r Result[S], o *Orders[S]) {
 	c.state = waiting
 	switch {
@@ -127,13 +127,13 @@ func (l *Line[S]) cutReturned(c *Caller[S], r Result[S], o *Orders[S]) {
 	case c.ended:
 		l.leave(c, o)
 	}
-	if l.step == Idle { // it was waited for
+	if l.step == Idle { // the line was waiting for this function
 		l.begin(o)
 	}
 }
 
-// End reports that the context of a caller has ended, and by which cause. Like Tire, it
-// is nothing if the caller is answered, and may come again.
+// End reports that the context of a caller has ended, and the cause. Like Tire, it has no effect on
+// a caller that is answered, and may be called again.
 func (l *Line[S]) End(c *Caller[S], cause error) (o Orders[S]) {
 	c.ended, c.cause = true, cause
 	if l.mayLeave(c) {
@@ -142,8 +142,8 @@ func (l *Line[S]) End(c *Caller[S], cause error) (o Orders[S]) {
 	return o
 }
 
-// Tire reports that a caller has waited for as long as it wants to wait for a lock. If
-// it does not wait, that is nothing.
+// Tire reports that a caller's limit for waiting for a lock has passed. It has no effect on a
+// caller that does not wait.
 func (l *Line[S]) Tire(c *Caller[S], cause error) (o Orders[S]) {
 	if l.mayLeave(c) {
 		c.cause = cause
@@ -152,14 +152,14 @@ func (l *Line[S]) Tire(c *Caller[S], cause error) (o Orders[S]) {
 	return o
 }
 
-// mayLeave: not from when its function is asked to run until the try is over, but for
-// the wait for the lock.
+// mayLeave reports whether a caller may leave. It may not from the order to run its function until
+// the end of the attempt, except while the line waits for the lock.
 func (l *Line[S]) mayLeave(c *Caller[S]) bool {
 	return c.state == waiting || c.state == built && l.step == Wait
 }
 
-// leave answers one that leaves. If others have built on what it did, or it on what
-// they did, all that is forgotten at once; the request for the lock stands.
+// leave answers a caller that leaves. If it is built, the whole batch is forgotten, since other
+// functions may have used its result, or it theirs. The request for the lock stands.
 func (l *Line[S]) leave(c *Caller[S], o *Orders[S]) {
 	builder := c.state == built
 	l.remove(c)
@@ -174,18 +174,18 @@ func (l *Line[S]) leave(c *Caller[S], o *Orders[S]) {
 	}
 }
 
-// leaveEnded lets those leave that are built and whose contexts ended before they could.
+// leaveEnded answers callers that are built and whose contexts ended before they might leave.
 func (l *Line[S]) leaveEnded(o *Orders[S]) {
 	for _, c := range l.list[:l.built] {
 		if c.ended {
-			l.leave(c, o) // the others are not built any longer
+			l.leave(c, o) // after this no caller is built
 			return
 		}
 	}
 }
 
-// forget puts those that are built back in line: their runs were in vain. Those whose
-// contexts have ended leave.
+// forget puts the callers that are built back in line: their runs are lost. Callers whose contexts
+// have ended leave.
 func (l *Line[S]) forget(o *Orders[S]) {
 	var none S
 	all := slices.Clone(l.list[:l.built])

@@ -1,20 +1,18 @@
-// Package combine decides how callers that update one document at once become batches:
-// which function runs next and on what, when a batch is closed and published, who may
-// leave when, and what each caller is answered.
+// Package combine decides how concurrent updates of one document become batches: which function
+// runs next and on which state, when a batch is closed and published, when a caller may leave, and
+// which answer each caller gets.
 //
-// It is a pure state machine, without goroutines, locks, channels, clocks and files:
-// events go in, orders come out. Package store carries the orders out. The rules, in
-// short:
+// It is a pure state machine, without goroutines, locks, channels, clocks and files. Events go in,
+// and orders come out, which package store carries out. The rules, in short:
 //
-//   - There is one list, of all callers not yet answered, in the order in which they
-//     came. A batch is the callers at its head whose functions have returned. Nobody
-//     changes place.
-//   - A caller leaves when its context ends, but not from when its function is asked to
-//     run until that try is over. The wait for the lock, which alone can be long, is
-//     excepted: who leaves then has all that is built forgotten.
-//   - What has been published, or may have been, does not run again.
+//   - One list has all callers that are not answered, in the order of their arrival. A batch is
+//     the callers at its head whose functions have returned. No caller changes its place.
+//   - A caller leaves when its context ends, except from the order to run its function until the
+//     end of that attempt. During the wait for the lock, which alone can be long, it may leave
+//     all the same: then the whole batch is forgotten.
+//   - The functions of a batch that was published, or may have been, do not run again.
 //
-// A line is at one step at a time, which is the order that is out:
+// A line is at one step at a time, which is the pending order:
 //
 //	        a caller comes
 //	Idle ────────────────────► Read ──► Run ◄─┐ one function after the other
@@ -25,56 +23,55 @@
 //	 │          ▼               │        └─────────────► Lock ◄──────────────┘
 //	 │         Wait ────────────┘                 busy │  │ had
 //	 │          ▲                                      ▼  ▼
-//	 │          │ one who is built leaves:          Wait ──► Publish or Confirm ──► Settle
+//	 │          │ a built caller leaves:            Wait ──► Publish or Confirm ──► Settle
 //	 │          └──────────────────────────────────── ┘                              │
-//	 │            what is built is forgotten                                         ▼
+//	 │            the batch is forgotten                                             ▼
 //	 └── Pause ◄── conflict in Stage, Publish or Confirm:              the batch is answered
-//	               who is still there runs again
+//	               the remaining callers run again
 //
-// Where the lock came first, the second Lock is left out. A batch that changes nothing
-// is confirmed under the lock too: what it has read may be a version that is about to be
-// taken back, or that nobody has made durable yet. Where it was read under the lock it is
-// only settled, unless somebody came late.
+// If the lock came first, the second Lock is left out. A batch that changes nothing is confirmed
+// under the lock too: the version that it has read may be about to be withdrawn, or not be durable
+// yet. If the batch was read under the lock it is only settled, unless one of its callers came late.
 //
-// A failure in these is told to a batch of one; the callers of a larger one run again,
-// each as a batch of its own. Whatever ends a try, the next one begins at Idle with
-// those who are in line.
+// A failure of these steps is the answer to a batch of one. The callers of a larger batch run
+// again, each as a batch of its own. After the end of an attempt the next one begins at Idle with the
+// callers in line.
 //
-// This file has the line and how a try goes through its steps; caller.go has a caller
-// and how it comes, runs and leaves; answer.go what callers are told.
+// This file has the line and the steps of an attempt, caller.go the life of a caller, and
+// answer.go the answers.
 package combine
 
 import "slices"
 
-// Step is where a line is: the order that is out.
+// Step is the pending order of a line.
 type Step uint8
 
 const (
-	Idle    Step = iota // none, or the first caller's function runs in vain and is waited for
-	Lock                // take the lock if it is free, before reading or with what is staged
-	Wait                // wait for it
+	Idle    Step = iota // no order, or the line waits for the first caller's cut function
+	Lock                // take the lock if it is free, before reading or after staging
+	Wait                // wait for the lock
 	Read                // read the document
 	Run                 // run a caller's function
-	Stage               // make ready what is built
-	Publish             // put it in the document's place, under the lock
-	Confirm             // nothing is to be changed: look, under the lock, whether it is as it was read
+	Stage               // stage the result of the batch
+	Publish             // replace the document by what is staged, under the lock
+	Confirm             // the batch changes nothing: verify the version, under the lock
 	Settle              // make durable what is published, confirmed, or was read under the lock
-	Pause               // wait for a while after a conflict
+	Pause               // back off after a conflict
 )
 
-// Outcome is what came of an order.
+// Outcome is the outcome of an order.
 type Outcome uint8
 
 const (
 	OK         Outcome = iota
-	Busy               // Lock: somebody else has it
-	Conflict           // not applied: the document is no longer what was read
+	Busy               // Lock: another process or handle holds the lock
+	Conflict           // not applied: the document no longer has the version that was read
 	Failed             // not applied
-	NotDurable         // applied, but may be undone by a power cut
-	Unknown            // applied or not, or yet to be
+	NotDurable         // applied, but a power cut may undo it
+	Unknown            // applied or not, or may still be applied later
 )
 
-// Report is what came of any step but Run and Pause.
+// Report is the result of any step but Run and Pause.
 type Report[S any] struct {
 	Outcome Outcome
 	Err     error
@@ -82,94 +79,93 @@ type Report[S any] struct {
 	Now     int64 // the time, on the clock of Caller.GiveUpAt
 }
 
-// Orders are what an event leads to, to be carried out in this order.
+// Orders are the consequences of an event. They are carried out in the order of the fields.
 type Orders[S any] struct {
-	// Answered are the callers that have their Answer, linked by Next, in the order in
-	// which they came.
+	// Answered are the callers that have their Answer, linked by Next, in the order of their
+	// arrival.
 	Answered *Caller[S]
-	// Close: the try is over. What it holds is to be released: the lock, and what is
-	// staged.
+	// Close ends the attempt: release the lock and what is staged.
 	Close bool
-	// Forget: what is staged is to be released. Wait is out, and stays so.
+	// Forget releases what is staged. Wait is pending, and stays so.
 	Forget bool
-	// Do is the step to carry out, and then to report by Done; for Pause by Alarm. Idle
-	// and Run are none.
+	// Do is the next step. Done reports its end, or Alarm that of a Pause. Idle and Run
+	// mean that there is no step.
 	Do Step
-	// Run is the caller whose function is to be run, and then to be reported by Returned.
+	// Run is the caller whose function runs next. Returned reports its result.
 	Run *Caller[S]
-	// State is what the function is to be run on, or what is to be staged.
+	// State is the state to run the function on, or the state to stage.
 	State S
-	// Alarm: others wait for this function. Alarm is to be reported when the functions
-	// of this batch have run for as long as a batch may take.
+	// Alarm is set if other callers wait for this function: Alarm must be reported when the
+	// functions of this batch have run for as long as a batch may take.
 	Alarm bool
-	// Begins: Do begins a try. Escalated: it takes the lock first because earlier ones
-	// were in vain.
+	// Begins is set if Do begins an attempt, and Escalated if that takes the lock first
+	// because earlier ones have lost.
 	Begins, Escalated bool
-	// Again: callers that have lost run again.
+	// Again is set if callers that have lost run again.
 	Again bool
 
 	last *Caller[S] // of Answered
 }
 
-// Rules are what the lines of an engine have in common.
+// Rules are the rules that all lines of an engine share.
 type Rules[S any] struct {
-	// Same reports whether two states are equal, so that nothing is to be published. One
-	// that is to be published anew, though nobody changes it, is not even equal to
+	// Same reports whether two states are equal, so that there is nothing to publish. A
+	// state that must be published again, though no function changes it, is not equal to
 	// itself.
 	Same func(a, b S) bool
 	// Together reports whether callers of two groups may share a batch.
 	Together func(a, b any) bool
-	// Unique reports whether changes that end in the state as it was are published all
-	// the same, because versions of equal states differ.
+	// Unique reports whether changes that cancel out are published all the same, because the
+	// versions of equal states differ.
 	Unique func(s S) bool
-	// Most is how many callers a batch may have.
+	// Most is the largest number of callers in a batch.
 	Most int
-	// Eager is for how many tries in a row that find the lock free a conflict is
-	// remembered, and the lock taken first.
+	// Eager is the number of attempts in a row that must find the lock free, after a
+	// conflict, until an attempt begins without the lock again.
 	Eager int
 }
 
-// Line is the callers of one document. One event at a time.
+// Line has the callers of one document. It handles one event at a time.
 type Line[S any] struct {
 	Rules[S]
 
 	step   Step
-	list   []*Caller[S] // all that are not answered, in the order in which they came
-	eager  int          // how many of the next tries take the lock first
-	locked bool         // the lock is had
-	under  bool         // the document was read under it
-	closed bool         // no other function begins in this try
+	list   []*Caller[S] // the callers that are not answered, in the order of their arrival
+	eager  int          // number of the next attempts that take the lock first
+	locked bool         // the attempt holds the lock
+	under  bool         // the document was read under the lock
+	closed bool         // no other function begins in this attempt
 
-	// Of the try that is under way.
-	lead  *Caller[S] // for whom it was begun, nil if that one is gone
-	group any        // whose options it has
+	// The attempt that is under way.
+	lead  *Caller[S] // the caller for whom it began, nil if that one has left
+	group any        // the group of its callers
 	alone bool       // it is a batch of one
-	built int        // how many at the head of the list are built
-	puts  int        // how many of them have changed the state
-	read  S          // as the document was read
-	last  S          // as the last of them has made it
-	// publishes: that is to be published, and not only confirmed.
+	built int        // number of callers at the head of the list that are built
+	puts  int        // number of these that have changed the state
+	read  S          // the state that was read
+	last  S          // the state that the last function has returned
+	// publishes is set if last must be published, and not only confirmed.
 	publishes bool
 }
 
 // Busy reports whether a caller that arrives has to wait for others.
 func (l *Line[S]) Busy() bool { return l.step != Idle || len(l.list) > 0 }
 
-// Callers returns those that are not answered, in the order in which they came. It is
+// Callers returns the callers that are not answered, in the order of their arrival. The slice is
 // valid until the next event.
 func (l *Line[S]) Callers() []*Caller[S] { return l.list }
 
-// Built returns those of them that are built, likewise.
+// Built returns the callers that are built, likewise.
 func (l *Line[S]) Built() []*Caller[S] { return l.list[:l.built] }
 
-// Step returns where the line is.
+// Step returns the pending order.
 func (l *Line[S]) Step() Step { return l.step }
 
-// begin begins a try for those in line.
+// begin begins an attempt for the callers in line.
 func (l *Line[S]) begin(o *Orders[S]) {
 	l.step = Idle
 	if len(l.list) == 0 || l.list[0].state == cut {
-		return // who is cut will be back, and is the first of its batch then
+		return // the first caller's function was cut; the next batch begins with it
 	}
 	l.lead, l.group = l.list[0], l.list[0].Group
 	o.Begins = true
@@ -181,16 +177,16 @@ func (l *Line[S]) begin(o *Orders[S]) {
 	l.doRead(o)
 }
 
-// lockFirst reports whether the lock is taken before the document is read: the head of
-// the line has run in vain often enough, or others have lost not long ago.
+// lockFirst reports whether the attempt takes the lock before it reads the document: the first
+// caller has lost often enough, or others have lost recently.
 func (l *Line[S]) lockFirst(head *Caller[S]) bool {
 	return head.LockAfter >= 0 && (head.runs >= head.LockAfter || l.eager > 0)
 }
 
 func (l *Line[S]) do(o *Orders[S], step Step) { l.step, o.Do = step, step }
 
-// doRead orders the document to be read. Whoever comes from now on may not rely on what
-// is found alone.
+// doRead orders a read of the document. A caller that arrives later is late: the result of the read
+// may be older than its call.
 func (l *Line[S]) doRead(o *Orders[S]) {
 	for _, c := range l.list {
 		c.late = false
@@ -199,7 +195,7 @@ func (l *Line[S]) doRead(o *Orders[S]) {
 	l.do(o, Read)
 }
 
-// end ends a try: what it has built is forgotten, and what it holds is to be released.
+// end ends an attempt, forgets its state and orders the release of what it holds.
 func (l *Line[S]) end(o *Orders[S]) {
 	var none S
 	l.locked, l.under, l.closed, l.alone = false, false, false, false
@@ -208,7 +204,7 @@ func (l *Line[S]) end(o *Orders[S]) {
 	o.Close = true
 }
 
-// Done reports what came of the order that was out.
+// Done reports the result of the pending order.
 func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 	switch l.step {
 	case Lock, Wait:
@@ -248,8 +244,8 @@ func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 	return o
 }
 
-// lockDone goes on when the lock is had, or has to be waited for. The request for it is
-// never withdrawn, whoever leaves: those who are there when it is had inherit it.
+// lockDone handles the result of Lock or Wait. The request for the lock is never withdrawn: the callers
+// that are in line when it succeeds inherit the lock.
 func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	waited := l.step == Wait
 	switch {
@@ -263,7 +259,7 @@ func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	}
 	l.locked = true
 	switch {
-	case l.built > 0: // nobody of them has left
+	case l.built > 0: // no built caller has left
 		l.decide(o)
 		return
 	case l.eager > 0 && waited:
@@ -279,12 +275,12 @@ func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	l.doRead(o)
 }
 
-// next has the next function of the batch run, or closes it.
+// next orders the next function of the batch to run, or closes the batch.
 func (l *Line[S]) next(o *Orders[S]) {
 	if l.built < len(l.list) && l.mayJoin(l.list[l.built]) {
 		c := l.list[l.built]
 		if l.built == 0 {
-			l.lead = c // those before it have dropped out
+			l.lead = c // the callers before it have left
 			l.alone = c.alone || c.MaxRuns > 0 && c.runs+1 >= c.MaxRuns
 		}
 		c.state = running
@@ -311,10 +307,10 @@ func (l *Line[S]) mayJoin(c *Caller[S]) bool {
 // commit publishes what is built, if there is anything to publish.
 func (l *Line[S]) commit(o *Orders[S]) {
 	switch {
-	case l.built == 0: // nobody is there, or all have dropped out
+	case l.built == 0: // there are no callers, or all have left
 		l.end(o)
 		l.begin(o)
-	case l.allEnded(): // nobody wants it any more
+	case l.allEnded(): // all callers would leave
 		l.forget(o)
 		l.end(o)
 		l.begin(o)
@@ -327,8 +323,7 @@ func (l *Line[S]) commit(o *Orders[S]) {
 	}
 }
 
-// decide has what is built, and staged if need be, published or confirmed, under the
-// lock.
+// decide orders the next step towards publishing or confirming the batch under the lock.
 func (l *Line[S]) decide(o *Orders[S]) {
 	switch {
 	case !l.locked:
@@ -336,14 +331,14 @@ func (l *Line[S]) decide(o *Orders[S]) {
 	case l.publishes:
 		l.do(o, Publish)
 	case l.under && !l.anyLate():
-		l.do(o, Settle) // nobody was in the midst of a publish when it was read
+		l.do(o, Settle) // no publish was under way at the time of the read
 	default:
 		l.do(o, Confirm)
 	}
 }
 
-// anyLate reports whether one who is built came after the read was ordered: what was
-// read may be older than its call.
+// anyLate reports whether a built caller arrived after the read was ordered: the result of the read
+// may be older than its call.
 func (l *Line[S]) anyLate() bool {
 	return slices.ContainsFunc(l.list[:l.built], func(c *Caller[S]) bool { return c.late })
 }
@@ -357,11 +352,11 @@ func (l *Line[S]) allEnded() bool {
 	return true
 }
 
-// Alarm reports that the functions of a batch have run for long, or that a pause is
-// over. At any other time it does nothing.
+// Alarm reports that the functions of a batch have run for as long as a batch may take, or that a
+// pause is over. At any other time it does nothing.
 //
-// A batch is closed here. The function that runs is cut, unless it is the first: the
-// others are published without it.
+// Alarm closes a batch. It cuts the function that runs, unless that is the first one: the batch is
+// published without it.
 func (l *Line[S]) Alarm() (o Orders[S]) {
 	switch l.step {
 	case Run:

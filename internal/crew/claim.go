@@ -1,7 +1,7 @@
-// Directories that a crew works in, within one of the user's, and how those of the dead are told
-// from those of the living: each has a file whose lock the process that made it holds, and every
-// process of its crew through the descriptor that it inherits. The kernel frees the lock when the
-// last of them is gone.
+// The directories in which crews work, inside a directory of the user. Each has a lock file. The process
+// that made the directory holds the lock, and its crew holds it through the descriptor that each process
+// inherits. The kernel frees the lock when the last of them has ended: the directory is then
+// abandoned, and the next crew removes it.
 
 package crew
 
@@ -19,19 +19,19 @@ import (
 )
 
 const (
-	// lockName is in each directory of a crew.
+	// lockName is the name of the lock file.
 	lockName = "in-use.lock"
-	// settling is longer than it takes to make a directory and to lock the file in it.
+	// settling is longer than making a directory and locking the file in it takes.
 	settling = time.Minute
 )
 
-// The names of such directories are one of these and 16 hexadecimal digits.
+// The name of such a directory is a prefix and 16 hexadecimal digits.
 const (
 	BenchPrefix  = ".jsonstore-bench-"
 	VerifyPrefix = ".jsonstore-verify-"
 )
 
-// IsOurs reports whether a name is that of a crew's directory.
+// IsOurs reports whether an entry has the name of a crew's directory.
 func IsOurs(entry fsys.Entry) bool {
 	digits, ok := strings.CutPrefix(entry.Name, BenchPrefix)
 	if !ok {
@@ -41,11 +41,11 @@ func IsOurs(entry fsys.Entry) bool {
 		strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// Claim is a directory in use.
+// Claim is a directory that is in use.
 type Claim struct {
 	Dir    string
 	lock   io.Closer
-	shared []*os.File // of the lock, that others can inherit
+	shared []*os.File // the locked file, for processes to inherit
 }
 
 // NewClaim makes a directory and claims it.
@@ -56,36 +56,35 @@ func NewClaim(files fsys.FS, dir, prefix string) (*Claim, error) {
 	}
 	c := &Claim{Dir: path}
 	if err := c.hold(filepath.Join(path, lockName)); err != nil {
-		err = fmt.Errorf("say that a directory is in use: %w", err)
+		err = fmt.Errorf("lock the directory %s: %w", path, err)
 		return nil, errors.Join(err, os.RemoveAll(path))
 	}
 	return c, nil
 }
 
-// Share returns the program with the claim: that lasts as long as any process that is started
-// from it.
+// Share returns a program whose processes share the claim: it lasts until all of them have ended.
 func (c *Claim) Share(program Program) Program {
 	program.inherited = c.shared
 	return program
 }
 
-// Release removes the directory and what is in it.
+// Release removes the directory and its content.
 func (c *Claim) Release() error {
 	err := os.RemoveAll(c.Dir)
 	if closeErr := c.lock.Close(); closeErr != nil {
 		return errors.Join(err, closeErr)
 	}
 	if err != nil {
-		err = os.RemoveAll(c.Dir) // Windows removes no file that is open
+		err = os.RemoveAll(c.Dir) // Windows does not remove open files
 	}
 	return err
 }
 
-// Abandoned reports whether no process uses a crew's directory any more.
+// Abandoned reports whether all processes that used a crew's directory have ended.
 func Abandoned(files fsys.FS, dir string) bool {
 	file, err := files.Open(filepath.Join(dir, lockName), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		// Somebody died at making or removing it, or is about to make it.
+		// A process is making the directory now, or died while it made or removed it.
 		info, err := files.Lstat(dir)
 		return err == nil && files.Now()-info.Mtime > int64(settling)
 	}
@@ -97,7 +96,7 @@ func Abandoned(files fsys.FS, dir string) bool {
 	return err == nil && free
 }
 
-// Sweep removes the abandoned directories of crews of this user. What cannot be removed is left.
+// Sweep removes the abandoned directories of crews of this user. It leaves what it cannot remove.
 func Sweep(files fsys.FS, dir string) {
 	entries, err := files.ReadDir(dir)
 	if err != nil {
@@ -105,7 +104,7 @@ func Sweep(files fsys.FS, dir string) {
 	}
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name)
-		// Where others may write too, a name is no proof of whose a directory is.
+		// If other users may write to dir, a name does not prove who made a directory.
 		if IsOurs(entry) && owned(files, path) && Abandoned(files, path) {
 			_ = os.RemoveAll(path)
 		}

@@ -14,8 +14,8 @@ import (
 
 const forEver = time.Duration(math.MaxInt64 - int64(Patience))
 
-// A directory is in use as long as any process of its crew lives, also when the one that made it
-// is gone.
+// A directory stays in use until the last process of its crew has ended, also when the process that
+// made it has ended before.
 func TestClaim(t *testing.T) {
 	files, dir := fsys.New(), t.TempDir()
 	claim, err := NewClaim(files, dir, BenchPrefix)
@@ -23,7 +23,7 @@ func TestClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	if Abandoned(files, claim.Dir) {
-		t.Error("it is abandoned by who has just made it")
+		t.Error("a directory that was just made is abandoned")
 	}
 	const script = "read task; echo ready; read end"
 	shell := claim.Share(Program{Path: "/bin/sh", Args: []string{"sh", "-c", script}})
@@ -34,11 +34,11 @@ func TestClaim(t *testing.T) {
 	claim.lock.Close() // as the kernel does when the process dies
 	Sweep(files, dir)
 	if Abandoned(files, claim.Dir) {
-		t.Error("it is abandoned while a process of the crew lives")
+		t.Error("the directory is abandoned while a process of the crew lives")
 	}
 	crew.Kill()
 	if !Abandoned(files, claim.Dir) {
-		t.Error("it is in use though all are dead")
+		t.Error("the directory is in use after all processes have ended")
 	}
 	Sweep(files, dir)
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
@@ -46,15 +46,16 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// What nobody has claimed yet may be about to be; what only looks like a crew's directory is not
-// touched.
+// A new directory may be about to get its lock file. A directory or file that only resembles a
+// crew's directory stays.
 func TestSweepLeaves(t *testing.T) {
 	files, dir := fsys.New(), t.TempDir()
 	const id = "0123456789abcdef"
 	now, old := time.Now(), time.Now().Add(-2*settling)
 	for name, made := range map[string]time.Time{
 		BenchPrefix + id: now, VerifyPrefix + id: now, "mine": old,
-		BenchPrefix + "mine": old, BenchPrefix + "results-of-today": old, BenchPrefix + id + "0": old,
+		BenchPrefix + "mine": old, BenchPrefix + "results-of-today": old,
+		BenchPrefix + id + "0":      old,
 		VerifyPrefix + "1" + id[1:]: old,
 	} {
 		path := filepath.Join(dir, name)

@@ -1,5 +1,5 @@
-// Package crew starts processes of this program, which begin something together, and ends them whatever they do. Each
-// gets a line of JSON that says what it is to do, and one more when all are to begin.
+// Package crew starts processes of this program that begin their work together, and always ends
+// them. Each process gets its task as a line of JSON, and another line when all shall begin.
 package crew
 
 import (
@@ -15,39 +15,39 @@ import (
 	"time"
 )
 
-// Program is what the processes run. It is started by means of package os alone: os/exec would
-// make the command a good deal larger.
+// Program is the program that the processes run. Package os starts it: os/exec would make the
+// command much larger.
 type Program struct {
 	Path string
-	Args []string // the first is the name
-	Env  []string // nil: as ours
+	Args []string // the first one is the name
+	Env  []string // nil means the environment of this process
 
-	inherited []*os.File // by its processes
+	inherited []*os.File // files that its processes inherit
 }
 
-// Patience is how long a process may take beyond its time.
+// Patience is the time that a process may take beyond the expected time.
 const Patience = 20 * time.Second
 
-// Process is one that has been started.
+// Process is a process that was started.
 type Process struct {
-	what   string // it does
+	what   string // its task, for messages
 	os     *os.Process
 	stdin  *os.File
 	stdout *os.File
 	out    *bufio.Reader // of stdout
-	stderr chan string   // gets all that it said, at its end
-	forget []func() bool // to be called when it has ended
-	killed atomic.Bool   // by us, in the midst of its work
-	hung   atomic.Bool   // and was killed for that
+	stderr chan string   // receives its messages when it has ended
+	forget []func() bool // functions to call when it has ended
+	killed atomic.Bool   // Kill has ended it
+	hung   atomic.Bool   // the time limit has ended it
 }
 
-// Task is what a process is to do.
+// Task is the task of a process.
 type Task struct {
-	What string // for messages: hold the lock
-	Todo any    // what it is told
+	What string // for messages, such as "hold the lock"
+	Todo any    // the order that the process gets, as JSON
 }
 
-// Start starts a process that has work for some time. It ends with the context, whatever it does.
+// Start starts a process whose work takes the time last. The end of the context kills it.
 func (program Program) Start(ctx context.Context, task Task, last time.Duration) (*Process, error) {
 	encoded, err := json.Marshal(task.Todo)
 	if err != nil {
@@ -77,8 +77,9 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		return nil, fmt.Errorf("start another process of this program: %w", err)
 	}
 	p := &Process{
-		what: task.What, os: started, stdin: in.write, stdout: out.read, stderr: make(chan string, 1),
-		out: bufio.NewReaderSize(out.read, 64<<10), // as a pipe holds
+		what: task.What, os: started, stdin: in.write, stdout: out.read,
+		out:    bufio.NewReaderSize(out.read, 64<<10), // the capacity of a pipe
+		stderr: make(chan string, 1),
 	}
 	go func() {
 		said, _ := io.ReadAll(messages.read)
@@ -90,39 +91,40 @@ func (program Program) Start(ctx context.Context, task Task, last time.Duration)
 		_ = p.os.Kill()
 	})
 	p.forget = []func() bool{limit.Stop, context.AfterFunc(ctx, func() { _ = p.os.Kill() })}
-	_ = p.Send(string(encoded)) // if it is dead, its output says so
+	_ = p.Send(string(encoded)) // reading its output will show if it has died
 	return p, nil
 }
 
+// Send sends a line.
 func (p *Process) Send(line string) error {
 	_, err := io.WriteString(p.stdin, line+"\n")
 	return err
 }
 
-// Pass sends data as it is.
+// Pass sends data.
 func (p *Process) Pass(data []byte) error {
 	_, err := p.stdin.Write(data)
 	return err
 }
 
-// Line is the next line that the process tells; not one that was cut off.
+// Line returns the next line of the process's output. An incomplete last line is an error.
 func (p *Process) Line() (string, error) {
 	line, err := p.out.ReadString('\n')
 	return strings.TrimSuffix(line, "\n"), err
 }
 
-// Take is so many bytes that the process tells next.
+// Take returns the next size bytes of the process's output.
 func (p *Process) Take(size int) ([]byte, error) {
 	data := make([]byte, size)
 	_, err := io.ReadFull(p.out, data)
 	return data, err
 }
 
-// Expect wants a certain line next.
+// Expect returns an error unless the next line is the expected one.
 func (p *Process) Expect(want string) error {
 	line, err := p.Line()
 	if err == nil && line != want {
-		err = fmt.Errorf("a process said %q instead of %q", line, want)
+		err = fmt.Errorf("a process printed %q instead of %q", line, want)
 	}
 	if err != nil {
 		return First(p.End(), err)
@@ -130,30 +132,31 @@ func (p *Process) Expect(want string) error {
 	return nil
 }
 
-// Kill ends it by force, as an operator or the system might.
+// Kill kills the process, as an operator or the system might.
 func (p *Process) Kill() {
 	p.killed.Store(true)
 	_ = p.os.Kill()
 }
 
-// Stop asks it to finish what it does.
+// Stop asks the process to finish its work.
 func (p *Process) Stop() { p.stdin.Close() }
 
-// End waits for the end of its output and of itself, and tells what went wrong with it. To call it once more, after
-// kill, does no harm.
+// End waits for the end of the process and of its output, and returns the error of the process.
+// It may be called again.
 func (p *Process) End() error {
 	p.Stop()
 	_, _ = io.Copy(io.Discard, p.out)
 	p.stdout.Close()
 	said := <-p.stderr
-	p.stderr <- "" // for who asks once more
+	p.stderr <- "" // for a second call
 	state, err := p.os.Wait()
 	for _, forget := range p.forget {
 		forget()
 	}
 	switch {
 	case p.hung.Load():
-		return fmt.Errorf("a process did not get on (it was to %s) and was killed after %v", p.what, Patience)
+		return fmt.Errorf("a process made no progress and was killed %[2]v after its time; its task: %[1]s",
+			p.what, Patience)
 	case p.killed.Load():
 		return nil
 	case err == nil && !state.Success():
@@ -166,17 +169,19 @@ func (p *Process) End() error {
 	if said == "" {
 		said = err.Error()
 	}
-	return fmt.Errorf("a process could not go on: %s", said)
+	return fmt.Errorf("a process stopped with an error: %s", said)
 }
 
-// Killed reports whether it was Kill that ended it.
+// Killed reports whether Kill has ended the process.
 func (p *Process) Killed() bool { return p.killed.Load() }
 
-// Crew is processes that begin together.
+// Crew is a group of processes that begin together.
 type Crew []*Process
 
-// StartAll starts one for each task, and waits until all say that they are ready.
-func (program Program) StartAll(ctx context.Context, tasks []Task, last time.Duration) (c Crew, err error) {
+// StartAll starts a process for each task, and waits until all are ready.
+func (program Program) StartAll(ctx context.Context, tasks []Task, last time.Duration) (
+	c Crew, err error,
+) {
 	defer func() {
 		if err != nil {
 			c.Kill()
@@ -191,28 +196,28 @@ func (program Program) StartAll(ctx context.Context, tasks []Task, last time.Dur
 	}
 	for i, p := range c {
 		if err := p.Expect("ready"); err != nil {
-			c = append(c[:i], c[i+1:]...) // that one has ended
+			c = append(c[:i], c[i+1:]...) // Expect has ended this one
 			return c, err
 		}
 	}
 	return c, nil
 }
 
-// Begin lets them all begin.
+// Begin tells all processes to begin.
 func (c Crew) Begin() {
 	for _, p := range c {
 		_ = p.Send("go")
 	}
 }
 
-// Stop asks them to finish what they do.
+// Stop asks all processes to finish their work.
 func (c Crew) Stop() {
 	for _, p := range c {
 		p.Stop()
 	}
 }
 
-// Kill ends and forgets them.
+// Kill kills all processes and waits for their end.
 func (c Crew) Kill() {
 	for _, p := range c {
 		p.Kill()
@@ -222,7 +227,7 @@ func (c Crew) Kill() {
 	}
 }
 
-// First is the first error that there is: the others mostly follow from it, or say the same.
+// First returns the first error: the others are mostly its consequences.
 func First(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

@@ -4,5 +4,5 @@ package crew
 
 import "syscall"
 
-// apart is nothing: there are no groups of processes that share signals.
+// apart returns nil: this system has no process groups that share signals.
 func apart() *syscall.SysProcAttr { return nil }

@@ -4,6 +4,7 @@ package crew
 
 import "syscall"
 
-// apart keeps a process from the signals that a terminal sends to ours. They would end one that has
-// just begun, and of its death we might be told before we are of the signal.
+// apart puts a process into a process group of its own, so that it does not get the signals of our
+// terminal. A signal would kill a process that has just begun, and we might notice its death before
+// the signal.
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,4 +1,5 @@
-// The document that loads work on, and the update that they do: as cheap as can be, so that it is the rest that is measured.
+// The document that loads update, and the update. Both are as cheap as possible, so that a
+// measurement is one of the store.
 
 package load
 
@@ -11,13 +12,14 @@ import (
 
 const documentHead = `{"count":`
 
-// Document is one of so many bytes, or of the few that it takes.
+// Document returns a document of size bytes, or the smallest one if size is too small.
 func Document(size int) []byte {
 	const tail = `0,"pad":""}`
-	return []byte(documentHead + `0,"pad":"` + strings.Repeat("x", max(size-len(documentHead)-len(tail), 0)) + `"}`)
+	padding := max(size-len(documentHead)-len(tail), 0)
+	return []byte(documentHead + `0,"pad":"` + strings.Repeat("x", padding) + `"}`)
 }
 
-// Increment counts the document up.
+// Increment adds 1 to the counter of a document.
 func Increment(old []byte) ([]byte, error) {
 	n, rest, err := counted(old)
 	if err != nil {
@@ -28,7 +30,7 @@ func Increment(old []byte) ([]byte, error) {
 	return append(changed, rest...), nil
 }
 
-// Count is how often the document was counted up.
+// Count returns the counter of a document.
 func Count(data []byte) (int, error) {
 	n, _, err := counted(data)
 	return n, err
@@ -38,7 +40,7 @@ func counted(data []byte) (n int, rest []byte, err error) {
 	text, ok := bytes.CutPrefix(data, []byte(documentHead))
 	digits := bytes.IndexByte(text[:min(len(text), 24)], ',')
 	if !ok || digits < 0 {
-		return 0, nil, fmt.Errorf("%.24q is not the beginning of the document", data)
+		return 0, nil, fmt.Errorf("%.24q is not the beginning of a document of the load", data)
 	}
 	n, err = strconv.Atoi(string(text[:digits]))
 	return n, text[digits:], err

@@ -18,7 +18,9 @@ func TestIncrement(t *testing.T) {
 		}
 		data = changed
 	}
-	for _, bad := range []string{"", "{}", `{"count":x,}`, `{"count":1`, `{"count":11111111111111111111111111,}`} {
+	for _, bad := range []string{
+		"", "{}", `{"count":x,}`, `{"count":1`, `{"count":11111111111111111111111111,}`,
+	} {
 		if _, err := Increment([]byte(bad)); err == nil {
 			t.Errorf("%q was counted up", bad)
 		}

@@ -1,4 +1,4 @@
-// Package load measures what a load costs: how long each operation took, and what that comes to over all of them.
+// Package load has the operations of a load, and the distribution of their durations.
 package load
 
 import (
@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A Histogram counts durations in classes that grow with them: a class is at most one part in 32 wide, so that a quantile is
-// right to 3 percent whatever its size. The zero value is empty. This is the log-linear layout of HdrHistogram.
+// A Histogram counts durations in classes. The width of a class is at most 1/32 of its durations, so
+// that a quantile is exact to 3 percent. The zero value is empty. The layout of the classes is the
+// log-linear one of HdrHistogram.
 type Histogram struct {
 	classes []uint64
 	count   uint64
@@ -22,7 +23,7 @@ const (
 	fine     = 1 << fineBits // classes in each power of two
 )
 
-// class is where a duration is counted. Below fine nanoseconds each has a class of its own.
+// class returns the class of a duration. Each duration below 2*fine nanoseconds has its own class.
 func class(d time.Duration) int {
 	n := uint64(max(d, 0))
 	if n < fine {
@@ -53,7 +54,7 @@ func (h *Histogram) Add(d time.Duration) {
 	h.longest = max(h.longest, d)
 }
 
-// Merge counts all that other has counted.
+// Merge adds the durations of another histogram.
 func (h *Histogram) Merge(other *Histogram) {
 	for len(h.classes) < len(other.classes) {
 		h.classes = append(h.classes, 0)
@@ -66,16 +67,17 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.longest = max(h.longest, other.longest)
 }
 
-// Count is how many durations were counted.
+// Count returns the number of durations.
 func (h *Histogram) Count() uint64 { return h.count }
 
-// Longest is the longest of them, exactly; 0 if there is none.
+// Longest returns the longest duration, exactly, or 0 if there is none.
 func (h *Histogram) Longest() time.Duration { return h.longest }
 
-// Sum is what they come to.
+// Sum returns the sum of the durations.
 func (h *Histogram) Sum() time.Duration { return h.sum }
 
-// Quantile returns the duration that the fraction q of them does not exceed: 0.5 is the median. It is 0 if there is none.
+// Quantile returns the duration that the fraction q of the durations does not exceed: 0.5 is the
+// median. It is 0 if there is no duration.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	wanted := max(uint64(q*float64(h.count)+0.5), 1)
 	var seen uint64
@@ -87,7 +89,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return h.longest
 }
 
-// histogramJSON is how one process tells another.
+// histogramJSON is the form in which a process sends a histogram to another.
 type histogramJSON struct {
 	Classes map[int]uint64 `json:"classes"`
 	Sum     time.Duration  `json:"sum_ns"`
@@ -96,23 +98,23 @@ type histogramJSON struct {
 
 // MarshalJSON implements json.Marshaler.
 func (h Histogram) MarshalJSON() ([]byte, error) {
-	told := histogramJSON{Classes: map[int]uint64{}, Sum: h.sum, Longest: h.longest}
+	sent := histogramJSON{Classes: map[int]uint64{}, Sum: h.sum, Longest: h.longest}
 	for c, n := range h.classes {
 		if n > 0 {
-			told.Classes[c] = n
+			sent.Classes[c] = n
 		}
 	}
-	return json.Marshal(told)
+	return json.Marshal(sent)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (h *Histogram) UnmarshalJSON(data []byte) error {
-	var told histogramJSON
-	if err := json.Unmarshal(data, &told); err != nil {
+	var sent histogramJSON
+	if err := json.Unmarshal(data, &sent); err != nil {
 		return err
 	}
-	*h = Histogram{sum: told.Sum, longest: told.Longest}
-	for c, n := range told.Classes {
+	*h = Histogram{sum: sent.Sum, longest: sent.Longest}
+	for c, n := range sent.Classes {
 		if c < 0 || c > class(1<<63-1) {
 			return fmt.Errorf("no class %d in a histogram", c)
 		}

@@ -1,7 +1,6 @@
-// Package names has the names of the store's own files, all beside the document NAME that
-// they are for:
+// Package names has the names of the files that the store keeps beside a document NAME:
 //
-//	.NAME.lock             the file that is locked
+//	.NAME.lock             the lock file
 //	.NAME.<1 digit>.tmp    a staged version, in a place of the document's row
 //	.NAME.<16 digits>.tmp  a staged version, while the row is full
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
@@ -18,9 +17,9 @@ import (
 )
 
 const (
-	// Places is how many places a document's row has.
+	// Places is the number of places in a document's row.
 	Places = 8
-	// GuardedDigits is how many digits a guard's file has.
+	// GuardedDigits is the number of digits in the name of a guard's file.
 	GuardedDigits = 36
 
 	lockSuffix      = ".lock"
@@ -28,44 +27,43 @@ const (
 	intentSuffix    = ".tx"
 	randomDigits    = 16
 
-	// Longest is how many bytes the name of a document may have, so that each of its files
-	// still fits in the 255 that file systems allow.
+	// Longest is the length in bytes of the longest name of a document. The longest name of
+	// a file beside it then has the 255 bytes that file systems allow.
 	Longest = 255 - len(".") - len(".") - GuardedDigits - len(temporarySuffix)
 )
 
-// reservedSuffixes are what the names of the store's own files end with, beside those of
-// temporary files: .NAME.lock, and those that later versions may make.
+// reservedSuffixes are the endings of the store's names other than those of temporary files.
+// Some of them are for later versions of the store.
 var reservedSuffixes = [...]string{lockSuffix, intentSuffix, ".kept", ".history"}
 
-// beside is a name of the store's own beside the document at path.
+// beside returns a name of the store beside the document at path.
 func beside(path, suffix string) string {
 	dir, base := filepath.Split(path)
 	return dir + "." + base + suffix
 }
 
-// Lock is the lock file of the document at path.
+// Lock returns the name of the lock file of the document at path.
 func Lock(path string) string { return beside(path, lockSuffix) }
 
-// Intent is the intent of a guard on it.
+// Intent returns the name of the intent of a guard on it.
 func Intent(path string) string { return beside(path, intentSuffix) }
 
-// Place is a place in its row, from 0 on.
+// Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {
 	return beside(path, "."+strconv.Itoa(place)+temporarySuffix)
 }
 
-// Random is a name that is not in its row.
+// Random returns the name of a staged version that is not in its row.
 func Random(path string, random uint64) string {
 	return beside(path, fmt.Sprintf(".%0*x%s", randomDigits, random, temporarySuffix))
 }
 
-// Guarded is the file of a guard.
+// Guarded returns the name of a guard's file.
 func Guarded(path, digits string) string {
 	return beside(path, "."+digits+temporarySuffix)
 }
 
-// Temporary returns the name of the document that a temporary file is for, and the digits
-// by which it differs from others.
+// Temporary splits the name of a temporary file into the name of its document and the digits.
 func Temporary(name string) (base, digits string, ok bool) {
 	rest, dotted := strings.CutPrefix(name, ".")
 	rest, suffixed := strings.CutSuffix(rest, temporarySuffix)
@@ -83,8 +81,7 @@ func Temporary(name string) (base, digits string, ok bool) {
 	return base, digits, ok
 }
 
-// Own returns the name of the document whose file a name is that the store takes for
-// itself.
+// Own reports whether a name is one of the store's, and returns the name of its document.
 func Own(name string) (document string, own bool) {
 	if document, _, ok := Temporary(name); ok {
 		return document, true

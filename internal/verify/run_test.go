@@ -130,7 +130,7 @@ func TestRunUnfit(t *testing.T) {
 		"lock that excludes nobody": {"locks exclude: processes ", "a dead holder: the lock that another process held could be taken"},
 		"update without a look":     {"no lost update: updates were lost or made twice", "killed writers: updates were lost"},
 		"update in place":           {"no torn read: a program that reads the file saw what it should not"},
-		"update that dies":          {"no lost update: a process could not go on: no space left on device"},
+		"update that dies":          {"no lost update: a process stopped with an error: no space left on device"},
 		"create that replaces":      {"one creator: race 1: 3 processes were told that they created the document"},
 	} {
 		t.Run(broken, func(t *testing.T) {
