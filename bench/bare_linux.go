@@ -1,4 +1,4 @@
-// The system calls that an update of ours makes, and nothing else: what our code costs on top of them.
+// The bare system calls of an update, for the cost of our code on top of them.
 
 package main
 
@@ -17,14 +17,18 @@ import (
 )
 
 var barePeers = []peer{{
-	name: "the bare system calls", about: "those of jsonstore for one process, in its order, without its code; not safe beside others", loses: true,
+	name: "the bare system calls",
+	about: "those of jsonstore for one process, in its order, without its code; " +
+		"not safe beside other processes",
+	loses: true,
 	open: func(s setting) (handle, error) {
 		files, dir := fsys.New(), filepath.Dir(s.Path)
 		kind, err := files.Type(dir)
 		if err != nil {
 			return nil, err
 		}
-		b := &bare{setting: s, lock: filepath.Join(dir, ".bare.lock"), journal: files.OneJournal(dir), ext4: kind == "ext4"}
+		b := &bare{setting: s, lock: filepath.Join(dir, ".bare.lock"),
+			journal: files.OneJournal(dir), ext4: kind == "ext4"}
 		b.lockFile, err = unix.Open(b.lock, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 		return b, err
 	},
@@ -70,7 +74,8 @@ func (b *bare) Update(int) error {
 	// Stage.
 	b.n++
 	temp := fmt.Sprintf("%s/.bare.%d.%d.tmp", filepath.Dir(b.Path), os.Getpid(), b.n)
-	staged, openErr := unix.Open(temp, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	staged, openErr := unix.Open(temp,
+		unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if failed(openErr) {
 		return err
 	}
@@ -82,7 +87,8 @@ func (b *bare) Update(int) error {
 		return err
 	}
 	times := [2]unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(time.Now().UnixNano())}
-	if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(staged), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(staged), 0,
+		uintptr(unsafe.Pointer(&times)), 0, 0, 0); errno != 0 {
 		return errno
 	}
 	if failed(unix.Fstat(staged, &st)) {
@@ -94,7 +100,9 @@ func (b *bare) Update(int) error {
 			return err
 		}
 		if b.journal {
-			err = unix.SyncFileRange(staged, 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+			const how = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE |
+				unix.SYNC_FILE_RANGE_WAIT_AFTER
+			err = unix.SyncFileRange(staged, 0, 0, how)
 		} else {
 			err = unix.Fsync(staged)
 		}
@@ -103,7 +111,9 @@ func (b *bare) Update(int) error {
 		}
 	}
 	// Lock, verify, publish, unlock.
-	if failed(unix.Flock(b.lockFile, unix.LOCK_EX|unix.LOCK_NB)) || failed(unix.Fstat(b.lockFile, &st)) || failed(unix.Lstat(b.lock, &st)) || failed(unix.Lstat(b.Path, &st)) {
+	if failed(unix.Flock(b.lockFile, unix.LOCK_EX|unix.LOCK_NB)) ||
+		failed(unix.Fstat(b.lockFile, &st)) || failed(unix.Lstat(b.lock, &st)) ||
+		failed(unix.Lstat(b.Path, &st)) {
 		return err
 	}
 	if _, err := unix.Pread(old, buffer[:n], 0); err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// TestMain lets the test binary be one of the processes that it starts.
+// TestMain runs the work of a process if the test binary was started for it.
 func TestMain(m *testing.M) {
 	if encoded := os.Getenv(workerVariable); encoded != "" {
 		exitOn(beWorker(encoded))
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// newHandle opens a document of its own, or skips what is not offered.
+// newHandle opens a document of its own. It skips the test if the peer does not offer that.
 func newHandle(t testing.TB, p peer, durability store.Durability, size int) handle {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "document.json")
@@ -64,7 +64,7 @@ func TestPeersKeepUpdates(t *testing.T) {
 				if strings.Contains(p.name, "renameio") {
 					c.Durability = store.Ordered
 				}
-				m, err := c.measure(t.TempDir(), 50*time.Millisecond)
+				m, err := c.measure(t.TempDir(), 100*time.Millisecond)
 				if errors.Is(err, errNotOffered) {
 					continue
 				}
@@ -80,8 +80,11 @@ func TestPeersKeepUpdates(t *testing.T) {
 // TestLossesAreSeen: the count finds the updates that processes without a lock lose.
 func TestLossesAreSeen(t *testing.T) {
 	for range 20 {
-		c := cell{Peer: "rename, no lock", Durability: store.Volatile, Processes: 4, Goroutines: 1, Size: 200}
-		m, err := c.measure(t.TempDir(), 50*time.Millisecond)
+		c := cell{
+			Peer: "rename, no lock", Durability: store.Volatile,
+			Processes: 4, Goroutines: 1, Size: 200,
+		}
+		m, err := c.measure(t.TempDir(), 100*time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +98,8 @@ func TestLossesAreSeen(t *testing.T) {
 // TestTablesStandBetweenTheirMarks: writing tables leaves the rest of the file alone.
 func TestTablesStandBetweenTheirMarks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
-	if err := os.WriteFile(path, []byte("before\n"+beginFigures+"old\n"+endFigures+"after\n"), 0o600); err != nil {
+	page := []byte("before\n" + beginFigures + "old\n" + endFigures + "after\n")
+	if err := os.WriteFile(path, page, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tables := range []string{"one\n", "two\n"} {
@@ -103,7 +107,8 @@ func TestTablesStandBetweenTheirMarks(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
-		if want := "before\n" + beginFigures + "\n" + tables + endFigures + "after\n"; err != nil || string(got) != want {
+		want := "before\n" + beginFigures + "\n" + tables + endFigures + "after\n"
+		if err != nil || string(got) != want {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
@@ -146,7 +151,7 @@ func BenchmarkGoroutines(b *testing.B) {
 				b.Run(fmt.Sprintf("%v/%s/%d", durability, p.name, n), func(b *testing.B) {
 					h := newHandle(b, p, durability, 200)
 					var begun atomic.Int64
-					b.SetParallelism(n) // so many for each core, of which n begin
+					b.SetParallelism(n) // n goroutines for each core, of which n work
 					b.RunParallel(func(pb *testing.PB) {
 						if begun.Add(1) > int64(n) {
 							return

@@ -79,7 +79,8 @@ func built(dir string) (string, error) {
 
 // goBuild builds the command into the file program.
 func goBuild(program string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./cmd/jsonstore")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program,
+		"./cmd/jsonstore")
 	cmd.Dir = ".." // of the directory of this module, where go run is called
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

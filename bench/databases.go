@@ -28,8 +28,8 @@ func databasePeers() []peer {
 		},
 		{
 			name: "SQLite (modernc)",
-			about: "a row for each document, WAL, `BEGIN IMMEDIATE`; synchronous FULL for durable, " +
-				"else NORMAL, which keeps the order and may lose the latest updates",
+			about: "a row for each document, WAL, `BEGIN IMMEDIATE`; synchronous FULL for " +
+				"durable, else NORMAL, which keeps the order and may lose the latest updates",
 			open: openSQLite(modernc), create: createSQLite(modernc), goroutines: true, many: true,
 		},
 	}
@@ -82,7 +82,8 @@ func openBolt(batch bool) func(setting) (handle, error) {
 		if s.Durability == store.Ordered || batch && s.Shared {
 			return nil, errNotOffered
 		}
-		b := &bolt{path: s.Path, opts: &bbolt.Options{NoSync: s.Durability == store.Volatile}, batch: batch}
+		opts := &bbolt.Options{NoSync: s.Durability == store.Volatile}
+		b := &bolt{path: s.Path, opts: opts, batch: batch}
 		for i := range s.Documents {
 			b.keys = append(b.keys, []byte(documentName(i)))
 		}
@@ -176,7 +177,8 @@ func insertSQLite(db *sql.DB, documents int, document []byte) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
 	for i := range documents {
-		if _, err := tx.Exec("INSERT INTO documents VALUES (?, ?)", documentName(i), document); err != nil {
+		const insert = "INSERT INTO documents VALUES (?, ?)"
+		if _, err := tx.Exec(insert, documentName(i), document); err != nil {
 			return err
 		}
 	}

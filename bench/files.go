@@ -1,4 +1,4 @@
-// Plain files, as one writes it by hand or with the help of a library.
+// Plain files, written by hand or with the help of a library.
 
 package main
 
@@ -26,39 +26,74 @@ var (
 )
 
 var filePeers = []peer{
-	{name: "rename, no lock", about: "read, write a temporary file, rename; fsync of the file and, durable, of the directory", loses: true,
-		open: func(s setting) (handle, error) { return &file{setting: s, replace: replaceByHand}, nil }},
-	{name: base, about: "the same under a blocking flock of a file beside it (gofrs/flock)",
-		open: func(s setting) (handle, error) {
-			return &file{setting: s, replace: replaceByHand, lock: flock.New(s.Path + ".lck")}, nil
-		}},
-	{name: "flock polling + rename", about: "the same with `TryLockContext`, tried every millisecond",
-		open: func(s setting) (handle, error) {
-			return &file{setting: s, replace: replaceByHand, lock: flock.New(s.Path + ".lck"), poll: true}, nil
-		}},
-	{name: "flock + renameio", about: "the same as flock + rename with google/renameio, which always flushes the file",
+	{
+		name: "rename, no lock",
+		about: "read, write a temporary file, rename; fsync of the file and, durable, " +
+			"of the directory",
+		loses: true,
+		open:  openFile(replaceByHand, noLock),
+	},
+	{
+		name:  base,
+		about: "the same under a blocking flock of a file beside it (gofrs/flock)",
+		open:  openFile(replaceByHand, blocking),
+	},
+	{
+		name:  "flock polling + rename",
+		about: "the same with `TryLockContext`, tried every millisecond",
+		open:  openFile(replaceByHand, polling),
+	},
+	{
+		name:  "flock + renameio",
+		about: "the same as flock + rename with google/renameio, which always flushes the file",
 		open: func(s setting) (handle, error) {
 			if s.Durability == store.Volatile {
 				return nil, errNotOffered
 			}
-			return &file{setting: s, replace: replaceByRenameio, lock: flock.New(s.Path + ".lck")}, nil
-		}},
-	{name: "lockedfile.Transform", about: "rogpeppe/go-internal: writes the file in place under a lock, flushes nothing; a crash of the process can tear it", goroutines: true,
+			return openFile(replaceByRenameio, blocking)(s)
+		},
+	},
+	{
+		name: "lockedfile.Transform",
+		about: "rogpeppe/go-internal: writes the file in place under a lock, flushes nothing; " +
+			"a crash of the process can tear it",
+		goroutines: true,
 		open: func(s setting) (handle, error) {
 			if s.Durability != store.Volatile {
 				return nil, errNotOffered
 			}
 			return transformed{s.Path}, nil
-		}},
+		},
+	},
+}
+
+// locking is the way in which a file is locked for an update.
+type locking int
+
+const (
+	noLock locking = iota
+	blocking
+	polling
+)
+
+func openFile(replace func(s setting, data []byte) error, how locking) func(setting) (handle,
+	error) {
+	return func(s setting) (handle, error) {
+		f := &file{setting: s, replace: replace, poll: how == polling}
+		if how != noLock {
+			f.lock = flock.New(s.Path + ".lck")
+		}
+		return f, nil
+	}
 }
 
 // file is a document that is replaced by renaming.
 type file struct {
 	setting
 	replace func(s setting, data []byte) error
-	lock    *flock.Flock // nil for none
+	lock    *flock.Flock // nil for no lock
 	poll    bool
-	mu      sync.Mutex // a flock.Flock excludes processes
+	mu      sync.Mutex // excludes goroutines; a flock.Flock excludes processes only
 }
 
 func (f *file) Update(int) error {
@@ -116,7 +151,7 @@ func replaceByRenameio(s setting, data []byte) error {
 	return syncDirectory(s, renameio.WriteFile(s.Path, data, 0o600))
 }
 
-// syncDirectory makes a rename durable, if that is wanted and nothing has gone wrong before.
+// syncDirectory makes a rename durable if the setting asks for it, unless err is an earlier error.
 func syncDirectory(s setting, err error) error {
 	if err != nil || s.Durability != store.Durable {
 		return err

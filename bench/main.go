@@ -49,24 +49,29 @@ type config struct {
 	goroutines []int
 	documents  []int
 	sizes      []int
-	directory  []int // sizes of directories
+	directory  []int // numbers of documents in a directory
 	levels     []store.Durability
-	updates    bool // nothing but updates
+	updates    bool // measure nothing but updates
 	out        string
 }
 
 func parse() (c config, err error) {
 	var only, processes, goroutines, documents, sizes, directory, levels string
-	flag.StringVar(&c.dir, "dir", "", "measure in this `directory`, which exists; default: a temporary one")
+	flag.StringVar(&c.dir, "dir", "",
+		"measure in this `directory`, which must exist; default: a temporary one")
 	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
-	flag.DurationVar(&c.time, "time", time.Second, "measure each cell for this `time` in each round")
+	flag.DurationVar(&c.time, "time", time.Second,
+		"measure each cell for this `time` in each round")
 	flag.StringVar(&only, "only", "", "measure only the peers whose name matches this `expression`")
 	flag.StringVar(&processes, "processes", "1,2,8,32", "numbers of processes on one document")
 	flag.StringVar(&goroutines, "goroutines", "1,8,64", "numbers of goroutines on one document")
-	flag.StringVar(&documents, "documents", "64,1000", "numbers of documents that 64 goroutines update")
+	flag.StringVar(&documents, "documents", "64,1000",
+		"numbers of documents that 64 goroutines update")
 	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "sizes of documents in bytes")
-	flag.StringVar(&directory, "directory", "1000,10000,100000", "numbers of documents in a directory")
-	flag.StringVar(&levels, "durability", "durable,ordered,volatile", "some of `durable, ordered, volatile`")
+	flag.StringVar(&directory, "directory", "1000,10000,100000",
+		"numbers of documents in a directory")
+	flag.StringVar(&levels, "durability", "durable,ordered,volatile",
+		"some of `durable, ordered, volatile`")
 	flag.BoolVar(&c.updates, "updates", false, "measure updates and nothing else")
 	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, "+
 		"between the lines <!-- figures --> and <!-- /figures -->")
@@ -75,9 +80,12 @@ func parse() (c config, err error) {
 		return c, fmt.Errorf("want flags only, and positive numbers; see go run . -help")
 	}
 	for _, name := range strings.Split(levels, ",") {
-		at := slices.IndexFunc(allLevels, func(d store.Durability) bool { return d.String() == name })
+		at := slices.IndexFunc(allLevels, func(d store.Durability) bool {
+			return d.String() == name
+		})
 		if at < 0 {
-			return c, fmt.Errorf("want durable, ordered or volatile, separated by commas, not %q", levels)
+			return c, fmt.Errorf("want durable, ordered or volatile, separated by commas, not %q",
+				levels)
 		}
 		c.levels = append(c.levels, allLevels[at])
 	}
@@ -95,7 +103,8 @@ func parse() (c config, err error) {
 		for _, field := range strings.Split(list.text, ",") {
 			n, parseErr := strconv.Atoi(field)
 			if parseErr != nil || n < 1 {
-				return c, fmt.Errorf("want positive numbers, separated by commas, not %q", list.text)
+				return c, fmt.Errorf("want positive numbers, separated by commas, not %q",
+					list.text)
 			}
 			*list.into = append(*list.into, n)
 		}
@@ -135,8 +144,9 @@ func (c config) sections() []section {
 	}
 	for _, durability := range c.levels {
 		for _, n := range c.processes {
+			fits := func(p peer) bool { return n == 1 || !strings.HasPrefix(p.name, "the bare") }
 			add(fmt.Sprintf("%v, %d %s", durability, n, plural("process", "processes", n)),
-				names(func(p peer) bool { return n == 1 || !strings.HasPrefix(p.name, "the bare") }),
+				names(fits),
 				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
 		}
 	}
@@ -237,8 +247,8 @@ func run() error {
 	return nil
 }
 
-// measure measures a section. Each round has another order, since the writes that one peer leaves to
-// the disk slow down the next.
+// measure measures a section. Each round has another order, since the writes that one peer
+// leaves to the disk slow down the next.
 func (c config) measure(top string, s section) []*figure {
 	figures := make([]*figure, len(s.cells))
 	for i := range figures {
@@ -269,8 +279,11 @@ func (c config) describe(top string) string {
 	}
 	args := slices.Clone(os.Args[1:])
 	for i := range args {
-		if i > 0 && args[i-1] == "--dir" {
+		switch {
+		case i > 0 && args[i-1] == "--dir":
 			args[i] = "…"
+		case args[i] == "":
+			args[i] = "''"
 		}
 	}
 	var b strings.Builder

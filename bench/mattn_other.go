@@ -2,5 +2,5 @@
 
 package main
 
-// mattn is not there without cgo.
+// mattn needs cgo.
 var mattn dialect

@@ -63,10 +63,10 @@ func peers() []peer {
 			open:  openOurs(store.Options{}), goroutines: true, many: true, ours: true,
 		},
 		{
-			name:  "jsonstore, mtime",
-			about: "the same with versions by time",
-			open:  openOurs(store.Options{Versions: store.VersionMtime}), goroutines: true, many: true,
-			ours: true,
+			name:       "jsonstore, mtime",
+			about:      "the same with versions by time",
+			open:       openOurs(store.Options{Versions: store.VersionMtime}),
+			goroutines: true, many: true, ours: true,
 		},
 		{
 			name:  "jsonstore, locking",

@@ -50,7 +50,8 @@ func (c config) reads(top, _ string) (string, error) {
 		fmt.Fprintf(&b, "| | a read takes | x %s |\n| --- | ---: | ---: |\n", all[0].name)
 		for i, r := range all {
 			takes := median(nanoseconds[i])
-			fmt.Fprintf(&b, "| %s | %s | %.2f |\n", r.name, duration(time.Duration(takes)), takes/stat)
+			fmt.Fprintf(&b, "| %s | %s | %.2f |\n", r.name, duration(time.Duration(takes)),
+				takes/stat)
 		}
 		b.WriteByte('\n')
 	}
@@ -81,7 +82,10 @@ func readers(top string, size int) (all []reader, closeAll func(), err error) {
 	all = []reader{
 		{"os.Lstat", func() error { _, err := os.Lstat(path); return err }},
 		{"os.ReadFile", func() error { _, err := os.ReadFile(path); return err }},
-		{"jsonstore, the first read", func() error { _, _, err := doc.Read(background); return err }},
+		{"jsonstore, the first read", func() error {
+			_, _, err := doc.Read(background)
+			return err
+		}},
 		{"jsonstore, opened for one read", func() error {
 			doc, err := store.OpenFile(path, nil)
 			if err != nil {
@@ -93,7 +97,8 @@ func readers(top string, size int) (all []reader, closeAll func(), err error) {
 	}
 	handles := []handle{ours{[]*store.Doc{doc}, doc}}
 	for _, p := range peers() {
-		if p.name != "jsonstore" && !strings.HasPrefix(p.name, "SQLite") && p.name != "bbolt Update" {
+		if p.name != "jsonstore" && !strings.HasPrefix(p.name, "SQLite") &&
+			p.name != "bbolt Update" {
 			continue
 		}
 		s := setting{Path: path, Documents: 1, Durability: store.Durable}

@@ -14,17 +14,17 @@ import (
 	"github.com/jsonstore/jsonstore/internal/load"
 )
 
-// figure is what came of a cell over all rounds.
+// figure is the result of a cell over all rounds.
 type figure struct {
 	cell    cell
 	rates   []float64
 	latency load.Histogram
-	share   float64 // the worst
-	lost    int     // in all
-	updates float64 // of which so many were lost
+	share   float64 // the worst share of a round
+	lost    int     // lost updates of all rounds
+	updates float64 // updates of all rounds
 	failed  int
 	failure string
-	missing error // why there are none
+	missing error // why there is no result
 }
 
 func (f *figure) add(m measured, last time.Duration, err error) {
@@ -76,11 +76,12 @@ func thousands(n float64) string {
 	return digits
 }
 
-// updatesTable has a row for each peer. The ratios are of the rate of the peer named base.
+// updatesTable has a row for each peer. The ratios divide by the rate of the peer named base.
 func updatesTable(title, base string, figures []*figure) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#### %s\n\n", title)
-	fmt.Fprintf(&b, "| | updates/s | x %s | median | 99.9 %% | longest | slowest/fastest process | lost |\n", base)
+	fmt.Fprintf(&b, "| | updates/s | x %s | median | 99.9 %% | longest ", base)
+	b.WriteString("| slowest/fastest process | lost |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	baseRate := 0.0
 	for _, f := range figures {
@@ -110,20 +111,22 @@ func updatesTable(title, base string, figures []*figure) string {
 		if f.failed > 0 {
 			lost += fmt.Sprintf("; %d failed (%s)", f.failed, f.failure)
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f.cell.Peer, thousands(f.rate()), ratio,
-			duration(f.latency.Quantile(0.5)), duration(f.latency.Quantile(0.999)), duration(f.latency.Longest()), share, lost)
+		median, slow := f.latency.Quantile(0.5), f.latency.Quantile(0.999)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n",
+			f.cell.Peer, thousands(f.rate()), ratio, duration(median), duration(slow),
+			duration(f.latency.Longest()), share, lost)
 	}
 	b.WriteByte('\n')
 	return b.String()
 }
 
-// The tables stand between these in a file that has more.
+// The lines of a page between which the tables stand.
 const (
 	beginFigures = "<!-- figures -->\n"
 	endFigures   = "<!-- /figures -->\n"
 )
 
-// writeTables puts the tables into a file, between the marks if it is there, or prints them.
+// writeTables writes the tables into a page, between its marks, or prints them if path is empty.
 func writeTables(path, tables string) error {
 	if path == "" {
 		_, err := os.Stdout.WriteString(tables)
@@ -139,7 +142,8 @@ func writeTables(path, tables string) error {
 	before, rest, ok := bytes.Cut(old, []byte(beginFigures))
 	_, after, ok2 := bytes.Cut(rest, []byte(endFigures))
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no lines %q and %q between which the tables could be put", path, beginFigures, endFigures)
+		return fmt.Errorf("%s needs the lines %q and %q: the tables stand between them",
+			path, beginFigures, endFigures)
 	}
 	var b bytes.Buffer
 	b.Write(before)
