@@ -1,5 +1,5 @@
-// The checks: functions over what the processes of a test recorded. Each returns what is wrong, in words, and
-// nothing else decides it.
+// The checks: pure functions of the records of a test's processes. The error of a check says
+// what is wrong.
 
 package verify
 
@@ -13,13 +13,15 @@ import (
 	"strings"
 )
 
-// Hold is a time that a process held the lock: from just after it had it until just before it gave it back.
+// Hold is an interval in which a process held the lock: from just after it got the lock until
+// just before it released it.
 type Hold struct {
 	Process  int
 	From, To int64 // nanoseconds of a clock that the processes share
 }
 
-// CheckHolds sees that no two holds overlap, and counts how often the lock went from one process to another.
+// CheckHolds checks that no two holds overlap, and counts how often the lock went from one
+// process to another.
 func CheckHolds(holds []Hold) (handOvers int, err error) {
 	holds = slices.Clone(holds)
 	sort.Slice(holds, func(i, j int) bool {
@@ -30,12 +32,14 @@ func CheckHolds(holds []Hold) (handOvers int, err error) {
 	})
 	for i, h := range holds {
 		if h.To < h.From {
-			return handOvers, fmt.Errorf("process %d had the lock for %d ns: the clock went back, so that nothing can be said", h.Process, h.To-h.From)
+			return handOvers, fmt.Errorf(
+				"process %d held the lock for %d ns: the clock went back, "+
+					"so the test has no result; run it again", h.Process, h.To-h.From)
 		}
 		if i == 0 {
 			continue
 		}
-		// Sorted and so far without overlap, the one before is the one that ended last.
+		// The holds are sorted, and so far without overlap: the last one has ended last.
 		before := holds[i-1]
 		if h.From < before.To {
 			return handOvers, fmt.Errorf("processes %d and %d held the lock at once, for %d ns",
@@ -48,27 +52,27 @@ func CheckHolds(holds []Hold) (handOvers int, err error) {
 	return handOvers, nil
 }
 
-// Count is what became of one process's increments of its own member.
+// Count has the increments that one process made of its own member.
 type Count struct {
 	Member       string
 	Acknowledged int
-	Killed       bool // in the midst of it: one more may have been made
+	Killed       bool // the process was killed, and may have made one increment more
 }
 
-// Document is what the processes change: a member of each, their sum, and text that tells a whole version from one
-// that is made of two.
+// Document is the document that the processes change. It has a member for each process, their
+// sum, and a text by which a mixture of two versions differs from a whole version.
 type Document struct {
 	Total int            `json:"total"`
 	Of    map[string]int `json:"of"`
 	Pad   string         `json:"pad"`
 }
 
-// pad is of a length and a letter that depend on the total, and more than a page long.
+// pad returns a text whose length and letter depend on the total, of up to two pages.
 func pad(total int) string {
 	return strings.Repeat(string(rune('a'+total%26)), 3000+total*7919%6000)
 }
 
-// parseDocument is the Document in a file, if it is whole.
+// parseDocument parses a document and checks that it is whole.
 func parseDocument(data []byte) (Document, error) {
 	var doc Document
 	if err := json.Unmarshal(data, &doc); err != nil {
@@ -79,7 +83,8 @@ func parseDocument(data []byte) (Document, error) {
 		sum += n
 	}
 	if doc.Total != sum || doc.Pad != pad(doc.Total) {
-		return doc, fmt.Errorf("a document is made of parts of different versions: total %d, sum of the members %d", doc.Total, sum)
+		return doc, fmt.Errorf("a document has parts of different versions: "+
+			"total %d, sum of the members %d", doc.Total, sum)
 	}
 	return doc, nil
 }
@@ -102,8 +107,8 @@ func increment(data []byte, member string) (changed []byte, value int, err error
 	return changed, doc.Of[member], err
 }
 
-// CheckCounts sees that every acknowledged increment is in the document, and no other but for one of each process
-// that was killed.
+// CheckCounts checks that the document has every acknowledged increment, and no other, except
+// one of each process that was killed.
 func CheckCounts(counts []Count, found []byte) error {
 	doc, err := parseDocument(found)
 	if err != nil {
@@ -123,7 +128,7 @@ func CheckCounts(counts []Count, found []byte) error {
 	}
 	if len(wrong) > 0 {
 		slices.Sort(wrong)
-		return fmt.Errorf("updates were lost or made twice: of what was acknowledged, %s", some(wrong))
+		return fmt.Errorf("updates were lost or made twice: of those acknowledged, %s", some(wrong))
 	}
 	for member := range doc.Of {
 		if !known[member] {
@@ -133,20 +138,20 @@ func CheckCounts(counts []Count, found []byte) error {
 	return nil
 }
 
-// Watch judges what a plain reader of the document sees, one content after the other.
+// Watch checks the contents that a plain reader of the document sees.
 type Watch struct {
 	Reads    int `json:"reads"`
-	Versions int `json:"versions"` // how many of them differed from the one before
+	Versions int `json:"versions"` // number of reads that differed from the one before
 	last     []byte
 	seen     map[string]int
 }
 
-// See is told what was read; nil if there was no document.
+// See checks the next content; nil means that there was no document.
 func (w *Watch) See(data []byte) error {
 	w.Reads++
 	if data == nil {
 		if w.last != nil {
-			return errors.New("the document was away for a moment, while it was replaced")
+			return errors.New("the document was absent for a moment, while it was replaced")
 		}
 		return nil
 	}
@@ -167,28 +172,30 @@ func (w *Watch) See(data []byte) error {
 	return nil
 }
 
-// Creation is what came of a race of processes that each create one document.
+// Creation is the result of a race of processes that all create the same document.
 type Creation struct {
-	Winners []string // those that were told that they did
-	Content string   // what is in the document
+	Winners []string // the processes whose creation was acknowledged
+	Content string   // the content of the document
 }
 
-// CheckCreations sees that each race has one winner, whose content is there.
+// CheckCreations checks that each race has one winner, and that the document has its content.
 func CheckCreations(races []Creation) error {
 	for i, race := range races {
 		switch {
 		case len(race.Winners) == 0:
 			return fmt.Errorf("race %d: nobody created the document", i+1)
 		case len(race.Winners) > 1:
-			return fmt.Errorf("race %d: %d processes were told that they created the document: %s", i+1, len(race.Winners), some(race.Winners))
+			return fmt.Errorf("race %d: the creation of the document was acknowledged to %d "+
+				"processes: %s", i+1, len(race.Winners), some(race.Winners))
 		case race.Content != race.Winners[0]:
-			return fmt.Errorf("race %d: %s created the document, which has the content of %q", i+1, race.Winners[0], race.Content)
+			return fmt.Errorf("race %d: %s created the document, which has the content of %q",
+				i+1, race.Winners[0], race.Content)
 		}
 	}
 	return nil
 }
 
-// CheckLitter sees that nothing but the document and its lock file is there.
+// CheckLitter checks that only the document and its lock file are left.
 func CheckLitter(document string, names []string) error {
 	var litter []string
 	for _, name := range names {
@@ -197,7 +204,8 @@ func CheckLitter(document string, names []string) error {
 		}
 	}
 	if len(litter) > 0 {
-		return fmt.Errorf("%d files were left that the next writer ought to have removed: %s", len(litter), some(litter))
+		return fmt.Errorf("%d files were left, which the next writer should have removed: %s",
+			len(litter), some(litter))
 	}
 	return nil
 }

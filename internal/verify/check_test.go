@@ -1,4 +1,4 @@
-// The checks against histories that no sound file system makes: each must be found wrong.
+// The checks of wrong histories: a check must find each of them wrong.
 
 package verify
 
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// wants fails unless err is nil for an empty text, and says the text otherwise.
+// wants fails unless err contains the text, or is nil if the text is empty.
 func wants(t *testing.T, err error, text string) {
 	t.Helper()
 	switch {
@@ -49,7 +49,7 @@ func TestCheckHolds(t *testing.T) {
 	}
 }
 
-// document is one in which each member, p1, p2 …, has a count.
+// document returns a document with a count for each of the members p1, p2 and so on.
 func document(t *testing.T, counts ...int) []byte {
 	t.Helper()
 	doc := Document{Of: map[string]int{}}
@@ -85,7 +85,8 @@ func TestCheckCounts(t *testing.T) {
 		{"no document", []Count{{"p1", 3, false}}, nil, "not whole"},
 		{"half a document", []Count{{"p1", 3, false}}, document(t, 3)[:100], "not whole"},
 	} {
-		t.Run(test.name, func(t *testing.T) { wants(t, CheckCounts(test.counts, test.found), test.wrong) })
+		t.Run(test.name,
+			func(t *testing.T) { wants(t, CheckCounts(test.counts, test.found), test.wrong) })
 	}
 }
 
@@ -104,7 +105,7 @@ func TestWatch(t *testing.T) {
 		{"with a tail", [][]byte{append(document(t, 1), '}')}, "not whole"},
 		{"backwards", [][]byte{document(t, 1, 3), document(t, 2, 2)}, "p2 went back from 3 to 2"},
 		{"a member is gone", [][]byte{document(t, 1, 3), document(t, 9)}, "p2 went back from 3 to 0"},
-		{"gone for a moment", [][]byte{document(t, 1), nil}, "away for a moment"},
+		{"gone for a moment", [][]byte{document(t, 1), nil}, "absent for a moment"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var w Watch
@@ -134,7 +135,7 @@ func TestCheckCreations(t *testing.T) {
 		wrong string
 	}{
 		{"one winner each", []Creation{good, {[]string{"p2"}, "p2"}}, ""},
-		{"two winners", []Creation{good, {[]string{"p1", "p2"}, "p2"}}, "race 2: 2 processes were told"},
+		{"two winners", []Creation{good, {[]string{"p1", "p2"}, "p2"}}, "race 2: the creation of the document was acknowledged to 2"},
 		{"no winner", []Creation{{nil, "p1"}}, "race 1: nobody"},
 		{"a loser's content", []Creation{{[]string{"p1"}, "p2"}}, `p1 created the document, which has the content of "p2"`},
 	} {
@@ -144,7 +145,8 @@ func TestCheckCreations(t *testing.T) {
 
 func TestCheckLitter(t *testing.T) {
 	wants(t, CheckLitter("a.json", []string{".a.json.lock", "a.json"}), "")
-	wants(t, CheckLitter("a.json", []string{".a.json.0123456789abcdef.tmp", "a.json"}), "1 files were left")
+	wants(t, CheckLitter("a.json", []string{".a.json.0123456789abcdef.tmp", "a.json"}),
+		"1 files were left")
 }
 
 func TestIncrement(t *testing.T) {

@@ -4,6 +4,6 @@ package verify
 
 import "time"
 
-// sharedClock is a clock in nanoseconds that all processes of the machine share. It can be set: who does so during
-// the test may be told of holds that overlap.
+// sharedClock returns the time in nanoseconds of a clock that all processes of the machine share. A
+// user can set this clock; during a test that may make holds overlap.
 func sharedClock() int64 { return time.Now().UnixNano() }

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sharedClock is a clock in nanoseconds that all processes of the machine share and nobody sets.
+// sharedClock returns the time in nanoseconds of a clock that all processes of the machine share
+// and no user can set.
 func sharedClock() int64 {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

@@ -1,4 +1,4 @@
-// What facts mean: each way to be unfit is told, and nothing that is fit is called so.
+// The judgement of facts: it finds each way to be unfit, and calls no fit directory unfit.
 
 package verify
 
@@ -10,9 +10,11 @@ import (
 
 func goodFacts() Facts {
 	return Facts{
-		Dir: "state", System: "linux", FileSystem: "ext4", LockExcludes: true, LockExcludesOthers: true, LockFreed: true,
+		Dir: "state", System: "linux", FileSystem: "ext4",
+		LockExcludes: true, LockExcludesOthers: true, LockFreed: true,
 		NoReplace: "native", Exchange: true, HardLinks: true, Generation: true,
-		TimeStep: 1, ClockStep: 40, WriteStep: 4_000_000, Mtime: true, FlushFile: time.Millisecond, FlushDir: time.Millisecond,
+		TimeStep: 1, ClockStep: 40, WriteStep: 4_000_000, Mtime: true,
+		FlushFile: time.Millisecond, FlushDir: time.Millisecond,
 	}
 }
 
@@ -20,7 +22,7 @@ func TestJudge(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		change  func(f *Facts)
-		finding string // that is not ok; empty: all are
+		finding string // the finding that is not ok; empty: all are ok
 		state   State
 		text    string
 	}{
@@ -52,7 +54,8 @@ func TestJudge(t *testing.T) {
 				switch {
 				case f.Name != test.finding && f.State != OK:
 					t.Errorf("%s is %s: %s", f.Name, f.State, f.Text)
-				case f.Name == test.finding && (f.State != test.state || !strings.Contains(f.Text, test.text)):
+				case f.Name == test.finding &&
+					(f.State != test.state || !strings.Contains(f.Text, test.text)):
 					t.Errorf("%s is %s, want %s: %s", f.Name, f.State, test.state, f.Text)
 				}
 			}
@@ -71,12 +74,14 @@ func TestJudgeAllowsNetwork(t *testing.T) {
 	}
 }
 
-// What is not tested is said, and of no file system too much.
+// The text on power cuts claims no test that was not made.
 func TestPowerCuts(t *testing.T) {
 	for kind, want := range map[string]string{
-		"ext4": "this is ext4", "xfs": "this is xfs", "tmpfs": "takes everything", "overlay": "upper directory", "zfs": "not on zfs", "": "may be or not",
+		"ext4": "this is ext4", "xfs": "this is xfs", "tmpfs": "takes everything", "overlay": "upper directory",
+		"zfs": "not on zfs", "": "unknown",
 	} {
-		if text := PowerCuts(kind); !strings.HasPrefix(text, "Not tested: power cuts.") || !strings.Contains(text, want) {
+		if text := PowerCuts(kind); !strings.HasPrefix(text, "Not tested: power cuts.") ||
+			!strings.Contains(text, want) {
 			t.Errorf("%s: %s", kind, text)
 		}
 	}

@@ -1,5 +1,5 @@
-// What lies about in a directory: temporary files of dead writers, documents that are not valid, and what an
-// earlier probe could not remove.
+// The litter of a directory: temporary files of dead writers, invalid documents, lock files with
+// wrong access, and what an earlier probe could not remove.
 
 package verify
 
@@ -19,14 +19,14 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Litter is what Look found. It concerns the documents, not the fitness of the directory.
+// Litter is the result of Look. It concerns the documents, not the fitness of the directory.
 type Litter struct {
-	Documents int      `json:"documents"` // files *.json that were read
-	Unread    int      `json:"unread"`    // that were not: too large, too many, or not to be read
-	Invalid   []string `json:"invalid"`   // of those that were read
+	Documents int      `json:"documents"` // number of files *.json that were read
+	Unread    int      `json:"unread"`    // number of others: too large, too many, unreadable
+	Invalid   []string `json:"invalid"`   // documents that are not valid JSON
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
-	Locks     []string `json:"locks"`     // lock files that not all can lock who may change the document
-	Leftovers []string `json:"leftovers"` // of a doctor, verify or bench that was killed
+	Locks     []string `json:"locks"`     // lock files whose access differs from the document's
+	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
 }
 
 const (
@@ -34,9 +34,11 @@ const (
 	lookSize = 1 << 20
 )
 
-// Look looks at the files in a directory, not below it, for a short time. It changes nothing.
+// Look examines the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
-	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Leftovers: []string{}}
+	found := Litter{
+		Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Leftovers: []string{},
+	}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return found, err
@@ -68,7 +70,8 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 				continue
 			}
 			locked, lockErr := files.Lstat(names.Lock(path))
-			if lockErr == nil && !locked.LocksFor(info) && os.Geteuid() >= 0 { // where there are owners
+			hasOwners := os.Geteuid() >= 0
+			if lockErr == nil && !locked.LocksFor(info) && hasOwners {
 				found.Locks = append(found.Locks, filepath.Base(names.Lock(path)))
 			}
 			err = readDocument(ctx, path, opts)
@@ -95,7 +98,7 @@ func readDocument(ctx context.Context, path string, opts *store.Options) error {
 	return err
 }
 
-// ownerless reports whether nobody holds the lock that says that the writer of a temporary file is alive.
+// ownerless reports whether the writer of a temporary file is dead: a living one holds its lock.
 func ownerless(files fsys.FS, path string) bool {
 	file, err := files.Open(path, fsys.OpenExisting, 0)
 	if err != nil {
@@ -106,37 +109,45 @@ func ownerless(files fsys.FS, path string) bool {
 	return err == nil && free
 }
 
-// Findings says what is to be known of the litter.
+// Findings describes the litter.
 func (l Litter) Findings() []Finding {
 	var found []Finding
-	text := fmt.Sprintf("%d documents (*.json) looked at, all valid", l.Documents)
+	text := fmt.Sprintf("%d documents (*.json) read, all valid", l.Documents)
 	state := OK
 	if n := len(l.Invalid); n > 0 {
-		state, text = Note, fmt.Sprintf("%d of %d (*.json) are not valid JSON: %s; see jsonstore check FILE", n, l.Documents, some(l.Invalid))
+		state, text = Note, fmt.Sprintf("%d of %d (*.json) are not valid JSON: %s; "+
+			"see jsonstore check FILE", n, l.Documents, some(l.Invalid))
 	}
 	if l.Unread > 0 {
-		text += fmt.Sprintf("; %d not looked at", l.Unread)
+		text += fmt.Sprintf("; %d not read", l.Unread)
 	}
 	if l.Documents+l.Unread > 0 {
 		found = append(found, Finding{"documents", state, text})
 	}
 	if n := len(l.Orphans); n > 0 {
-		found = append(found, Finding{"litter", Note, fmt.Sprintf("%d temporary files of dead writers, which jsonstore check FILE removes, "+
-			"or one of the next writes to their documents: %s", n, some(l.Orphans))})
+		text := fmt.Sprintf("%d temporary files of dead writers; jsonstore check FILE removes "+
+			"them, "+
+			"and so does one of the next writes to their documents: %s", n, some(l.Orphans))
+		found = append(found, Finding{"litter", Note, text})
 	}
 	if n := len(l.Locks); n > 0 {
-		found = append(found, Finding{"lock files", Note, fmt.Sprintf("%d have another owner, group or mode than their documents, so that not all can lock "+
-			"them who may change those; jsonstore check FILE as root, or as their owner, mends it: %s", n, some(l.Locks))})
+		text := fmt.Sprintf("%d have another owner, group or mode than their documents, so that "+
+			"some "+
+			"users who may change a document cannot lock it; run jsonstore check FILE as root, "+
+			"or as "+
+			"the owner of the file: %s", n, some(l.Locks))
+		found = append(found, Finding{"lock files", Note, text})
 	}
 	if len(l.Leftovers) > 0 {
 		text := "of a doctor, verify or bench that was killed; the next verify or bench removes " +
-			"directories, remove files yourself if no doctor runs: " + some(l.Leftovers)
+			"the " +
+			"directories; remove the files yourself if no doctor runs: " + some(l.Leftovers)
 		found = append(found, Finding{"leftovers", Note, text})
 	}
 	return found
 }
 
-// some names a few of many.
+// some lists the first three of many names.
 func some(names []string) string {
 	if len(names) > 3 {
 		return strings.Join(names[:3], ", ") + " …"

@@ -1,7 +1,7 @@
-// Package verify finds out whether a directory is fit for documents: by looking (Probe, the command's
-// doctor), and by a storm of real processes that ought to break it (Run, the command's verify). What was seen is
-// recorded first and judged afterwards, by functions that depend on nothing else, so that tests can show them a
-// file system that does not keep its promises.
+// Package verify finds out whether a directory is fit for documents: by probing the file system
+// (Probe, the command's doctor), and by a storm of real processes that try to break it (Run, the
+// command's verify). Both record facts first. Pure functions judge the facts afterwards, so that
+// tests can present a file system that breaks its promises.
 package verify
 
 import (
@@ -19,35 +19,37 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Facts are what Probe found out about a directory, not what they mean. An Error is empty where there was none.
+// Facts are the results of Probe, without a judgement. An empty Error means that there was none.
 type Facts struct {
 	Dir        string `json:"dir"`
 	System     string `json:"system"`
-	FileSystem string `json:"file_system"`       // ext4, xfs …; empty: not known
+	FileSystem string `json:"file_system"`       // ext4, xfs …; empty if unknown
 	Network    string `json:"network,omitempty"` // the network file system, empty for a local one
 
-	// OneJournal is true where one journal has all changes, so that one flush after the rename is enough.
+	// OneJournal is set if one journal has all changes, so that one flush after the rename is
+	// enough.
 	OneJournal bool `json:"one_journal"`
 
-	// ReplaceError is what went wrong when a file was made, written, read, replaced and removed. If anything
-	// did, the rest was not tried.
+	// ReplaceError is the error of creating, writing, reading, replacing and removing a file.
+	// If there is one, the other facts are missing.
 	ReplaceError string `json:"replace_error,omitempty"`
 
-	LockExcludes       bool   `json:"lock_excludes"`         // between two descriptors of one process
+	// between two descriptors of one process
+	LockExcludes       bool   `json:"lock_excludes"`
 	LockExcludesOthers bool   `json:"lock_excludes_others"`  // between processes
-	LockFreed          bool   `json:"lock_freed"`            // when it was given back
-	LockError          string `json:"lock_error,omitempty"`  // of locking
-	OtherError         string `json:"other_error,omitempty"` // of asking another process
+	LockFreed          bool   `json:"lock_freed"`            // the release freed the lock
+	LockError          string `json:"lock_error,omitempty"`  // the error of locking
+	OtherError         string `json:"other_error,omitempty"` // the error of the other process
 
 	NoReplace      string `json:"no_replace"` // native, link or none
 	NoReplaceError string `json:"no_replace_error,omitempty"`
-	Exchange       bool   `json:"exchange"` // two names at once
+	Exchange       bool   `json:"exchange"` // two names can be exchanged atomically
 	HardLinks      bool   `json:"hard_links"`
-	Generation     bool   `json:"generation"` // tells the files apart that had one inode number
+	Generation     bool   `json:"generation"` // distinguishes files that had the same inode number
 
-	TimeStep   int64  `json:"time_step_ns"`  // of the times that can be set
-	ClockStep  int64  `json:"clock_step_ns"` // of the clock that we set them by
-	WriteStep  int64  `json:"write_step_ns"` // of the times that the kernel gives to what is written; 0: longer than was looked
+	TimeStep   int64  `json:"time_step_ns"`  // step of the times that can be set
+	ClockStep  int64  `json:"clock_step_ns"` // step of the clock that the store uses for them
+	WriteStep  int64  `json:"write_step_ns"` // step of the times of writes; 0: over writesLooked
 	Mtime      bool   `json:"mtime"`         // the store accepts versions by time here
 	MtimeError string `json:"mtime_error,omitempty"`
 
@@ -56,13 +58,13 @@ type Facts struct {
 	FlushError string        `json:"flush_error,omitempty"`
 }
 
-// Asker finds out from another process whether the lock on a file can be had.
+// Asker asks another process whether the lock on a file is free.
 type Asker func(ctx context.Context, path string) (free bool, err error)
 
-// Names of a probe's files in a user's directory begin with this.
+// probePrefix begins the names of a probe's files in a user's directory.
 const probePrefix = ".jsonstore-probe-"
 
-// probe is one look at a directory: numbered temporary files with names that nobody else has.
+// probe is the state of one Probe. Its temporary files have unique names with a number.
 type probe struct {
 	files fsys.FS
 	dir   string
@@ -70,7 +72,7 @@ type probe struct {
 	made  []string
 }
 
-// Probe looks at a directory. It makes a few small files in it, which it removes.
+// Probe probes a directory. It makes a few small files there and removes them.
 func Probe(ctx context.Context, files fsys.FS, dir string, ask Asker) Facts {
 	facts := Facts{Dir: dir, System: runtime.GOOS, NoReplace: "none"}
 	facts.FileSystem, _ = files.Type(dir)
@@ -89,7 +91,7 @@ func Probe(ctx context.Context, files fsys.FS, dir string, ask Asker) Facts {
 	return facts
 }
 
-// name is a new name for a file that clean removes.
+// name returns a new name for a file, which clean will remove.
 func (p *probe) name() string {
 	name := filepath.Join(p.dir, fmt.Sprintf("%s-%d", p.id, len(p.made)))
 	p.made = append(p.made, name)
@@ -187,7 +189,7 @@ func (p *probe) locks(ctx context.Context, facts *Facts, ask Asker) {
 	}
 }
 
-// names finds out what can be done with names beyond replacing.
+// names probes the operations on names other than replacing.
 func (p *probe) names(facts *Facts) {
 	a, fileA, errA := p.create("a")
 	b, fileB, errB := p.create("b")
@@ -230,14 +232,15 @@ func (p *probe) names(facts *Facts) {
 		return
 	}
 	facts.NoReplace = "link"
-	// No system links directories: if one can be renamed so, it is by a call of its own.
+	// No system can link directories. If a directory can be renamed without replacing, the
+	// system has a call for that.
 	dir, moved := p.name(), p.name()
 	if p.files.Mkdir(dir, 0o700) == nil && p.files.Rename(dir, moved, fsys.NoReplace) == nil {
 		facts.NoReplace = "native"
 	}
 }
 
-// writesLooked is how long it is looked for the kernel's steps of time.
+// writesLooked is how long Probe looks for a step of the times of writes.
 const writesLooked = 30 * time.Millisecond
 
 func (p *probe) times(facts *Facts) {
@@ -254,7 +257,8 @@ func (p *probe) times(facts *Facts) {
 	if err == nil {
 		// The store has the last word.
 		var doc *store.Doc
-		if doc, err = store.OpenFile(name, &store.Options{Versions: store.VersionMtime, AllowNetwork: true}); err == nil {
+		if doc, err = store.OpenFile(name,
+			&store.Options{Versions: store.VersionMtime, AllowNetwork: true}); err == nil {
 			doc.Close()
 		}
 	}
@@ -267,11 +271,11 @@ func (p *probe) times(facts *Facts) {
 	}
 }
 
-// timeStep sets times and sees what becomes of them.
+// timeStep sets times and reads them back.
 func timeStep(file fsys.File, now int64) (int64, error) {
 	var got []int64
 	for i := range int64(12) {
-		// Steps of every size, even and odd ones, over some seconds.
+		// The steps have all sizes, even and odd, over some seconds.
 		want := now - i*i*i*7_919_317_771%17_000_000_000 - i*(i-1)/2
 		if err := file.SetMtime(want); err != nil {
 			return 0, err
@@ -285,7 +289,7 @@ func timeStep(file fsys.File, now int64) (int64, error) {
 	return commonStep(got), nil
 }
 
-// commonStep is the largest number of which all the times are multiples.
+// commonStep returns the largest number of which all times are multiples.
 func commonStep(times []int64) int64 {
 	step := int64(0)
 	for _, t := range times {
@@ -296,7 +300,7 @@ func commonStep(times []int64) int64 {
 	return step
 }
 
-// clockStep is the smallest step that the clock was seen to take.
+// clockStep returns the smallest step of the clock that was seen.
 func clockStep(now func() int64) int64 {
 	var seen []int64
 	for range 1000 {
@@ -305,7 +309,7 @@ func clockStep(now func() int64) int64 {
 	return smallestStep(seen)
 }
 
-// writeStep is the smallest step between the times of a file that is written to again and again.
+// writeStep returns the smallest step between the times of a file that is written repeatedly.
 func writeStep(file fsys.File, now func() int64) int64 {
 	var seen []int64
 	for end := now() + int64(writesLooked); now() < end && len(seen) < 10_000; {
@@ -321,7 +325,7 @@ func writeStep(file fsys.File, now func() int64) int64 {
 	return smallestStep(seen)
 }
 
-// smallestStep is the smallest step forward between neighbours, 0 if there is none.
+// smallestStep returns the smallest step forward between neighbours, or 0 if there is none.
 func smallestStep(times []int64) (step int64) {
 	for i := 1; i < len(times); i++ {
 		if d := times[i] - times[i-1]; d > 0 && (step == 0 || d < step) {

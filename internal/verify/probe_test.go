@@ -1,4 +1,4 @@
-// Probes of the real system, and of one in which something does not work.
+// Probes of the real system, and of broken ones.
 
 package verify
 
@@ -31,7 +31,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// readOnly is a file system to which nobody may write.
+// readOnly is a file system that refuses writes.
 type readOnly struct{ fsys.FS }
 
 func (readOnly) Open(name string, how fsys.How, _ fs.FileMode) (fsys.File, error) {
@@ -42,7 +42,7 @@ func (readOnly) Mkdir(name string, _ fs.FileMode) error {
 	return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrPermission}
 }
 
-// lax is a file system whose locks exclude nobody and whose renames always replace.
+// lax is a file system whose locks do not exclude and whose renames always replace.
 type lax struct{ fsys.FS }
 
 type laxFile struct{ fsys.File }
@@ -70,7 +70,8 @@ func TestProbeFinds(t *testing.T) {
 	}
 	free := func(context.Context, string) (bool, error) { return true, nil }
 	facts = Probe(t.Context(), lax{fsys.New()}, dir, free)
-	if facts.LockExcludes || facts.LockExcludesOthers || facts.HardLinks || facts.Exchange || facts.NoReplace != "none" ||
+	if facts.LockExcludes || facts.LockExcludesOthers || facts.HardLinks || facts.Exchange ||
+		facts.NoReplace != "none" ||
 		facts.NoReplaceError == "" || facts.FlushError == "" {
 		t.Errorf("what does not work was found to work: %+v", facts)
 	}
@@ -99,7 +100,8 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer used.Release()
-	live, err := files.Open(filepath.Join(dir, ".live.json.0123456789abcdef.tmp"), fsys.OpenExisting, 0)
+	live, err := files.Open(filepath.Join(dir, ".live.json.0123456789abcdef.tmp"),
+		fsys.OpenExisting, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,8 +113,10 @@ func TestLook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Documents != 2 || found.Unread != 1 || !slices.Equal(found.Invalid, []string{"bad.json"}) ||
-		!slices.Equal(found.Orphans, []string{".good.json.0123456789abcdef.tmp"}) || len(found.Leftovers) != 1 {
+	if found.Documents != 2 || found.Unread != 1 ||
+		!slices.Equal(found.Invalid, []string{"bad.json"}) ||
+		!slices.Equal(found.Orphans, []string{".good.json.0123456789abcdef.tmp"}) ||
+		len(found.Leftovers) != 1 {
 		t.Errorf("found %+v", found)
 	}
 	if findings := found.Findings(); len(findings) != 3 || !Fit(findings) {

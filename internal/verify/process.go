@@ -1,4 +1,4 @@
-// The processes of a test, and what they tell.
+// The processes of a test, and their output.
 
 package verify
 
@@ -20,7 +20,8 @@ func (r *runner) crewFor(ctx context.Context, todo []task, last time.Duration) (
 	return r.Program.StartAll(ctx, tasks, last)
 }
 
-// acknowledged reads what a counting process was acknowledged until it ends, passing on how many it were by then.
+// acknowledged reads the acknowledgements of a counting process until it ends, and passes on their
+// number after each one.
 func acknowledged(p *crew.Process, seen func(n int)) (last int, err error) {
 	for n := 1; ; n++ {
 		line, err := p.Line()
@@ -37,7 +38,7 @@ func acknowledged(p *crew.Process, seen func(n int)) (last int, err error) {
 	}
 }
 
-// result reads what a reading process tells at its end.
+// result reads the report of a reading process at its end.
 func result(p *crew.Process) (watched, error) {
 	var seen watched
 	p.Stop()
@@ -51,7 +52,8 @@ func result(p *crew.Process) (watched, error) {
 // AskBy is an Asker that asks another process of the program.
 func AskBy(program crew.Program) Asker {
 	return func(ctx context.Context, path string) (free bool, err error) {
-		p, err := program.Start(ctx, crew.Task{What: string(roleAsk), Todo: task{Role: roleAsk, File: path}}, 0)
+		ask := crew.Task{What: string(roleAsk), Todo: task{Role: roleAsk, File: path}}
+		p, err := program.Start(ctx, ask, 0)
 		if err != nil {
 			return false, err
 		}

@@ -1,4 +1,4 @@
-// A verification from beginning to end.
+// A whole verification.
 
 package verify
 
@@ -16,15 +16,15 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Config says what to verify, and how long.
+// Config is the configuration of a verification.
 type Config struct {
 	Files        fsys.FS
 	Dir          string
-	Time         time.Duration // about
+	Time         time.Duration // approximate duration of the tests
 	Processes    int
 	AllowNetwork bool
-	Program      crew.Program                           // what the processes run
-	Progress     func(since time.Duration, text string) // told when a test begins
+	Program      crew.Program                           // the program of the processes
+	Progress     func(since time.Duration, text string) // called when a test begins
 }
 
 // Check is the result of one test.
@@ -38,14 +38,14 @@ type Check struct {
 	Processes int    `json:"processes,omitempty"`
 	Holds     int    `json:"holds,omitempty"`
 	HandOvers int    `json:"hand_overs,omitempty"`
-	Updates   int    `json:"updates,omitempty"` // that were acknowledged
+	Updates   int    `json:"updates,omitempty"` // acknowledged updates
 	Kills     int    `json:"kills,omitempty"`
 	Reads     int    `json:"reads,omitempty"`
 	Versions  int    `json:"versions,omitempty"`
 	Races     int    `json:"races,omitempty"`
 }
 
-// Report is what came of a verification.
+// Report is the result of a verification.
 type Report struct {
 	Dir       string    `json:"dir"`
 	Fit       bool      `json:"fit"`
@@ -60,20 +60,21 @@ type Report struct {
 // runner is a verification that is under way.
 type runner struct {
 	Config
-	dir    string // ours, in Config.Dir
+	dir    string // our own directory, in Config.Dir
 	begun  time.Time
 	report *Report
-	seen   watched // by the plain readers of all tests
+	seen   watched // the records of the plain readers of all tests
 }
 
-// Run verifies a directory: it makes one of its own in it, which it removes, and touches nothing
-// else but what is left of such a run that was killed, which it removes too. An error is that it
-// could not be done; what is wrong with the directory is in the report.
+// Run verifies a directory. It works in a new directory inside, which it removes, with those that
+// killed runs have left. It touches nothing else. An error means that the verification failed; the
+// report says what is wrong with the directory.
 func Run(ctx context.Context, config Config) (report *Report, err error) {
 	if config.Progress == nil {
 		config.Progress = func(time.Duration, string) {}
 	}
-	r := &runner{Config: config, begun: time.Now(), report: &Report{Dir: config.Dir, Processes: config.Processes, Checks: []Check{}}}
+	r := &runner{Config: config, begun: time.Now()}
+	r.report = &Report{Dir: config.Dir, Processes: config.Processes, Checks: []Check{}}
 	r.dir = config.Dir
 	r.progress("look at the directory")
 	crew.Sweep(config.Files, config.Dir)
@@ -87,7 +88,8 @@ func Run(ctx context.Context, config Config) (report *Report, err error) {
 	r.dir, r.Program = claim.Dir, claim.Share(config.Program)
 	defer func() {
 		if removeErr := claim.Release(); removeErr != nil {
-			err = errors.Join(err, fmt.Errorf("remove what the test made; do so by hand: %w", removeErr))
+			removeErr = fmt.Errorf("remove the directory of the test; do so by hand: %w", removeErr)
+			err = errors.Join(err, removeErr)
 		}
 	}()
 	r.facts(Probe(ctx, config.Files, r.dir, AskBy(r.Program)))
@@ -121,19 +123,25 @@ func (r *runner) finish() *Report {
 
 func (r *runner) progress(text string) { r.Progress(time.Since(r.begun), text) }
 
-// share is a part of the time, in hundredths.
-func (r *runner) share(hundredths int) time.Duration { return r.Time * time.Duration(hundredths) / 100 }
+// share returns a part of the time, in hundredths.
+func (r *runner) share(
+	hundredths int) time.Duration {
+	return r.Time * time.Duration(hundredths) / 100
+}
 
-// tests runs all tests, each for its share of the time. One that finds something wrong does not keep
-// the next from being run.
+// tests runs all tests, each for its share of the time. A test that fails does not stop the next.
 func (r *runner) tests(ctx context.Context) {
 	modes := []string{"hash", "mtime", "locking"}
 	if !r.report.Facts.Mtime {
 		modes = []string{"hash", "locking"}
 	}
 	levels := []store.Durability{store.Durable, store.Ordered, store.Volatile}
-	r.test(ctx, Check{Name: "locks exclude"}, func(c *Check, dir string) error { return r.locks(ctx, c, dir, r.share(12)) })
-	r.test(ctx, Check{Name: "a dead holder"}, func(c *Check, dir string) error { return r.deadHolder(ctx, c, dir) })
+	r.test(ctx, Check{Name: "locks exclude"}, func(c *Check, dir string) error {
+		return r.locks(ctx, c, dir, r.share(12))
+	})
+	r.test(ctx, Check{Name: "a dead holder"}, func(c *Check, dir string) error {
+		return r.deadHolder(ctx, c, dir)
+	})
 	for _, mode := range modes {
 		for _, level := range levels {
 			way := Way{mode, level}
@@ -143,13 +151,15 @@ func (r *runner) tests(ctx context.Context) {
 		}
 	}
 	for i, mode := range modes {
-		way := Way{mode, levels[i]} // what is flushed makes no difference to a process that dies
+		way := Way{mode, levels[i]} // flushes make no difference to the death of a process
 		r.test(ctx, wayCheck("killed writers", way), func(c *Check, dir string) error {
 			return r.kills(ctx, c, dir, way, r.share(23)/time.Duration(len(modes)))
 		})
 	}
 	r.test(ctx, Check{Name: "no torn read"}, func(c *Check, _ string) error { return r.torn(c) })
-	r.test(ctx, Check{Name: "one creator"}, func(c *Check, dir string) error { return r.creations(ctx, c, dir, r.share(10)) })
+	r.test(ctx, Check{Name: "one creator"}, func(c *Check, dir string) error {
+		return r.creations(ctx, c, dir, r.share(10))
+	})
 }
 
 func wayCheck(name string, way Way) Check {
@@ -179,7 +189,7 @@ func (r *runner) test(ctx context.Context, c Check, run func(c *Check, dir strin
 	r.report.Checks = append(r.report.Checks, c)
 }
 
-// shorten takes the names of our own directories out of a message.
+// shorten removes the path of our own directory from a message.
 func (r *runner) shorten(text string) string {
 	if dir, err := filepath.Abs(r.dir); err == nil {
 		text = strings.ReplaceAll(text, dir+string(filepath.Separator), "")
@@ -187,7 +197,7 @@ func (r *runner) shorten(text string) string {
 	return strings.ReplaceAll(text, r.dir+string(filepath.Separator), "")
 }
 
-// sleep waits, but not longer than the context.
+// sleep waits for a time, or until the context ends.
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -1,5 +1,5 @@
-// Verifications from beginning to end, with real processes: of the store, and of tools that are broken, which
-// must be found out.
+// Whole verifications with real processes: of the store, and of broken tools, which a verification
+// must find.
 
 package verify
 
@@ -19,7 +19,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// The test program is its own worker if this variable says with which tools.
+// toolsVariable makes the test program a worker. It names the tools.
 const toolsVariable = "JSONSTORE_TEST_VERIFY_TOOLS"
 
 func TestMain(m *testing.M) {
@@ -33,14 +33,19 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// tools are those of the store but for one that does not keep what it promises.
+// tools returns the tools of the store, with one of them broken.
 func tools(broken string) Tools {
 	tools := StoreTools
 	switch broken {
 	case "lock that excludes nobody":
-		tools.Hold = func(_ context.Context, _ *store.Doc, inside func()) error { inside(); return nil }
+		tools.Hold = func(_ context.Context, _ *store.Doc,
+			inside func()) error {
+			inside()
+			return nil
+		}
 	case "update without a look":
-		tools.Update = func(_ context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) error {
+		tools.Update = func(_ context.Context, doc *store.Doc,
+			change func([]byte) ([]byte, error)) error {
 			old, err := os.ReadFile(doc.Name())
 			if err != nil && !os.IsNotExist(err) {
 				return err
@@ -53,7 +58,8 @@ func tools(broken string) Tools {
 			return errors.Join(os.WriteFile(staged, changed, 0o600), os.Rename(staged, doc.Name()))
 		}
 	case "update in place":
-		tools.Update = func(ctx context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) error {
+		tools.Update = func(ctx context.Context, doc *store.Doc,
+			change func([]byte) ([]byte, error)) error {
 			return StoreTools.Hold(ctx, doc, func() {
 				old, _ := os.ReadFile(doc.Name())
 				if changed, err := change(old); err == nil {
@@ -79,7 +85,7 @@ func program(t *testing.T, broken string) crew.Program {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The race detector lets every process wait for a second at its end, unless it is told not to.
+	// Without this the race detector delays the end of every process by a second.
 	env := append(os.Environ(), toolsVariable+"="+broken, "GORACE=atexit_sleep_ms=0")
 	return crew.Program{Path: self, Args: os.Args[:1], Env: env}
 }
@@ -91,7 +97,8 @@ func runTest(t *testing.T, broken string) *Report {
 		t.Fatal(err)
 	}
 	report, err := Run(t.Context(), Config{
-		Files: fsys.New(), Dir: dir, Time: 500 * time.Millisecond, Processes: 3, Program: program(t, broken),
+		Files: fsys.New(), Dir: dir, Time: 500 * time.Millisecond, Processes: 3, Program: program(t,
+			broken),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +107,7 @@ func runTest(t *testing.T, broken string) *Report {
 	return report
 }
 
-// onlyMine wants nothing in a directory but the file that was there.
+// onlyMine expects a directory to have only the file that the test has made.
 func onlyMine(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -121,7 +128,8 @@ func TestRunFit(t *testing.T) {
 		t.Logf("%s %s %s: %s", c.Name, c.Mode, c.Sync, c.Text)
 	}
 	if !report.Fit || len(report.Checks) < 12 {
-		t.Errorf("fit is %v after %d checks; want so, after 12 at least", report.Fit, len(report.Checks))
+		t.Errorf("fit is %v after %d checks; want so, after 12 at least", report.Fit,
+			len(report.Checks))
 	}
 }
 
@@ -131,7 +139,7 @@ func TestRunUnfit(t *testing.T) {
 		"update without a look":     {"no lost update: updates were lost or made twice", "killed writers: updates were lost"},
 		"update in place":           {"no torn read: a program that reads the file saw what it should not"},
 		"update that dies":          {"no lost update: a process stopped with an error: no space left on device"},
-		"create that replaces":      {"one creator: race 1: 3 processes were told that they created the document"},
+		"create that replaces":      {"one creator: race 1: the creation of the document was acknowledged to 3 processes"},
 	} {
 		t.Run(broken, func(t *testing.T) {
 			t.Parallel()
@@ -158,7 +166,10 @@ func TestRunUnfit(t *testing.T) {
 // missingFrom returns those of wants that no bad check of the report begins with.
 func missingFrom(report *Report, wants []string) (missing []string) {
 	for _, want := range wants {
-		bad := func(c Check) bool { return c.State == Bad && strings.HasPrefix(c.Name+": "+c.Text, want) }
+		bad := func(c Check) bool {
+			return c.State == Bad &&
+				strings.HasPrefix(c.Name+": "+c.Text, want)
+		}
 		if !slices.ContainsFunc(report.Checks, bad) {
 			missing = append(missing, want)
 		}
@@ -166,7 +177,8 @@ func missingFrom(report *Report, wants []string) (missing []string) {
 	return missing
 }
 
-// An interrupted verification leaves nothing, neither files nor processes that would keep it waiting.
+// An interrupted verification leaves nothing, neither files nor processes that would keep it
+// waiting.
 func TestRunInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "mine.json"), nil, 0o600); err != nil {
@@ -190,11 +202,14 @@ func TestRunInterrupted(t *testing.T) {
 }
 
 func TestRunUnwritable(t *testing.T) {
-	report, err := Run(t.Context(), Config{Files: readOnly{fsys.New()}, Dir: t.TempDir(), Time: time.Second, Processes: 2, Program: program(t, "")})
+	report, err := Run(t.Context(),
+		Config{Files: readOnly{fsys.New()}, Dir: t.TempDir(), Time: time.Second, Processes: 2,
+			Program: program(t, "")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Fit || len(report.Checks) > 0 || report.Facts.FileSystem == "" && report.Facts.System == "linux" {
+	if report.Fit || len(report.Checks) > 0 || report.Facts.FileSystem == "" &&
+		report.Facts.System == "linux" {
 		t.Errorf("a directory that cannot be written to: %+v", report)
 	}
 }

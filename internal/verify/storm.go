@@ -1,4 +1,4 @@
-// The tests: what processes are started, and what is recorded of them. check.go judges it.
+// The tests: the processes that they start, and the records of these. check.go judges the records.
 
 package verify
 
@@ -42,7 +42,7 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 				}
 				h, err := parseHold(line)
 				if err != nil {
-					errs[i] = fmt.Errorf("a process said %q: %w", line, err)
+					errs[i] = fmt.Errorf("a process printed %q: %w", line, err)
 					break
 				}
 				h.Process = i + 1
@@ -64,9 +64,12 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 		return err
 	}
 	if c.HandOvers == 0 && r.Processes > 1 {
-		return errors.New("the lock never went from one process to another, so that nothing can be said")
+		return errors.New("the lock never went from one process to another, so the test has no " +
+			"result; " +
+			"give it more time")
 	}
-	c.Text = fmt.Sprintf("%d processes held the lock %d times, handed it over %d times; no two at once", r.Processes, c.Holds, c.HandOvers)
+	c.Text = fmt.Sprintf("%d processes held the lock %d times, with %d hand-overs; no two at once",
+		r.Processes, c.Holds, c.HandOvers)
 	return nil
 }
 
@@ -78,7 +81,7 @@ func parseHold(line string) (h Hold, err error) {
 	return h, err
 }
 
-// deadHolder: a process that is killed while it holds the lock holds it no longer.
+// deadHolder kills processes that hold the lock. Their locks must be free afterwards.
 func (r *runner) deadHolder(ctx context.Context, c *Check, dir string) error {
 	c.Kills = 5
 	var longest time.Duration
@@ -89,7 +92,8 @@ func (r *runner) deadHolder(ctx context.Context, c *Check, dir string) error {
 		}
 		longest = max(longest, took)
 	}
-	c.Text = fmt.Sprintf("%d processes were killed while they held the lock; it was free after %v at most", c.Kills, round(longest))
+	c.Text = fmt.Sprintf("%d processes were killed while they held the lock; "+
+		"it was free after at most %v", c.Kills, round(longest))
 	return nil
 }
 
@@ -103,7 +107,7 @@ func (r *runner) killHolder(ctx context.Context, file string) (took time.Duratio
 	if err := holder.Expect("held"); err != nil {
 		return 0, err
 	}
-	defer all.Kill() // which does no harm to a dead one
+	defer all.Kill() // does nothing to dead processes
 	doc, err := store.OpenFile(file, Way{Mode: "locking"}.options())
 	if err != nil {
 		return 0, err
@@ -126,13 +130,15 @@ func (r *runner) killHolder(ctx context.Context, file string) (took time.Duratio
 	return time.Since(start), nil
 }
 
-// counts: processes count up a member each, and a plain reader looks on.
-func (r *runner) counts(ctx context.Context, c *Check, dir string, way Way, last time.Duration) error {
+// counts has each process increment a member of its own, beside a plain reader.
+func (r *runner) counts(ctx context.Context, c *Check, dir string, way Way,
+	last time.Duration) error {
 	c.Processes = r.Processes
 	file := filepath.Join(dir, documentName)
 	todo := []task{{Role: roleRead, File: file}}
 	for i := range r.Processes {
-		todo = append(todo, task{Role: roleCount, File: file, Member: fmt.Sprintf("p%d", i+1), Way: way})
+		todo = append(todo,
+			task{Role: roleCount, File: file, Member: fmt.Sprintf("p%d", i+1), Way: way})
 	}
 	all, err := r.crewFor(ctx, todo, last)
 	if err != nil {
@@ -164,11 +170,12 @@ func (r *runner) counts(ctx context.Context, c *Check, dir string, way Way, last
 	for _, count := range record {
 		c.Updates += count.Acknowledged
 	}
-	c.Text = fmt.Sprintf("%d processes, %d updates acknowledged, %d found", r.Processes, c.Updates, c.Updates)
+	c.Text = fmt.Sprintf("%d processes, %d updates acknowledged, %d found", r.Processes, c.Updates,
+		c.Updates)
 	return nil
 }
 
-// watched adds up what the plain readers saw.
+// watched sums up what the plain readers saw.
 func (r *runner) watched(reader *crew.Process) error {
 	seen, err := result(reader)
 	r.seen.Reads += seen.Reads
@@ -201,7 +208,7 @@ func (r *runner) checkLitter(dir string) error {
 	return CheckLitter(documentName, names)
 }
 
-// torn is the verdict of the plain readers.
+// torn is the result of the plain readers.
 func (r *runner) torn(c *Check) error {
 	c.Reads, c.Versions = r.seen.Reads, r.seen.Versions
 	if r.seen.Fault != "" {
@@ -210,12 +217,14 @@ func (r *runner) torn(c *Check) error {
 	if c.Versions == 0 {
 		return errors.New("the readers saw nothing, so that nothing can be said")
 	}
-	c.Text = fmt.Sprintf("%d plain reads saw %d versions, all of them whole, and none going back", c.Reads, c.Versions)
+	c.Text = fmt.Sprintf("%d plain reads saw %d versions, all of them whole and in order",
+		c.Reads, c.Versions)
 	return nil
 }
 
-// kills: processes that count are killed at any moment, and others take their place.
-func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last time.Duration) error {
+// kills kills counting processes at random moments, and starts others in their place.
+func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way,
+	last time.Duration) error {
 	file := filepath.Join(dir, documentName)
 	readers, err := r.crewFor(ctx, []task{{Role: roleRead, File: file}}, last)
 	if err != nil {
@@ -232,7 +241,9 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 	for slot := range r.Processes {
 		slots.Go(func() {
 			for n := 0; n == 0 || time.Now().Before(end) && ctx.Err() == nil; n++ {
-				count, err := r.killOne(ctx, task{Role: roleCount, File: file, Member: fmt.Sprintf("p%d.%d", slot+1, n+1), Way: way})
+				count, err := r.killOne(ctx,
+					task{Role: roleCount, File: file, Member: fmt.Sprintf("p%d.%d", slot+1, n+1),
+						Way: way})
 				mu.Lock()
 				record, errs = append(record, count), append(errs, err)
 				mu.Unlock()
@@ -253,7 +264,7 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 			c.Kills++
 		}
 	}
-	// Whoever writes next sweeps what the dead have left.
+	// The next writer sweeps what the dead ones have left.
 	if err := r.sweeper(ctx, file, way); err != nil {
 		return err
 	}
@@ -265,11 +276,12 @@ func (r *runner) kills(ctx context.Context, c *Check, dir string, way Way, last 
 	if err := crew.First(CheckCounts(record, found), r.checkLitter(dir)); err != nil {
 		return err
 	}
-	c.Text = fmt.Sprintf("%d writers killed, %d updates acknowledged and found; no litter", c.Kills, c.Updates)
+	c.Text = fmt.Sprintf("%d writers killed, %d updates acknowledged and found; no litter",
+		c.Kills, c.Updates)
 	return nil
 }
 
-// killOne starts a process that counts, and kills it at some moment of some update.
+// killOne starts a counting process, and kills it at a random moment of an update.
 func (r *runner) killOne(ctx context.Context, todo task) (Count, error) {
 	count := Count{Member: todo.Member}
 	all, err := r.crewFor(ctx, []task{todo}, 0)
@@ -300,10 +312,10 @@ func (r *runner) sweeper(ctx context.Context, file string, way Way) error {
 	})
 }
 
-// mostRaces bounds the files that a test of creations makes.
+// mostRaces limits the files that a test of creations makes.
 const mostRaces = 500
 
-// creations: processes create one document at once, and again another one.
+// creations has all processes create the same document at once, one document after the other.
 func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.Duration) error {
 	c.Processes = r.Processes
 	todo := make([]task, r.Processes)
@@ -316,7 +328,11 @@ func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.
 	}
 	defer all.Kill()
 	var races []Creation
-	for end := time.Now().Add(last); len(races) == 0 || len(races) < mostRaces && time.Now().Before(end) && ctx.Err() == nil; {
+	end := time.Now().Add(last)
+	more := func() bool {
+		return len(races) < mostRaces && time.Now().Before(end) && ctx.Err() == nil
+	}
+	for len(races) == 0 || more() {
 		file := filepath.Join(dir, fmt.Sprintf("%d.json", len(races)))
 		race := Creation{}
 		for _, p := range all {
@@ -344,6 +360,7 @@ func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.
 	if err := CheckCreations(races); err != nil {
 		return err
 	}
-	c.Text = fmt.Sprintf("%d processes created one document at once, %d times; one of them did each time", r.Processes, c.Races)
+	c.Text = fmt.Sprintf("%d processes created one document at once, %d times; "+
+		"each time exactly one succeeded", r.Processes, c.Races)
 	return nil
 }

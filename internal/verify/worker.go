@@ -1,6 +1,6 @@
-// The worker: what each process of a test does. It gets a task on its standard input, says "ready", begins with the
-// next line that it gets, tells on its standard output what it was acknowledged, and ends when its input does: so
-// none outlives the process that started it.
+// The worker: the program of the processes of a test. A worker reads its task from standard
+// input, prints "ready", begins at the next line of its input, and prints what was acknowledged
+// to it. It ends when its input ends, so that no worker outlives the process that started it.
 
 package verify
 
@@ -25,12 +25,12 @@ import (
 type role string
 
 const (
-	roleAsk    role = "ask"    // can the lock be had?
-	roleHold   role = "hold"   // take and give back the lock, again and again
+	roleAsk    role = "ask"    // report whether the lock is free
+	roleHold   role = "hold"   // take and release the lock, again and again
 	roleKeep   role = "keep"   // take the lock and keep it
 	roleCount  role = "count"  // update, again and again
-	roleRead   role = "read"   // read as a program that has never heard of us
-	roleCreate role = "create" // create the documents that are named
+	roleRead   role = "read"   // read like a program that knows nothing of the store
+	roleCreate role = "create" // create the documents that the input names
 )
 
 type task struct {
@@ -40,7 +40,7 @@ type task struct {
 	Way    Way    `json:"way"`
 }
 
-// Way is one of the ways in which a document can be written.
+// Way is a way to write a document.
 type Way struct {
 	Mode       string           `json:"mode"` // hash, mtime or locking
 	Durability store.Durability `json:"durability"`
@@ -49,7 +49,9 @@ type Way struct {
 func (w Way) String() string { return w.Mode + ", " + w.Durability.String() }
 
 func (w Way) options() *store.Options {
-	opts := &store.Options{Durability: w.Durability, AllowNetwork: true, Logger: slog.New(slog.DiscardHandler)}
+	opts := &store.Options{
+		Durability: w.Durability, AllowNetwork: true, Logger: slog.New(slog.DiscardHandler),
+	}
 	switch w.Mode {
 	case "mtime":
 		opts.Versions = store.VersionMtime
@@ -59,24 +61,24 @@ func (w Way) options() *store.Options {
 	return opts
 }
 
-// Tools are what a worker tests. Tests put in their place some that do not work.
+// Tools are the operations that a worker tests. Tests replace them by broken ones.
 type Tools struct {
 	// Hold runs a function while it holds the document's lock.
 	Hold func(ctx context.Context, doc *store.Doc, inside func()) error
-	// Update replaces the content of the document by what a function makes of it.
+	// Update replaces the content of the document by the result of a function.
 	Update func(ctx context.Context, doc *store.Doc, change func(old []byte) ([]byte, error)) error
-	// Create creates the document; store.ErrConflict if it is there.
+	// Create creates the document. It is store.ErrConflict if the document exists.
 	Create func(ctx context.Context, doc *store.Doc, data []byte) error
 }
 
-// StoreTools are those of the store.
+// StoreTools are the operations of the store.
 var StoreTools = Tools{
 	Hold: func(ctx context.Context, doc *store.Doc, inside func()) error {
 		locking, err := doc.With(func(o *store.Options) { o.Locking = true })
 		if err != nil {
 			return err
 		}
-		// Nothing is changed, so nothing is written.
+		// The function changes nothing, so the store writes nothing.
 		_, err = locking.Update(ctx, func(old []byte) ([]byte, error) { inside(); return old, nil })
 		return err
 	},
@@ -90,21 +92,22 @@ var StoreTools = Tools{
 	},
 }
 
-// worker is a process of a test, seen from inside.
+// worker is the state of a worker process.
 type worker struct {
 	task
 	tools  Tools
-	lines  chan string // of its input; closed at the end of it
+	lines  chan string // the lines of its input; closed at its end
 	ended  atomic.Bool // its input has ended
 	stdout io.Writer
 }
 
-// Work is what a worker process does with its life.
+// Work is the main function of a worker process.
 func Work(ctx context.Context, stdin io.Reader, stdout io.Writer, tools Tools) error {
 	input := bufio.NewReader(stdin)
 	first, err := input.ReadString('\n')
 	if err != nil {
-		return errors.New("a worker of jsonstore verify has to be given a task: run jsonstore verify DIR")
+		return errors.New("this command is a worker of jsonstore verify and needs a task: " +
+			"run jsonstore verify DIR")
 	}
 	w := &worker{tools: tools, lines: make(chan string), stdout: stdout}
 	if err := json.Unmarshal([]byte(first), &w.task); err != nil {
@@ -122,7 +125,8 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer, tools Tools) e
 		}
 	}()
 	roles := map[role]func(context.Context) error{
-		roleAsk: w.ask, roleHold: w.hold, roleKeep: w.keep, roleCount: w.count, roleRead: w.read, roleCreate: w.create,
+		roleAsk: w.ask, roleHold: w.hold, roleKeep: w.keep,
+		roleCount: w.count, roleRead: w.read, roleCreate: w.create,
 	}
 	do := roles[w.Role]
 	if do == nil {
@@ -131,13 +135,13 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer, tools Tools) e
 	return do(ctx)
 }
 
-// tell writes a line at once: whole or not at all, also if the process is killed.
+// tell writes a line by one system call: a kill leaves a whole line or none.
 func (w *worker) tell(text string) error {
 	_, err := io.WriteString(w.stdout, text+"\n")
 	return err
 }
 
-// begin says that the worker is ready, and waits until all are.
+// begin reports that the worker is ready, and waits for all others.
 func (w *worker) begin() error {
 	if err := w.tell("ready"); err != nil {
 		return err
@@ -178,13 +182,13 @@ func (w *worker) hold(ctx context.Context) error {
 		return err
 	}
 	defer doc.Close()
-	var out []byte // told in one go now and then, since the lock is what is to be waited for
-	// However short the time, the lock goes round: each process has it some times.
+	var out []byte // written rarely, so that the worker mostly waits for the lock
+	// However short the time is, each process holds the lock several times.
 	for n := 0; n < 10 || !w.ended.Load(); n++ {
 		var from, to int64
 		err := w.tools.Hold(ctx, doc, func() {
 			from = sharedClock()
-			// Some work inside, so that two who are there at once meet.
+			// Some work, so that two processes that hold the lock at once overlap.
 			for to = from; to < from+2000; {
 				to = sharedClock()
 			}
@@ -213,7 +217,7 @@ func (w *worker) keep(ctx context.Context) error {
 	var told error
 	err = w.tools.Hold(ctx, doc, func() {
 		told = w.tell("held")
-		for range w.lines { // until the end of the input, or a violent one
+		for range w.lines { // until the input ends or the process is killed
 		}
 	})
 	return errors.Join(err, told)
@@ -241,7 +245,7 @@ func (w *worker) count(ctx context.Context) error {
 	return nil
 }
 
-// watched is what a reader tells at its end.
+// watched is the report of a reader at its end.
 type watched struct {
 	Watch
 	Fault string `json:"fault"`
@@ -253,8 +257,9 @@ func (w *worker) read(context.Context) error {
 	}
 	var seen watched
 	for last := false; !last && seen.Fault == ""; {
-		last = w.ended.Load() // one more look at what is there at the end
-		// The one place that opens a file past the store: here it plays a program that knows nothing of it.
+		last = w.ended.Load() // read once more after the end
+		// Only this place opens a document without the store, like a program that does not
+		// know the store.
 		data, err := os.ReadFile(w.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
