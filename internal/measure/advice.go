@@ -1,4 +1,4 @@
-// What follows from the figures, in words.
+// The advice that follows from the figures.
 
 package measure
 
@@ -8,18 +8,20 @@ import (
 	"time"
 )
 
-// find returns the row that is like this one in what can be set, if it was measured.
+// find returns the row with the same settings as like, if it was measured.
 func (r *Report) find(like Update) (Update, bool) {
 	for _, u := range r.Updates {
-		if u.Section == like.Section && u.Mode == like.Mode && u.Sync == like.Sync && u.Processes == like.Processes &&
-			u.Goroutines == like.Goroutines && u.Documents == like.Documents && u.Bytes == like.Bytes {
+		if u.Section == like.Section && u.Mode == like.Mode && u.Sync == like.Sync &&
+			u.Processes == like.Processes &&
+			u.Goroutines == like.Goroutines && u.Documents == like.Documents &&
+			u.Bytes == like.Bytes {
 			return u, u.Measured()
 		}
 	}
 	return Update{}, false
 }
 
-// rows returns those of a section with a durability and a mode, in order.
+// rows returns the measured rows of a section with a durability and a mode, in order.
 func (r *Report) rows(section, sync, mode string) (found []Update) {
 	for _, u := range r.Updates {
 		if u.Section == section && u.Sync == sync && u.Mode == mode && u.Measured() {
@@ -29,21 +31,28 @@ func (r *Report) rows(section, sync, mode string) (found []Update) {
 	return found
 }
 
-// advise says what to do. It says nothing of what was not measured.
+// advise gives advice. It draws no conclusions from rows that were not measured.
 func advise(r *Report) (advice []string) {
-	say := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
-	if r.Lost != 0 {
-		say("UPDATES WERE LOST: %d that were acknowledged are in no document. Do not keep anything here; run jsonstore verify.", r.Lost)
+	say := func(format string,
+		args ...any) {
+		advice = append(advice, fmt.Sprintf(format, args...))
 	}
-	one := Update{Section: byProcesses, Mode: "hash", Processes: 1, Goroutines: 1, Documents: 1, Bytes: smallest}
+	if r.Lost != 0 {
+		say("UPDATES WERE LOST: %d acknowledged updates are in no document. "+
+			"Do not keep documents here; run jsonstore verify.", r.Lost)
+	}
+	one := Update{Section: byProcesses, Mode: "hash", Processes: 1, Goroutines: 1, Documents: 1,
+		Bytes: smallest}
 	durable, ordered, volatile := one, one, one
 	durable.Sync, ordered.Sync, volatile.Sync = "durable", "ordered", "volatile"
 	d, okD := r.find(durable)
 	o, okO := r.find(ordered)
 	v, okV := r.find(volatile)
 	if okD && okO && okV {
-		say("A durable update, which survives a power cut, takes %s here, an ordered one, which is never torn by one, %s, and a volatile one %s. %s",
-			us(d.MedianUs), us(o.MedianUs), us(v.MedianUs), whichSync(d.MedianUs, o.MedianUs, v.MedianUs))
+		say("A durable update, which survives a power cut, takes %s here; an ordered one, which a "+
+			"power cut never tears, %s; and a volatile one %s. %s",
+			us(d.MedianUs), us(o.MedianUs), us(v.MedianUs),
+			whichSync(d.MedianUs, o.MedianUs, v.MedianUs))
 	}
 	if text := adviseLocking(r); text != "" {
 		say("%s", text)
@@ -56,21 +65,25 @@ func advise(r *Report) (advice []string) {
 			}
 		}
 		if best.RatePerS > 1.2*first.RatePerS {
-			say("%d processes that update one document get %s durable updates a second, and %s with %d documents: split what need not change together.",
-				first.Processes, perSecond(first.RatePerS), perSecond(best.RatePerS), best.Documents)
+			say("%d processes that update one document make %s durable updates a second, and %s "+
+				"with %d documents: split data that need not change together.", first.Processes,
+				perSecond(first.RatePerS), perSecond(best.RatePerS), best.Documents)
 		} else {
-			say("%d processes get no more done with several documents than with one (%s and %s durable updates a second): it is the device that bounds them.",
-				first.Processes, perSecond(best.RatePerS), perSecond(first.RatePerS))
+			say("%d processes make no more updates on several documents than on one (%s and %s "+
+				"durable updates a second): the device is the limit.", first.Processes,
+				perSecond(best.RatePerS), perSecond(first.RatePerS))
 		}
 	}
 	if rows := r.rows(byGoroutines, "durable", "hash"); len(rows) > 1 && rows[0].RatePerS > 0 {
 		first, last := rows[0], rows[len(rows)-1]
-		say("In one process, share a handle among goroutines: %d of them make %s durable updates a second, which is %.1f times as many as one makes, since what waits is done together.",
+		say("In one process, share a handle among goroutines: %d of them make %s durable updates "+
+			"a second, %.1f times as many as one, since waiting updates are combined.",
 			last.Goroutines, perSecond(last.RatePerS), last.RatePerS/first.RatePerS)
 	}
 	if rows := r.rows(bySize, "durable", "hash"); len(rows) > 1 {
 		first, last := rows[0], rows[len(rows)-1]
-		say("An update writes the whole document: one of %s takes %s, against %s for %s. Where documents grow beyond that and small parts of them change often, a database is the better tool.",
+		say("An update writes the whole document: one of %s takes %s, against %s for %s. If "+
+			"documents grow larger and small parts of them change often, use a database.",
 			bytesText(last.Bytes), us(last.MedianUs), us(first.MedianUs), bytesText(first.Bytes))
 	}
 	if okD {
@@ -80,7 +93,8 @@ func advise(r *Report) (advice []string) {
 				most = max(most, u.RatePerS)
 			}
 		}
-		say("If more than about %s durable updates a second are needed, this disk is not fast enough for jsonstore.", perSecond(most))
+		say("If you need more than about %s durable updates a second, this disk is too slow for "+
+			"jsonstore.", perSecond(most))
 	}
 	return advice
 }
@@ -90,13 +104,19 @@ func whichSync(durable, ordered, volatile float64) string {
 	case durable <= 2*volatile:
 		return "Durability costs little on this disk: leave it on."
 	case ordered <= 2*volatile:
-		return fmt.Sprintf("Leave it durable where every update counts. Where the last ones may be lost, ordered costs hardly more than volatile and %.1f times less than durable.", durable/ordered)
+		return fmt.Sprintf("Use durable where every update counts. Where a power cut may undo the "+
+			"last updates, ordered costs hardly more than volatile and %.1f times less than "+
+			"durable.", durable/ordered)
 	}
-	return fmt.Sprintf("Leave it durable where every update counts; what may go back a little after a power cut can be ordered (%.1f times faster), and only what can be made anew volatile (%.1f times).",
-		durable/ordered, durable/volatile)
+	return fmt.Sprintf(
+		"Use durable where every update counts, ordered (%.1f times faster) where a "+
+			"power cut may undo the last updates, and volatile (%.1f times) only for documents "+
+			"that "+
+			"can be rebuilt.", durable/ordered, durable/volatile)
 }
 
-// adviseLocking compares the two where it matters most: with the most processes.
+// adviseLocking compares the two modes with the largest number of processes, where they differ
+// most.
 func adviseLocking(r *Report) string {
 	var faster, slower []string
 	processes := 0
@@ -121,13 +141,17 @@ func adviseLocking(r *Report) string {
 	case processes == 0:
 		return ""
 	case len(faster) == 0:
-		return fmt.Sprintf("Locking is not worth it: with %d processes it makes these multiples of what optimistic updates do: %s.", processes, strings.Join(slower, ", "))
+		return fmt.Sprintf("Locking is not worth it: with %d processes its rates, as multiples of "+
+			"those of optimistic updates, are %s.", processes, strings.Join(slower, ", "))
 	}
-	return fmt.Sprintf("Consider locking where %d processes or more update one document all the time: it makes these multiples of what optimistic updates do: %s. Elsewhere it only keeps others waiting.",
-		processes, strings.Join(append(faster, slower...), ", "))
+	return fmt.Sprintf(
+		"Consider locking if %d processes or more update one document all the time: "+
+			"its rates, as multiples of those of optimistic updates, are %s. Otherwise it only "+
+			"makes "+
+			"others wait.", processes, strings.Join(append(faster, slower...), ", "))
 }
 
-// Microseconds prints them in the unit that reads best.
+// Microseconds formats a number of microseconds in a suitable unit.
 func Microseconds(n float64) string { return us(n) }
 
 func us(n float64) string {
@@ -141,7 +165,7 @@ func us(n float64) string {
 	return fmt.Sprintf("%.3g µs", n)
 }
 
-// perSecond prints a rate with commas between the thousands.
+// perSecond formats a rate, with commas between the thousands.
 func perSecond(n float64) string {
 	digits := fmt.Sprintf("%.0f", n)
 	for at := len(digits) - 3; at > 0; at -= 3 {

@@ -1,4 +1,4 @@
-// Charts, as SVG that stands in the page.
+// Charts, as SVG inside the page.
 
 package measure
 
@@ -12,15 +12,15 @@ import (
 // chart is some series over one axis.
 type chart struct {
 	title  string
-	x, y   string // what is along the axes, with the unit
+	x, y   string // the labels of the axes, with the unit
 	logX   bool
 	logY   bool
-	zeroY  bool // the axis begins at 0
+	zeroY  bool // the y axis begins at 0
 	series []series
-	format func(float64) string // of figures on the y axis
+	format func(float64) string // formats the ticks of the y axis
 }
 
-// series is one line, or, where points have a high value, one row of bars.
+// series is a line or, if its points have a high value, a row of bars.
 type series struct {
 	name   string
 	points []point
@@ -31,14 +31,15 @@ type point struct {
 	high float64 // 0 for none
 }
 
-// The size of a chart, in its own units; the page scales it. The text stays readable at half of that.
+// The size of a chart, in its own units; the page scales it. The text stays readable at half of
+// that.
 const (
 	chartWidth, chartHeight = 400.0, 270.0
 	left, right             = 60.0, 14.0
 	top, bottom             = 16.0, 46.0
 )
 
-// axis maps values to places.
+// axis maps values to positions.
 type axis struct {
 	low, high float64
 	log       bool
@@ -53,7 +54,7 @@ func (a axis) at(v float64) float64 {
 	return a.from + (v-low)/(high-low)*(a.to-a.from)
 }
 
-// ticks are the values that are marked.
+// ticks returns the values with a tick.
 func (a axis) ticks() (marked []float64) {
 	if a.log {
 		steps := []float64{1}
@@ -82,9 +83,10 @@ func (a axis) ticks() (marked []float64) {
 	return marked
 }
 
-// span returns an axis for all values, with some air.
+// span returns axes for all values, with a margin.
 func (c chart) axes() (x, y axis) {
-	x = axis{low: math.Inf(1), high: math.Inf(-1), log: c.logX, from: left + 10, to: chartWidth - right - 10}
+	x = axis{low: math.Inf(1), high: math.Inf(-1), log: c.logX, from: left + 10,
+		to: chartWidth - right - 10}
 	y = axis{low: math.Inf(1), high: math.Inf(-1), log: c.logY, from: chartHeight - bottom, to: top}
 	for _, s := range c.series {
 		for _, p := range s.points {
@@ -104,7 +106,7 @@ func (c chart) axes() (x, y axis) {
 		air := (y.high - y.low) * 0.08
 		y.low, y.high = y.low-air, y.high+air
 	}
-	if !(y.low < y.high) { // also if there is nothing at all
+	if !(y.low < y.high) { // also if there are no values
 		y.low, y.high = 0, max(1, 2*y.high)
 		y.log = false
 	}
@@ -121,24 +123,32 @@ func (c chart) empty() bool {
 	return true
 }
 
-// svg draws the chart. Its classes are those of the page's style sheet; a series has a colour, a mark and a dash of its own.
+// svg draws the chart with the classes of the page's style sheet. Each series has a colour, a mark
+// and a dash of its own.
 func (c chart) svg() string {
 	var b strings.Builder
 	x, y := c.axes()
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" xmlns="http://www.w3.org/2000/svg"><title>%s</title><desc>%s by %s. The table below has the figures.</desc>`,
-		chartWidth, chartHeight, html.EscapeString(c.title), html.EscapeString(c.y), html.EscapeString(c.x))
+		chartWidth, chartHeight, html.EscapeString(c.title), html.EscapeString(c.y),
+		html.EscapeString(c.x))
 	for _, v := range y.ticks() {
 		at := y.at(v)
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`,
+		fmt.Fprintf(&b,
+			`<line class="grid" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text class="tick" `+
+				`x="%.1f" y="%.1f" text-anchor="end">%s</text>`,
 			left, chartWidth-right, at, at, left-7, at+5, html.EscapeString(c.format(v)))
 	}
 	for _, v := range c.marks(x) {
 		at := x.at(v)
-		fmt.Fprintf(&b, `<line class="grid faint" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`,
+		fmt.Fprintf(&b,
+			`<line class="grid faint" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><text `+
+				`class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`,
 			at, at, top, chartHeight-bottom, at, chartHeight-bottom+19, html.EscapeString(short(v)))
 	}
-	fmt.Fprintf(&b, `<line class="axis" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, left, chartWidth-right, chartHeight-bottom, chartHeight-bottom)
-	fmt.Fprintf(&b, `<text class="label" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, (left+chartWidth-right)/2, chartHeight-6, html.EscapeString(c.x))
+	fmt.Fprintf(&b, `<line class="axis" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, left,
+		chartWidth-right, chartHeight-bottom, chartHeight-bottom)
+	fmt.Fprintf(&b, `<text class="label" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`,
+		(left+chartWidth-right)/2, chartHeight-6, html.EscapeString(c.x))
 	for i, s := range c.series {
 		drawSeries(&b, i, len(c.series), s, x, y)
 	}
@@ -146,7 +156,7 @@ func (c chart) svg() string {
 	return b.String()
 }
 
-// marks are the values on the x axis: those that were measured, if they are few.
+// marks returns the ticks of the x axis: the values that were measured, if they are few.
 func (c chart) marks(x axis) (marked []float64) {
 	seen := map[float64]bool{}
 	for _, s := range c.series {
@@ -170,7 +180,9 @@ func drawSeries(b *strings.Builder, i, of int, s series, x, y axis) {
 		px, py := x.at(p.x), y.at(p.y)
 		if p.high > 0 {
 			px += (float64(i) - float64(of-1)/2) * 11 // beside each other
-			fmt.Fprintf(b, `<line class="range" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><line class="range" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`,
+			fmt.Fprintf(b,
+				`<line class="range" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/><line `+
+					`class="range" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`,
 				px, px, py, y.at(p.high), px-4, px+4, y.at(p.high), y.at(p.high))
 		} else {
 			command := "L"
@@ -187,15 +199,17 @@ func drawSeries(b *strings.Builder, i, of int, s series, x, y axis) {
 	b.WriteString("</g>")
 }
 
-// mark is the mark of a series: not by colour alone are they told apart.
+// mark draws the mark of a series, so that series differ not only by colour.
 func mark(series int, x, y float64) string {
 	switch series % 3 {
 	case 0:
 		return fmt.Sprintf(`<circle class="mark" cx="%.1f" cy="%.1f" r="4.5"/>`, x, y)
 	case 1:
-		return fmt.Sprintf(`<rect class="mark" x="%.1f" y="%.1f" width="8.4" height="8.4"/>`, x-4.2, y-4.2)
+		return fmt.Sprintf(`<rect class="mark" x="%.1f" y="%.1f" width="8.4" height="8.4"/>`, x-4.2,
+			y-4.2)
 	}
-	return fmt.Sprintf(`<path class="mark" d="M%.1f %.1fL%.1f %.1fL%.1f %.1fZ"/>`, x, y-5.4, x+5.2, y+4, x-5.2, y+4)
+	return fmt.Sprintf(`<path class="mark" d="M%.1f %.1fL%.1f %.1fL%.1f %.1fZ"/>`, x, y-5.4, x+5.2,
+		y+4, x-5.2, y+4)
 }
 
 // legend names the series.
@@ -213,7 +227,7 @@ func (c chart) legend() string {
 	return b.String()
 }
 
-// short prints a figure in few characters.
+// short formats a figure in few characters.
 func short(v float64) string {
 	switch {
 	case v >= 999_999:

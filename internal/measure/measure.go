@@ -1,4 +1,4 @@
-// Package measure measures what updates and reads cost in a directory, and says in words what follows from that.
+// Package measure measures the cost of updates and reads in a directory, and gives advice.
 package measure
 
 import (
@@ -16,21 +16,22 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Config says what to measure, and how long.
+// Config is the configuration of a measurement.
 type Config struct {
 	Files     fsys.FS
 	Dir       string
-	Time      time.Duration // about
-	Processes int           // at the most
-	Program   crew.Program  // whose processes do Work
-	Version   string        // of this program
-	Command   string        // by which it is measured again
+	Time      time.Duration // approximate duration
+	Processes int           // largest number of processes
+	Program   crew.Program  // the program whose processes call Work
+	Version   string        // version of this program
+	Command   string        // the command that repeats the measurement
 	Progress  func(done, all int, text string)
 }
 
 var levels = []store.Durability{store.Durable, store.Ordered, store.Volatile}
 
-const smallest = 200 // bytes of a document, where its size is not what is looked at
+// smallest is the size in bytes of a document, except where the size varies.
+const smallest = 200
 
 var (
 	sizes      = []int{smallest, 2_000, 20_000, 200_000, 1_000_000}
@@ -38,7 +39,7 @@ var (
 	documents  = []int{1, 10, 100, 1000}
 )
 
-// plan is all that is measured, without the figures.
+// plan returns the rows of the report, without the figures.
 func (c Config) plan() (rows []Update) {
 	add := func(u Update) { rows = append(rows, u) }
 	var counts []int
@@ -49,14 +50,16 @@ func (c Config) plan() (rows []Update) {
 	for _, level := range levels {
 		for _, n := range counts {
 			for _, mode := range modes {
-				add(Update{Section: byProcesses, Mode: mode, Sync: level.String(), Processes: n, Goroutines: 1, Documents: 1, Bytes: smallest})
+				add(Update{Section: byProcesses, Mode: mode, Sync: level.String(), Processes: n,
+					Goroutines: 1, Documents: 1, Bytes: smallest})
 			}
 		}
 	}
 	vary := func(section string, values []int, set func(u *Update, n int)) {
 		for _, level := range levels {
 			for _, n := range values {
-				u := Update{Section: section, Mode: "hash", Sync: level.String(), Processes: 1, Goroutines: 1, Documents: 1, Bytes: smallest}
+				u := Update{Section: section, Mode: "hash", Sync: level.String(), Processes: 1,
+					Goroutines: 1, Documents: 1, Bytes: smallest}
 				set(&u, n)
 				add(u)
 			}
@@ -64,20 +67,21 @@ func (c Config) plan() (rows []Update) {
 	}
 	vary(byGoroutines, goroutines, func(u *Update, n int) { u.Goroutines = n })
 	vary(bySize, sizes, func(u *Update, n int) { u.Bytes = n })
-	vary(byDocuments, documents, func(u *Update, n int) { u.Documents, u.Processes = n, c.Processes })
+	vary(byDocuments, documents,
+		func(u *Update, n int) { u.Documents, u.Processes = n, c.Processes })
 	return rows
 }
 
 // runner is a measurement that is under way.
 type runner struct {
 	Config
-	dir    string // ours, in Config.Dir
+	dir    string // our own directory, in Config.Dir
 	share  time.Duration
 	report *Report
 }
 
-// Run measures in a directory of its own within the one that is named, which it removes. It
-// touches nothing else but what is left of such a run that was killed, which it removes too.
+// Run measures in a new directory inside Config.Dir. It removes that directory, and those that
+// killed runs have left. It touches nothing else.
 func Run(ctx context.Context, c Config) (report *Report, err error) {
 	if c.Progress == nil {
 		c.Progress = func(int, int, string) {}
@@ -90,19 +94,25 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	}
 	defer func() {
 		if removeErr := claim.Release(); removeErr != nil {
-			err = errors.Join(err, fmt.Errorf("remove what was made for it; do so by hand: %w", removeErr))
+			removeErr = fmt.Errorf("remove the directory of the measurement; do so by hand: %w",
+				removeErr)
+			err = errors.Join(err, removeErr)
 		}
 	}()
 	dir := claim.Dir
 	c.Program = claim.Share(c.Program)
 	rows := c.plan()
 	all := len(rows) + len(sizes)
-	r := &runner{Config: c, dir: dir, share: c.Time / time.Duration(all) * 9 / 10, // the rest is for what begins and ends
-		report: &Report{Dir: c.Dir, Date: begun.Format(time.DateOnly), Command: c.Command, Machine: describe(c.Files, dir, c.Version)}}
+	r := &runner{Config: c, dir: dir}
+	r.share = c.Time / time.Duration(all) * 9 / 10 // the rest is for starting and ending processes
+	r.report = &Report{
+		Dir: c.Dir, Date: begun.Format(time.DateOnly), Command: c.Command,
+		Machine: describe(c.Files, dir, c.Version),
+	}
 	for i, u := range rows {
 		c.Progress(i, all, u.title())
 		if err := r.update(ctx, &u, filepath.Join(dir, fmt.Sprint(i))); ctx.Err() != nil {
-			return nil, ctx.Err() // what else went wrong follows from that
+			return nil, ctx.Err() // other errors are its consequences
 		} else if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.title(), err)
 		}
@@ -126,7 +136,8 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 }
 
 func (u Update) title() string {
-	return fmt.Sprintf("%s %s, processes %d, goroutines %d, documents %d of %d bytes", u.Sync, u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
+	return fmt.Sprintf("%s %s, processes %d, goroutines %d, documents %d of %d bytes", u.Sync,
+		u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
 }
 
 // update measures one row.
@@ -134,20 +145,21 @@ func (r *runner) update(ctx context.Context, u *Update, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir) // in the end all of it is
+	defer os.RemoveAll(dir) // Release removes what this leaves
 	for n := range u.Documents {
 		if err := os.WriteFile(file(dir, n), load.Document(u.Bytes), 0o600); err != nil {
 			return err
 		}
 	}
-	t := task{Dir: dir, Mode: u.Mode, Goroutines: u.Goroutines, Documents: u.Documents, Time: r.share}
+	t := task{Dir: dir, Mode: u.Mode, Goroutines: u.Goroutines, Documents: u.Documents,
+		Time: r.share}
 	for _, level := range levels {
 		if level.String() == u.Sync {
 			t.Durability = level
 		}
 	}
 	if _, closeAll, err := t.open(); errors.Is(err, store.ErrUnsupported) {
-		u.Failure = err.Error() // as for versions by time where times are coarse
+		u.Failure = err.Error() // for instance if times are too coarse for versions by time
 		return nil
 	} else if err != nil {
 		return err
@@ -214,7 +226,8 @@ func (r *runner) reads(ctx context.Context, size int) (row Read, err error) {
 		}
 		return microseconds(h.Quantile(0.5)), nil
 	}
-	// A handle keeps nothing of a file that has just been changed, as it seems to have been while its time is in the future.
+	// A handle does not keep a file that has just been changed, and a time in the future looks
+	// like a change just now.
 	now := time.Now()
 	if err := os.Chtimes(path, now, now.Add(time.Hour)); err != nil {
 		return row, err
@@ -225,7 +238,8 @@ func (r *runner) reads(ctx context.Context, size int) (row Read, err error) {
 	if err := os.Chtimes(path, now, now.Add(-time.Hour)); err != nil {
 		return row, err
 	}
-	for begin := time.Now(); time.Since(begin) < 50*time.Millisecond; { // until that is long enough ago
+	// until the file is old enough
+	for begin := time.Now(); time.Since(begin) < 50*time.Millisecond; {
 		if _, _, err := doc.Read(ctx); err != nil {
 			return row, err
 		}

@@ -13,7 +13,7 @@ import (
 
 const workerVariable = "JSONSTORE_MEASURE_WORKER"
 
-// TestMain lets the test binary be one of the processes that are measured.
+// TestMain runs the work of a process if the test binary was started for it.
 func TestMain(m *testing.M) {
 	if os.Getenv(workerVariable) != "" {
 		if err := Work(context.Background(), os.Stdin, os.Stdout); err != nil {
@@ -31,11 +31,13 @@ func config(t *testing.T, dir string, last time.Duration) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Config{Files: fsys.New(), Dir: dir, Time: last, Processes: 2, Version: "test", Command: "again",
-		Program: crew.Program{Path: self, Args: os.Args[:1], Env: append(os.Environ(), workerVariable+"=1")}}
+	return Config{Files: fsys.New(), Dir: dir, Time: last, Processes: 2, Version: "test",
+		Command: "again",
+		Program: crew.Program{Path: self, Args: os.Args[:1],
+			Env: append(os.Environ(), workerVariable+"=1")}}
 }
 
-// TestRun measures for real, for a moment: all rows have figures, nothing is lost, and nothing is left.
+// TestRun measures for a short time: all rows have figures, no update is lost, and no file is left.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	c := config(t, dir, time.Second)
@@ -56,14 +58,17 @@ func TestRun(t *testing.T) {
 		if u.Lost != 0 || u.Failed != 0 {
 			t.Errorf("%+v", u)
 		}
-		if u.Measured() && (u.RatePerS <= 0 || u.MedianUs <= 0 || u.P999Us < u.MedianUs || u.LongestUs < 0.97*u.P999Us || u.Fairness < 0 || u.Fairness > 1) {
+		if u.Measured() &&
+			(u.RatePerS <= 0 || u.MedianUs <= 0 || u.P999Us < u.MedianUs ||
+				u.LongestUs < 0.97*u.P999Us || u.Fairness < 0 || u.Fairness > 1) {
 			t.Errorf("%+v", u)
 		}
 		if !u.Measured() && u.Mode != "mtime" {
 			t.Errorf("not measured: %+v", u)
 		}
 	}
-	if want := fmt.Sprint(map[string]int{byProcesses: 18, byGoroutines: 9, bySize: 15, byDocuments: 12}); fmt.Sprint(sections) != want {
+	if want := fmt.Sprint(map[string]int{byProcesses: 18, byGoroutines: 9, bySize: 15,
+		byDocuments: 12}); fmt.Sprint(sections) != want {
 		t.Errorf("sections %v, want %v", sections, want)
 	}
 	if len(r.Reads) != len(sizes) || told != len(r.Updates)+len(r.Reads) || len(r.Advice) < 4 {
@@ -79,16 +84,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestLossesAreCounted: what is not in the documents is lost.
+// TestLossesAreCounted: an acknowledged update that is in no document is lost.
 func TestLossesAreCounted(t *testing.T) {
 	r := &runner{Config: config(t, t.TempDir(), 0), share: 20 * time.Millisecond}
-	u := Update{Mode: "hash", Sync: "volatile", Processes: 2, Goroutines: 1, Documents: 2, Bytes: smallest}
+	u := Update{Mode: "hash", Sync: "volatile", Processes: 2, Goroutines: 1, Documents: 2,
+		Bytes: smallest}
 	dir := t.TempDir() + "/d"
 	if err := r.update(t.Context(), &u, dir); err != nil || u.Lost != 0 || u.Updates == 0 {
 		t.Fatalf("%+v, %v", u, err)
 	}
-	// A worker that claims more than it does.
-	r.Program.Path, r.Program.Args = "/bin/sh", []string{"sh", "-c", `read t; echo ready; read go; echo '{"acknowledged": 7, "latency": {"classes": {}}}'`}
+	// This worker acknowledges updates that it does not make.
+	r.Program.Path, r.Program.Args = "/bin/sh", []string{"sh", "-c",
+		`read t; echo ready; read go; echo '{"acknowledged": 7, "latency": {"classes": {}}}'`}
 	if _, err := os.Stat(r.Program.Path); err != nil {
 		t.Skip("there is no shell: ", err)
 	}
@@ -97,7 +104,7 @@ func TestLossesAreCounted(t *testing.T) {
 	}
 }
 
-// TestInterrupted: it ends with its context, and leaves nothing.
+// TestInterrupted: a measurement ends with its context, and leaves no file.
 func TestInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -107,7 +114,7 @@ func TestInterrupted(t *testing.T) {
 			time.AfterFunc(100*time.Millisecond, cancel)
 		}
 	}
-	// What the workers say of their end is not what happened.
+	// The errors of the killed workers do not say why the measurement ended.
 	if _, err := Run(ctx, c); err != context.Canceled {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
@@ -150,7 +157,8 @@ func TestUpdateIsSet(t *testing.T) {
 	slow.Acknowledged, slow.Failed, slow.Failure = 10, 1, "why"
 	var u Update
 	u.set([]tally{fast, slow}, 2*time.Second)
-	if u.Updates != 40 || u.RatePerS != 20 || u.Fairness != 0.333 || u.Failed != 1 || u.Failure != "why" || u.LongestUs != 1e6 || u.MedianUs < 1000 || u.MedianUs > 1040 {
+	if u.Updates != 40 || u.RatePerS != 20 || u.Fairness != 0.333 || u.Failed != 1 ||
+		u.Failure != "why" || u.LongestUs != 1e6 || u.MedianUs < 1000 || u.MedianUs > 1040 {
 		t.Errorf("%+v", u)
 	}
 }

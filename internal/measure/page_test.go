@@ -9,15 +9,18 @@ import (
 	"testing"
 )
 
-// made is a report with figures that nobody has measured.
+// made returns a report with invented figures.
 func made() *Report {
 	c := Config{Processes: 8}
-	r := &Report{Dir: `/tmp/a<b>&"c`, Date: "2026-01-02", Seconds: 12.5, Command: "jsonstore bench", Machine: Machine{System: "linux/amd64", Cores: 4, FileSystem: "ext4", FlushOrder: "journal", Go: "go1.x", Program: "v1"}}
+	r := &Report{Dir: `/tmp/a<b>&"c`, Date: "2026-01-02", Seconds: 12.5, Command: "jsonstore bench",
+		Machine: Machine{System: "linux/amd64", Cores: 4, FileSystem: "ext4", FlushOrder: "journal",
+			Go: "go1.x", Program: "v1"}}
 	for i, u := range c.plan() {
 		if u.Mode == "mtime" && u.Sync == "ordered" {
 			u.Failure = "times are <coarse>"
 		} else {
-			u.RatePerS, u.MedianUs, u.P999Us, u.LongestUs = float64(1000+i*7), float64(100+i), float64(500+3*i), float64(900+3*i)
+			u.RatePerS, u.MedianUs, u.P999Us, u.LongestUs = float64(
+				1000+i*7), float64(100+i), float64(500+3*i), float64(900+3*i)
 			u.Updates, u.Fairness, u.Conflicts = 1000+i, 0.5, uint64(i)
 		}
 		r.Updates = append(r.Updates, u)
@@ -29,7 +32,7 @@ func made() *Report {
 	return r
 }
 
-// TestPageIsWhole: it is well-formed, asks for nothing from anywhere, and has all figures.
+// TestPageIsWhole: the page is well-formed, loads nothing from elsewhere, and has all figures.
 func TestPageIsWhole(t *testing.T) {
 	r := made()
 	page := r.Page()
@@ -57,7 +60,8 @@ func TestPageIsWhole(t *testing.T) {
 				switch name := a.Name.Local; {
 				case name == "class" && a.Value == "chart":
 					charts++
-				case strings.HasPrefix(name, "on"), name == "src", name == "href" && a.Value != "data:,":
+				case strings.HasPrefix(name, "on"), name == "src", name == "href" &&
+					a.Value != "data:,":
 					t.Errorf("there is %s=%q", name, a.Value)
 				}
 			}
@@ -75,7 +79,8 @@ func TestPageIsWhole(t *testing.T) {
 		t.Errorf("%d charts", charts)
 	}
 	rest := strings.ReplaceAll(string(page), `xmlns="http://www.w3.org/2000/svg"`, "")
-	for _, unwanted := range []string{"http:", "https:", "//", "url(", "@import", "NaN", "Inf", "%!"} {
+	for _, unwanted := range []string{"http:", "https:", "//", "url(", "@import", "NaN", "Inf",
+		"%!"} {
 		if at := strings.Index(rest, unwanted); at >= 0 {
 			t.Errorf("there is %q: %q", unwanted, rest[max(0, at-40):at+40])
 		}
@@ -84,7 +89,8 @@ func TestPageIsWhole(t *testing.T) {
 		if u.Measured() && !cells[fmt.Sprint(u.RatePerS)] {
 			t.Errorf("the rate %v is in no table", u.RatePerS)
 		}
-		if u.Measured() && u.Section == byProcesses && u.Mode == "hash" && !cells[fmt.Sprint(u.P999Us)] {
+		if u.Measured() && u.Section == byProcesses && u.Mode == "hash" &&
+			!cells[fmt.Sprint(u.P999Us)] {
 			t.Errorf("the latency %v is in no table", u.P999Us)
 		}
 	}
@@ -104,11 +110,12 @@ func xmlEscaped(text string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
 }
 
-// TestPageOfNothing: figures that are missing, or all alike, make no page that cannot be drawn.
+// TestPageOfNothing: the page can be drawn without figures, and with equal ones.
 func TestPageOfNothing(t *testing.T) {
 	same := made()
 	for i := range same.Updates {
-		same.Updates[i].RatePerS, same.Updates[i].MedianUs, same.Updates[i].P999Us, same.Updates[i].Fairness = 5, 5, 5, 0
+		u := &same.Updates[i]
+		u.RatePerS, u.MedianUs, u.P999Us, u.Fairness = 5, 5, 5, 0
 	}
 	none := made()
 	for i := range none.Updates {

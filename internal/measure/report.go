@@ -1,4 +1,4 @@
-// What came of a measurement, as it is printed in JSON.
+// The result of a measurement, as JSON prints it.
 
 package measure
 
@@ -13,20 +13,20 @@ import (
 	"github.com/jsonstore/jsonstore/internal/load"
 )
 
-// Report is all of it.
+// Report is the result of a measurement.
 type Report struct {
 	Dir     string   `json:"dir"`
-	Date    string   `json:"date"` // of the day
+	Date    string   `json:"date"` // the day
 	Seconds float64  `json:"seconds"`
 	Command string   `json:"command"`
 	Machine Machine  `json:"machine"`
 	Updates []Update `json:"updates"`
 	Reads   []Read   `json:"reads"`
-	Lost    int      `json:"lost"`   // updates that were acknowledged and are in no document
-	Advice  []string `json:"advice"` // what to do, in words
+	Lost    int      `json:"lost"`   // acknowledged updates that are in no document
+	Advice  []string `json:"advice"` // advice in sentences
 }
 
-// Machine is where it was measured.
+// Machine describes the machine of the measurement.
 type Machine struct {
 	System     string `json:"system"`
 	Kernel     string `json:"kernel,omitempty"`
@@ -37,7 +37,7 @@ type Machine struct {
 	Program    string `json:"program"`
 }
 
-// What varies in a row of the report.
+// The sections of the report, by the setting that varies.
 const (
 	byProcesses  = "processes"
 	byGoroutines = "goroutines"
@@ -45,9 +45,10 @@ const (
 	byDocuments  = "documents"
 )
 
-// Update is one row: updates of one kind.
+// Update is a row of the report: updates with the same settings.
 type Update struct {
-	Section    string `json:"section"` // what varies: processes, goroutines, size or documents
+	// the setting that varies: processes, goroutines, size or documents
+	Section    string `json:"section"`
 	Mode       string `json:"mode"`
 	Sync       string `json:"sync"`
 	Processes  int    `json:"processes"`
@@ -57,30 +58,32 @@ type Update struct {
 
 	RatePerS    float64 `json:"rate_per_s"`
 	MedianUs    float64 `json:"median_us"`
-	P999Us      float64 `json:"p999_us"` // 99.9 of 100 take no longer
+	P999Us      float64 `json:"p999_us"` // 99.9th percentile
 	LongestUs   float64 `json:"longest_us"`
 	Updates     int     `json:"updates"`
 	Conflicts   uint64  `json:"conflicts"`
 	Retries     uint64  `json:"retries"`
 	Escalations uint64  `json:"escalations"`
 	LockWaits   uint64  `json:"lock_waits"`
-	Fairness    float64 `json:"fairness"` // updates of the slowest process over those of the fastest
-	Lost        int     `json:"lost"`
-	Failed      int     `json:"failed"`
-	Failure     string  `json:"failure,omitempty"` // the first, or why it was not measured
+	// updates of the slowest process over those of the fastest
+	Fairness float64 `json:"fairness"`
+	Lost     int     `json:"lost"`
+	Failed   int     `json:"failed"`
+	// the first error, or why the row was not measured
+	Failure string `json:"failure,omitempty"`
 }
 
-// Measured reports whether there are figures.
+// Measured reports whether the row has figures.
 func (u Update) Measured() bool { return u.Updates > 0 }
 
-// Read is one row: reads of a document of some size.
+// Read is a row of the report: reads of a document of some size.
 type Read struct {
 	Bytes       int     `json:"bytes"`
-	FirstUs     float64 `json:"first_us"`     // of one that the handle has not read before
-	UnchangedUs float64 `json:"unchanged_us"` // of one that it has
+	FirstUs     float64 `json:"first_us"`     // the document is new to the handle
+	UnchangedUs float64 `json:"unchanged_us"` // the document is unchanged since the last read
 }
 
-// set puts in what some processes have done in the given time.
+// set fills in the results of some processes, which worked for the given time.
 func (u *Update) set(each []tally, last time.Duration) {
 	var all tally
 	slowest, fastest := -1, 0
@@ -94,17 +97,19 @@ func (u *Update) set(each []tally, last time.Duration) {
 	u.Updates, u.Failed, u.Failure = all.Acknowledged, all.Failed, all.Failure
 	u.RatePerS = round(float64(all.Acknowledged) / last.Seconds())
 	u.setLatency(&all.Latency)
-	u.Conflicts, u.Retries, u.Escalations, u.LockWaits = all.Stats.Conflicts, all.Stats.Retries, all.Stats.Escalations, all.Stats.LockWaits
+	u.Conflicts, u.Retries = all.Stats.Conflicts, all.Stats.Retries
+	u.Escalations, u.LockWaits = all.Stats.Escalations, all.Stats.LockWaits
 	u.Fairness = round(float64(slowest) / float64(max(fastest, 1)))
 }
 
 func (u *Update) setLatency(h *load.Histogram) {
-	u.MedianUs, u.P999Us, u.LongestUs = microseconds(h.Quantile(0.5)), microseconds(h.Quantile(0.999)), microseconds(h.Longest())
+	u.MedianUs, u.P999Us = microseconds(h.Quantile(0.5)), microseconds(h.Quantile(0.999))
+	u.LongestUs = microseconds(h.Longest())
 }
 
 func microseconds(d time.Duration) float64 { return round(float64(d) / 1e3) }
 
-// round keeps three digits: there are no more in a measurement.
+// round keeps three digits: a measurement has no more.
 func round(x float64) float64 {
 	var rounded float64
 	if _, err := fmt.Sscanf(fmt.Sprintf("%.3g", x), "%g", &rounded); err != nil {
@@ -114,7 +119,8 @@ func round(x float64) float64 {
 }
 
 func describe(files fsys.FS, dir, program string) Machine {
-	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Go: runtime.Version(), Program: program, FlushOrder: "portable"}
+	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(),
+		Go: runtime.Version(), Program: program, FlushOrder: "portable"}
 	if files.OneJournal(dir) {
 		m.FlushOrder = "journal"
 	}

@@ -1,5 +1,6 @@
-// The worker: a process that updates documents for some time. It gets a task on its standard input, says "ready", begins with the
-// next line, and tells on its standard output what it has done. It ends early if its input does.
+// The worker: a process that updates documents for some time. It reads its task from standard
+// input, prints "ready", begins at the next line of its input, and prints its results. It ends
+// early if its input ends.
 
 package measure
 
@@ -19,7 +20,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// task is what a worker does.
+// task is the task of a worker.
 type task struct {
 	Dir        string           `json:"dir"`
 	Mode       string           `json:"mode"` // hash, mtime or locking
@@ -29,20 +30,22 @@ type task struct {
 	Time       time.Duration    `json:"time_ns"`
 }
 
-// tally is what it has done.
+// tally is the result of a worker.
 type tally struct {
 	Acknowledged int            `json:"acknowledged"`
 	Failed       int            `json:"failed"`
-	Failure      string         `json:"failure"` // the first one
+	Failure      string         `json:"failure"` // the first error
 	Latency      load.Histogram `json:"latency"`
 	Stats        store.Stats    `json:"stats"`
 }
 
-// modes are the ways to update, as they are told.
+// modes are the modes of updates, by their names in a task.
 var modes = []string{"hash", "mtime", "locking"}
 
 func (t task) options() *store.Options {
-	opts := &store.Options{Durability: t.Durability, AllowNetwork: true, Logger: slog.New(slog.DiscardHandler)}
+	opts := &store.Options{
+		Durability: t.Durability, AllowNetwork: true, Logger: slog.New(slog.DiscardHandler),
+	}
 	switch t.Mode {
 	case "mtime":
 		opts.Versions = store.VersionMtime
@@ -52,7 +55,7 @@ func (t task) options() *store.Options {
 	return opts
 }
 
-// key is that of the nth document; its file has a suffix.
+// key returns the key of the nth document. Its file has a suffix.
 func key(n int) string { return fmt.Sprintf("d%d", n) }
 
 func file(dir string, n int) string { return filepath.Join(dir, key(n)+".json") }
@@ -76,12 +79,13 @@ func (t task) open() (docs []*store.Doc, closeAll func() error, err error) {
 	return docs, db.Close, nil
 }
 
-// Work is what a worker process does with its life.
+// Work is the main function of a worker process.
 func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	input := bufio.NewReader(stdin)
 	line, err := input.ReadBytes('\n')
 	if err != nil {
-		return errors.New("a worker of jsonstore bench has to be given a task: run jsonstore bench DIR")
+		return errors.New("this command is a worker of jsonstore bench and needs a task: " +
+			"run jsonstore bench DIR")
 	}
 	var t task
 	if err := json.Unmarshal(line, &t); err != nil {
@@ -96,9 +100,9 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	if _, err := input.ReadByte(); err != nil {
-		return err // whoever wanted it is gone
+		return err // the process that has started this one is gone
 	}
-	// Whoever wanted it holds the other end for as long as it lives.
+	// The process that has started this one holds the other end as long as it lives.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
