@@ -1,5 +1,5 @@
-// The check of histories is itself checked: stores that are broken on purpose, and histories made up by hand, must be
-// found illegal, and their sound counterparts legal.
+// The test of the check of histories: it must find the histories of broken stores, and wrong
+// histories made by hand, illegal, and those of sound stores legal.
 
 package proptest
 
@@ -18,14 +18,15 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// blindWriter compares, and swaps later, when what it compared with may be gone.
+// blindWriter compares first and swaps later, when the document may have changed.
 type blindWriter struct {
 	document
 	file string
-	both *sync.WaitGroup // if set, a swap waits here for the other, so that surely both have compared
+	both *sync.WaitGroup // if set, a swap waits until both writers have compared
 }
 
-func (d *blindWriter) CompareAndSwap(ctx context.Context, old store.Version, data []byte) (store.Version, error) {
+func (d *blindWriter) CompareAndSwap(ctx context.Context, old store.Version,
+	data []byte) (store.Version, error) {
 	_, now, _ := d.Read(ctx)
 	if d.both != nil {
 		d.both.Done()
@@ -48,7 +49,7 @@ func (d *blindWriter) CompareAndSwap(ctx context.Context, old store.Version, dat
 	return version, os.Rename(scratch, d.file)
 }
 
-// staleReader goes on to hand out what it read first.
+// staleReader always returns what it read first.
 type staleReader struct {
 	document
 	data    []byte
@@ -62,29 +63,32 @@ func (d *staleReader) Read(ctx context.Context) (data []byte, version store.Vers
 	return d.data, d.version, err
 }
 
-// timidWriter says that there was a conflict where there was none.
+// timidWriter reports conflicts that did not happen.
 type timidWriter struct{ document }
 
-func (timidWriter) CompareAndSwap(_ context.Context, old store.Version, _ []byte) (store.Version, error) {
+func (timidWriter) CompareAndSwap(_ context.Context, old store.Version, _ []byte) (store.Version,
+	error) {
 	return store.Absent, &store.ConflictError{Want: old, Have: old}
 }
 
-// liar does what it was asked to and says that it has not.
+// liar applies a change and reports that it has not.
 type liar struct{ document }
 
-func (d liar) CompareAndSwap(ctx context.Context, old store.Version, data []byte) (store.Version, error) {
+func (d liar) CompareAndSwap(ctx context.Context, old store.Version, data []byte) (store.Version,
+	error) {
 	if version, err := d.document.CompareAndSwap(ctx, old, data); err != nil {
 		return version, err
 	}
 	return store.Absent, context.DeadlineExceeded
 }
 
-// forgetful says that it has done what it was asked to, and has not.
+// forgetful reports a change that it has not applied.
 type forgetful struct{ document }
 
 func (d forgetful) CompareAndDelete(context.Context, store.Version) error { return nil }
 
-// TestBrokenStores: a script that breaks no sound store.
+// TestBrokenStores: the check finds the history of every broken store illegal, and that of a sound
+// store legal.
 func TestBrokenStores(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -119,7 +123,8 @@ func TestBrokenStores(t *testing.T) {
 	}
 }
 
-// script: two clients read one version and swap it, at once; one deletes what it then finds.
+// script: two clients read the same version and swap it at once. One of them then deletes the
+// document.
 func script(t *testing.T, doc document, tell func(record)) {
 	ctx := context.Background()
 	must := func(err error) {
@@ -146,7 +151,7 @@ func script(t *testing.T, doc document, tell func(record)) {
 	must(a.read(ctx, "doc", doc))
 }
 
-// TestBrokenProcesses: blind writers in real processes are found out, as they meet by chance.
+// TestBrokenProcesses: the check finds blind writers in real processes, which collide by chance.
 func TestBrokenProcesses(t *testing.T) {
 	if _, shared := sharedClock(); !shared {
 		t.Skip("processes are not known to share a clock here")
@@ -158,7 +163,8 @@ func TestBrokenProcesses(t *testing.T) {
 		var all []*process
 		for first := 0; first < mostClients; first += 2 {
 			all = append(all, startJob(t, "history", part{
-				Dir: dir, Docs: []string{"one"}, Single: true, Clients: []int{first, first + 1}, Steps: 40, Seed: seed,
+				Dir: dir, Docs: []string{"one"}, Single: true, Clients: []int{first,
+					first + 1}, Steps: 40, Seed: seed,
 				Blind: true, Options: store.Options{Durability: store.Volatile},
 			}))
 		}
@@ -171,15 +177,19 @@ func TestBrokenProcesses(t *testing.T) {
 	t.Errorf("%d histories of blind writers, and none was found illegal", enough)
 }
 
-// TestHistoryModel: histories made up by hand. A process was killed in the swap from 1 to 2, which it called at 10.
+// TestHistoryModel: histories made by hand. A process was killed during the swap from 1 to 2,
+// which it called at time 10.
 func TestHistoryModel(t *testing.T) {
-	created := record{Number: 1, Kind: swapKind, New: "1", Version: "h:1", Outcome: done, Call: 1, Return: 2}
+	created := record{Number: 1, Kind: swapKind, New: "1", Version: "h:1", Outcome: done, Call: 1,
+		Return: 2}
 	killed := record{Number: 2, Kind: swapKind, Expected: "1", New: "2", Outcome: pending, Call: 10}
 	read := func(found string, call int64) record {
-		return record{Client: 1, Number: int(call), Kind: readKind, Found: found, Outcome: done, Call: call, Return: call + 1}
+		return record{Client: 1, Number: int(call), Kind: readKind, Found: found, Outcome: done,
+			Call: call, Return: call + 1}
 	}
 	lost := func(expected, have string, call int64) record {
-		return record{Client: 2, Number: int(call), Kind: swapKind, Expected: expected, New: "3", Have: have,
+		return record{Client: 2, Number: int(call), Kind: swapKind, Expected: expected, New: "3",
+			Have:    have,
 			Outcome: conflict, Call: call, Return: call + 1}
 	}
 	removed := record{Client: 3, Number: 1, Kind: deleteKind, Outcome: done, Call: 20, Return: 21}

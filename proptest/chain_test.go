@@ -1,5 +1,6 @@
-// Chains: every version of a document has a name of its own, and whoever replaces it tells which one it built on or
-// displaced. If no version is ever displaced twice, nobody replaced what he had not seen.
+// Chains: every version of a document has a unique name, and the writer that replaces it
+// reports the version that it built on or displaced. If no version is displaced twice, no
+// writer has replaced a version that it had not seen.
 
 package proptest
 
@@ -19,11 +20,13 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// link is a version.
+// link is a version of the document.
 type link struct {
-	ID      string `json:"id"`
-	Foreign int    `json:"foreign"` // the number of the last foreign version that it builds on, where one program writes them
-	Pad     int    `json:"-"`       // how many spaces are in it: they make it large, and cost the tests little
+	ID string `json:"id"`
+	// Foreign is the number of the last foreign version below it, if one program writes these.
+	Foreign int `json:"foreign"`
+	// Pad is the number of spaces in it. They make it large at little cost to the tests.
+	Pad int `json:"-"`
 }
 
 func (l link) encode() []byte {
@@ -44,11 +47,12 @@ func parseLink(data []byte) (link, error) {
 	return l, err
 }
 
-// told is what a writer says of a version that it has put in place.
+// told is the report of a writer on a version that it has published.
 type told struct {
 	ID string
-	On link // what it was built on (ours) or displaced or was made from (foreign)
-	// Invalid, if not 0: how many updates of this writer were refused since the document was broken. The rest is empty.
+	On link // the version that it was built on (ours), or displaced, or was made from (foreign)
+	// Invalid, if not 0, is the number of updates of this writer that were refused because the
+	// document was broken. The other fields are empty then.
 	Invalid int
 }
 
@@ -61,7 +65,7 @@ func tell(t told) error {
 	return err
 }
 
-// chainTask is for a writer of ours: it works until the file Stop is there.
+// chainTask is the task of a writer of ours. It works until the file Stop exists.
 type chainTask struct {
 	File, Stop, Name string
 	Options          store.Options
@@ -92,7 +96,8 @@ func writeChain(encoded []byte) error {
 			if base, err = parseLink(old); err != nil {
 				return nil, fmt.Errorf("%q: %w", old, err)
 			}
-			// Another name for each run: one that is not acknowledged may have been seen all the same.
+			// Each run has another name: readers may have seen a version that is never
+			// acknowledged.
 			n++
 			made = base
 			made.ID = fmt.Sprintf("%s-%d", task.Name, n)
@@ -111,24 +116,25 @@ func writeChain(encoded []byte) error {
 	}
 }
 
-// foreignTask is for a program that has never heard of the store.
+// foreignTask is the task of a program that does not know the store.
 type foreignTask struct {
 	File, Name string
 	Way        foreignWay
 	Times      int
 }
 
-// foreignWay is how it puts a version in place. All but inPlace write a temporary file first.
+// foreignWay is how it publishes a version. All but inPlace write a temporary file first.
 type foreignWay string
 
 const (
 	byRename   foreignWay = "rename"
-	byExchange foreignWay = "exchange" // which tells what was displaced
+	byExchange foreignWay = "exchange" // this shows the displaced version
 	inPlace    foreignWay = "in place"
 	underLock  foreignWay = "under the lock" // read and renamed while the file .NAME.lock is locked
 )
 
-// writeForeign is the job "foreign": it reads the document, changes its own members, and puts that in place.
+// writeForeign is the job "foreign". It reads the document, changes its own members, and
+// publishes the result.
 func writeForeign(encoded []byte) error {
 	var task foreignTask
 	if err := json.Unmarshal(encoded, &task); err != nil {
@@ -157,8 +163,8 @@ func writeForeign(encoded []byte) error {
 	return nil
 }
 
-// awaitOther looks until there is another version, or nobody seems to want to write one: a program that only writes
-// would be alone most of the time.
+// awaitOther waits until the document has another version, for a limited time. A program that only
+// writes would keep the other writers out most of the time.
 func awaitOther(file, id string) {
 	for begin := time.Now(); time.Since(begin) < time.Second; {
 		if data, err := os.ReadFile(file); err == nil {
@@ -211,7 +217,7 @@ func (task *foreignTask) write(id string, number int) error {
 	return tell(told{ID: id, On: displaced})
 }
 
-// chain is what all writers told of one document.
+// chain has the reports of all writers of one document.
 type chain struct {
 	ours, foreign []told
 	invalid       int // updates of ours that found the document broken
@@ -233,24 +239,27 @@ const (
 	foreignName = "f" // that those of foreign programs begin with; ours do not
 )
 
-// oursOnOurs returns what two acknowledged versions of ours were built on: the later one displaced the earlier unseen,
-// or displaced what was built on that.
+// oursOnOurs returns the versions on which two acknowledged versions of ours were built: the
+// later one displaced the earlier one, or a version built on that, without having seen it.
 func (c *chain) oursOnOurs() (wrong []string) {
 	seen := map[string]string{}
 	for _, t := range c.ours {
 		if other, double := seen[t.On.ID]; double {
-			wrong = append(wrong, fmt.Sprintf("%s and %s were both built on %s", other, t.ID, t.On.ID))
+			wrong = append(wrong,
+				fmt.Sprintf("%s and %s were both built on %s", other, t.ID, t.On.ID))
 		}
 		seen[t.On.ID] = t.ID
 	}
 	return wrong
 }
 
-// account follows each version to the one that displaced it, where foreign writers told what they really displaced.
+// account follows each version to the one that displaced it. It needs foreign writers that
+// report the version that they really displaced.
 //
-// A guard withdraws a version of ours that displaced one it had not seen, and a foreign writer may come just then and
-// displace the withdrawn one. The version that was about to be put back has then been overwritten by that
-// writer, and nobody else tells of it. So there are as many of those as of the withdrawn that were displaced.
+// A guard withdraws a version of ours that displaced one it had not seen. At that moment a
+// foreign writer may displace the withdrawn version. The version that the guard was about to
+// put back is then overwritten by that writer, and no writer reports it. So the number of
+// versions without a report equals the number of withdrawn versions that were displaced.
 func (c *chain) account(last string) (wrong []string, withdrawn int) {
 	known := map[string]bool{firstID: true}
 	for _, t := range append(c.ours, c.foreign...) {
@@ -259,7 +268,8 @@ func (c *chain) account(last string) (wrong []string, withdrawn int) {
 	by := map[string]string{}
 	for _, t := range c.ours {
 		if !known[t.On.ID] {
-			wrong = append(wrong, fmt.Sprintf("%s was built on %s, which was withdrawn", t.ID, t.On.ID))
+			wrong = append(wrong,
+				fmt.Sprintf("%s was built on %s, which was withdrawn", t.ID, t.On.ID))
 		}
 	}
 	for _, t := range append(c.ours, c.foreign...) {
@@ -268,7 +278,8 @@ func (c *chain) account(last string) (wrong []string, withdrawn int) {
 			continue
 		}
 		if other, double := by[t.On.ID]; double {
-			wrong = append(wrong, fmt.Sprintf("%s was displaced by %s and by %s", t.On.ID, other, t.ID))
+			wrong = append(wrong,
+				fmt.Sprintf("%s was displaced by %s and by %s", t.On.ID, other, t.ID))
 		}
 		by[t.On.ID] = t.ID
 	}
@@ -279,17 +290,22 @@ func (c *chain) account(last string) (wrong []string, withdrawn int) {
 		}
 	}
 	if len(vanished) != withdrawn {
-		wrong = append(wrong, fmt.Sprintf("nobody told of having displaced %q; %d may be so", vanished, withdrawn))
+		wrong = append(wrong,
+			fmt.Sprintf("no writer reported that it displaced %q; %d may be missing", vanished,
+				withdrawn))
 	}
 	if !known[last] || by[last] != "" {
-		wrong = append(wrong, fmt.Sprintf("the last version, %s, was displaced by %q or never acknowledged", last, by[last]))
+		wrong = append(wrong,
+			fmt.Sprintf("the last version, %s, was displaced by %q or never acknowledged", last,
+				by[last]))
 	}
 	return wrong, withdrawn
 }
 
-// foreignLost returns the versions of a single foreign program, which looked between any two, that ours displaced
-// unseen: what it found then neither is its version nor builds on it. Looks are what it found before each version, and
-// at the end.
+// foreignLost returns the versions of a single foreign program that ours displaced without
+// having seen them. The program looks at the document before each of its versions and at the
+// end; looks has what it found. A version is lost if the next one found neither is that version
+// nor builds on it.
 func (c *chain) foreignLost(looks []link) (lost []string, withdrawn int) {
 	ours := map[string]bool{}
 	for _, t := range c.ours {
@@ -299,7 +315,8 @@ func (c *chain) foreignLost(looks []link) (lost []string, withdrawn int) {
 		switch {
 		case found.Foreign >= n:
 		case ours[found.ID]:
-			lost = append(lost, fmt.Sprintf("%s-%d, of which %s does not know", foreignName, n, found.ID))
+			lost = append(lost,
+				fmt.Sprintf("%s-%d, of which %s does not know", foreignName, n, found.ID))
 		default:
 			withdrawn++ // or one that was in place for a moment while newer ones were put back
 		}

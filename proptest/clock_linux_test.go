@@ -1,14 +1,15 @@
-// The clock by which operations of several processes are put in order.
+// The clock that orders the operations of several processes.
 
 package proptest
 
 import "golang.org/x/sys/unix"
 
-// sharedClock is in nanoseconds; all processes of the machine have the same, and nobody can set it.
+// sharedClock returns the time in nanoseconds of a clock that all processes of the machine share
+// and no user can set.
 func sharedClock() (now int64, shared bool) {
 	var time unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &time); err != nil {
-		panic(err) // there is no Linux without it
+		panic(err) // every Linux has this clock
 	}
 	return time.Nano(), true
 }

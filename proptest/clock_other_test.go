@@ -1,6 +1,6 @@
 //go:build !linux
 
-// The clock by which operations are put in order, where processes are not known to share one.
+// The clock that orders operations, on systems whose processes may not share one.
 
 package proptest
 
@@ -8,5 +8,5 @@ import "time"
 
 var start = time.Now()
 
-// sharedClock is in nanoseconds, and holds for this process alone.
+// sharedClock returns the time in nanoseconds of a clock of this process.
 func sharedClock() (now int64, shared bool) { return int64(time.Since(start)), false }

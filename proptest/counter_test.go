@@ -20,7 +20,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// setting is a test's size, which an environment variable can raise.
+// setting returns the size of a test, which an environment variable can raise.
 func setting(t *testing.T, variable string, ordinary int) int {
 	t.Helper()
 	text, ok := os.LookupEnv(variable)
@@ -51,8 +51,8 @@ var writerModes = []writerMode{
 
 var durabilities = []store.Durability{store.Durable, store.Ordered, store.Volatile}
 
-// TestProcessesCount: 8 processes count one document up; every increment that was
-// acknowledged is there, no update fails, no reader sees a torn document, and no litter stays.
+// TestProcessesCount: 8 processes increment one document. Every acknowledged increment is there, no
+// update fails, no reader sees a torn document, and no litter stays.
 func TestProcessesCount(t *testing.T) {
 	times := setting(t, "JSONSTORE_INCREMENTS", 50)
 	for i, mode := range writerModes {
@@ -86,7 +86,8 @@ func processesCount(t *testing.T, file string, times int, options func(i int) st
 	start := time.Now()
 	var all []*process
 	for i := range writers {
-		all = append(all, startWorker(t, task{File: file, Member: "count", Times: times, Options: options(i)}))
+		all = append(all,
+			startWorker(t, task{File: file, Member: "count", Times: times, Options: options(i)}))
 	}
 	var reading sync.WaitGroup
 	for i, p := range all {
@@ -107,8 +108,8 @@ func processesCount(t *testing.T, file string, times int, options func(i int) st
 	t.Logf("%d updates in %.2f s", writers*times, seconds)
 }
 
-// watch reads the document as a foreign program would, until stop is called, and complains of
-// everything that is not whole. It sees that counters do not go back.
+// watch reads the document like a foreign program until stop is called. It fails the test if a
+// document is not whole or a counter goes back.
 func watch(t *testing.T, file string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var reader sync.WaitGroup
@@ -155,7 +156,7 @@ func counters(t *testing.T, file string) map[string]int {
 	return found
 }
 
-// noLitter wants the document and its lock file and nothing else.
+// noLitter expects the document and its lock file, and no other file.
 func noLitter(t *testing.T, file string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(file))
@@ -172,8 +173,8 @@ func noLitter(t *testing.T, file string) {
 	}
 }
 
-// TestKilledWriters: writers that own a counter each are killed at random moments. Each
-// counter is what was last acknowledged, or one more: the update that the kill cut short.
+// TestKilledWriters: writers with a counter each are killed at random moments. Each counter has the
+// value that was last acknowledged, or one more, from the update that the kill interrupted.
 func TestKilledWriters(t *testing.T) {
 	kills := setting(t, "JSONSTORE_KILLS", 12)
 	for _, mode := range writerModes {
@@ -207,7 +208,7 @@ func killWriters(t *testing.T, file string, kills int, opts store.Options) {
 			defer func() { <-slots }()
 			last := p.acknowledged(func(n int) {
 				if n == until {
-					// At some moment of the update that comes after this one.
+					// The kill hits the next update at a random moment.
 					time.AfterFunc(delay, func() { _ = p.cmd.Process.Kill() })
 				}
 			})
@@ -231,7 +232,7 @@ func killWriters(t *testing.T, file string, kills int, opts store.Options) {
 			t.Errorf("seed %d: %s: %d acknowledged, %d found", seed, member, a, n)
 		}
 	}
-	// One more writer sweeps what the dead ones left.
+	// Another writer sweeps what the dead ones have left.
 	p := startWorker(t, task{File: file, Member: "last", Times: 1, Options: opts})
 	p.acknowledged(nil)
 	if err := p.cmd.Wait(); err != nil {
@@ -241,20 +242,21 @@ func killWriters(t *testing.T, file string, kills int, opts store.Options) {
 	t.Logf("%d kills, %d updates acknowledged, %d counters wrong", kills, sum, lost)
 }
 
-// commandModes are the flags that make a command write in one mode or another.
+// commandModes are the flags of a command for the modes.
 var commandModes = [][]string{{"--mode", "hash"}, {"--mode", "mtime"}, {"--locking"}}
 
 // buildCommand builds the command, as a user would.
 func buildCommand(t *testing.T) string {
 	t.Helper()
 	command := filepath.Join(t.TempDir(), "jsonstore")
-	if out, err := exec.Command("go", "build", "-o", command, "../cmd/jsonstore").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", command,
+		"../cmd/jsonstore").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return command
 }
 
-// TestCommandsCount is TestProcessesCount with the built command, one process an update.
+// TestCommandsCount is TestProcessesCount with the built command and a process for each update.
 func TestCommandsCount(t *testing.T) {
 	times := setting(t, "JSONSTORE_COMMANDS", 5)
 	command := buildCommand(t)
@@ -269,7 +271,8 @@ func TestCommandsCount(t *testing.T) {
 	}
 }
 
-func commandsCount(t *testing.T, command string, times int, modes [][]string, durability store.Durability) {
+func commandsCount(t *testing.T, command string, times int, modes [][]string,
+	durability store.Durability) {
 	const writers = 8
 	file := filepath.Join(t.TempDir(), "counter.json")
 	stop := watch(t, file)
@@ -277,7 +280,8 @@ func commandsCount(t *testing.T, command string, times int, modes [][]string, du
 	var all sync.WaitGroup
 	for i := range writers {
 		all.Go(func() {
-			args := append([]string{"update", file, "--expr", ".count += 1", "--sync", durability.String()}, modes[i%2]...)
+			args := append([]string{"update", file, "--expr", ".count += 1", "--sync",
+				durability.String()}, modes[i%2]...)
 			for range times {
 				if out, err := exec.Command(command, args...).CombinedOutput(); err != nil {
 					t.Errorf("%v: %v\n%s", args, err, out)
@@ -296,8 +300,8 @@ func commandsCount(t *testing.T, command string, times int, modes [][]string, du
 	t.Logf("%d updates in %.2f s", writers*times, seconds)
 }
 
-// TestKilledCommands: what a command that was killed had to do is done or not; what one that
-// was not killed had to do is done.
+// TestKilledCommands: the update of a command that was killed is applied or not. The update of any
+// other command is applied.
 func TestKilledCommands(t *testing.T) {
 	kills := setting(t, "JSONSTORE_KILLS", 12)
 	command := buildCommand(t)
@@ -314,7 +318,8 @@ func TestKilledCommands(t *testing.T) {
 					delay := time.Duration(rand.IntN(8000)) * time.Microsecond
 					all.Go(func() {
 						defer func() { <-slots }()
-						args := append([]string{"incr", file, fmt.Sprintf("w%d", i), "--sync", durability.String()}, mode...)
+						args := append([]string{"incr", file, fmt.Sprintf("w%d", i), "--sync",
+							durability.String()}, mode...)
 						cmd := exec.Command(command, args...)
 						if err := cmd.Start(); err != nil {
 							t.Error(err)
@@ -325,7 +330,8 @@ func TestKilledCommands(t *testing.T) {
 					})
 				}
 				all.Wait()
-				if out, err := exec.Command(command, "incr", file, "last").CombinedOutput(); err != nil {
+				if out, err := exec.Command(command, "incr", file,
+					"last").CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
 				stop()

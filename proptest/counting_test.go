@@ -1,5 +1,5 @@
 // Histories of goroutines that count on one handle and give up at random moments must be
-// linearizable: what gave up has not happened.
+// linearizable: an update that gave up was not applied.
 
 package proptest
 
@@ -19,9 +19,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// count does one random thing to a number: it adds one, takes one or keeps it, or reads
-// it. Half of the time its context ends at a random moment, within as long as the thing
-// before took.
+// count does a random operation on a number: it adds 1, subtracts 1, keeps it or reads it. Half
+// of the time its context ends at a random moment, within the duration of the operation before.
 func (c *client) count(name string, doc document, longest *time.Duration) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -39,7 +38,7 @@ func (c *client) count(name string, doc document, longest *time.Duration) error 
 	var last record
 	version, err := doc.Update(ctx, func(old []byte) ([]byte, error) {
 		if last.Kind == swapKind {
-			// It is run again, so that swap has not happened.
+			// The function runs again, so that swap was not applied.
 			last.Outcome, last.Return = nothing, now()
 			c.tell(last)
 		}
@@ -64,15 +63,15 @@ func (c *client) count(name string, doc document, longest *time.Duration) error 
 	case !errors.Is(err, context.Canceled):
 		return fmt.Errorf("update, %v: %w", last, err)
 	case last.Kind == swapKind:
-		// A promise: whoever sees it all the same makes the history impossible.
+		// The error promises that the swap was not applied. A reader that sees it all the same
+		// makes the history illegal.
 		last.Outcome, last.Return = nothing, now()
 		c.tell(last)
 	}
 	return nil
 }
 
-// holdNowAndThen takes the lock of a document for a moment, again and again, and changes
-// nothing.
+// holdNowAndThen takes the lock of a document for short times, and changes nothing.
 func holdNowAndThen(t *testing.T, path string, stop <-chan struct{}) {
 	doc, err := store.OpenFile(path, &store.Options{Locking: true, Durability: store.Volatile})
 	if err != nil {
@@ -95,13 +94,13 @@ func holdNowAndThen(t *testing.T, path string, stop <-chan struct{}) {
 	}
 }
 
-// TestHistoriesOfThoseWhoGiveUp: goroutines on one handle, or on two, of a document in
-// memory or in a file. A number comes again all the time, so that a change which others
-// have built on, and which is then withdrawn, is seen even if theirs cancels it out.
+// TestHistoriesOfThoseWhoGiveUp: goroutines on one handle or two, of a document in memory or in
+// a file. Numbers repeat all the time, so that the check sees a withdrawn change on which
+// others have built, even if their changes cancel it out.
 func TestHistoriesOfThoseWhoGiveUp(t *testing.T) {
 	histories := setting(t, "JSONSTORE_HISTORIES", 24)
 	steps := setting(t, "JSONSTORE_HISTORY_STEPS", 40)
-	operations, given := 0, 0 // given: what was run and then withdrawn
+	operations, given := 0, 0 // given: operations that ran and were withdrawn
 	for i := range histories {
 		seed := uint64(time.Now().UnixNano())
 		random := rand.New(rand.NewPCG(seed, 0))

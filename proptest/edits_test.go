@@ -1,4 +1,4 @@
-// The machine's operations on parts of documents, beside plain Go values.
+// The operations of the machine on parts of documents, with plain Go values as the model.
 
 package proptest
 
@@ -16,8 +16,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// tree is a document's value: an object with some of the members n (a number), s (a string), l (an array) and o (an
-// object with some of x, a number, and y, true or false).
+// tree is a document's value: an object with some of the members n (a number), s (a string), l
+// (an array) and o (an object with some of x, a number, and y, true or false).
 type tree = map[string]any
 
 func drawTree(t *rapid.T) tree {
@@ -54,7 +54,7 @@ func drawMember(t *rapid.T, member string) any {
 	return o
 }
 
-// content draws a document, in one of several spellings.
+// content draws a document in one of several spellings.
 func (m *machine) content(t *rapid.T) string {
 	var data []byte
 	var err error
@@ -70,8 +70,10 @@ func (m *machine) content(t *rapid.T) string {
 	return string(data)
 }
 
-// edit does an edit, and beside it change to the document's value: nil if it is absent. Change says which error is due.
-func (m *machine) edit(t *rapid.T, do func(doc *store.Doc) (store.Version, error), change func(v tree) (tree, error)) {
+// edit edits the document, and applies change to the value of the model, which is nil if the
+// document is absent. Change returns the expected error.
+func (m *machine) edit(t *rapid.T, do func(doc *store.Doc) (store.Version, error),
+	change func(v tree) (tree, error)) {
 	t.Helper()
 	_, key, doc, c := m.draw(t)
 	var want tree
@@ -100,7 +102,7 @@ func (m *machine) edit(t *rapid.T, do func(doc *store.Doc) (store.Version, error
 		t.Fatalf("%s\nshould mean %v", data, want)
 	}
 	if c.content == nil || *c.content != string(data) {
-		// What means the same is not written.
+		// The store does not write an equal value.
 		if c.content != nil && reflect.DeepEqual(parse(t, *c.content), want) {
 			t.Fatalf("%q was rewritten as %q", *c.content, data)
 		}
@@ -121,7 +123,7 @@ func parse(t *rapid.T, content string) (v tree) {
 
 var machinePaths = []string{"n", "s", "l", "o", "o.x", "o.y"}
 
-// at follows a path, on which objects are made if wanted, and returns the last object and its member.
+// at follows a path and returns the last object and its member. It can make the objects on the way.
 func at(v tree, path string, make bool) (tree, string) {
 	outer, inner, nested := strings.Cut(path, ".")
 	if !nested {
@@ -135,7 +137,7 @@ func at(v tree, path string, make bool) (tree, string) {
 	return o, inner
 }
 
-// orEmpty is for edits that make the document if it is not there.
+// orEmpty is for edits that create an absent document.
 func orEmpty(v tree) tree {
 	if v == nil {
 		return tree{}
@@ -270,7 +272,7 @@ func (m *machine) mergePatch(t *rapid.T) {
 	}, func(v tree) (tree, error) { return mergePatch(v, patch), nil })
 }
 
-// operation is one of a JSON Patch.
+// operation is an operation of a JSON Patch.
 type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`

@@ -1,4 +1,4 @@
-// Programs that take no lock, beside writers of ours: what is not lost, and what cannot be helped.
+// Programs that take no lock, beside writers of ours: which updates survive, and which may be lost.
 
 package proptest
 
@@ -12,7 +12,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// own are options for a crew of ours, of all modes.
+// own returns the options of a crew of ours, with all modes.
 func own(guard bool, durabilities ...store.Durability) (all []store.Options) {
 	for i, mode := range []store.Options{
 		{Versions: store.VersionHash}, {Versions: store.VersionMtime}, {Versions: store.VersionHash, Locking: true},
@@ -28,13 +28,14 @@ func foreignRenames(t *testing.T) int { return setting(t, "JSONSTORE_FOREIGN", 1
 
 func skipWindows(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there a program that takes no lock cannot reliably replace a file that others have open")
+		t.Skip("there a program that takes no lock cannot reliably replace a file that others " +
+			"have open")
 	}
 }
 
-// TestForeignExchange: with the guard no version of anybody is displaced by one of ours that has not seen it. The
-// foreign programs publish by exchange, so that they know what they displaced: ours, too, are accounted for to
-// the last one.
+// TestForeignExchange: with the guard, no version of ours displaces a version that it has not
+// seen. The foreign programs publish by exchange and know the version that they displaced, so
+// that every version of ours is accounted for too.
 func TestForeignExchange(t *testing.T) {
 	if !canExchange {
 		t.Skip("needs renameat2")
@@ -58,7 +59,7 @@ func TestForeignExchange(t *testing.T) {
 			got := test.scene.play(t)
 			wrong, withdrawn := got.account(got.last.ID)
 			if len(test.scene.foreign) == 1 {
-				// The account does not see whether, of two, the older was put back and the newer dropped.
+				// The account does not notice if the older of two versions was put back.
 				lost, _ := got.foreignLost(append(got.found(), got.last))
 				wrong = append(wrong, lost...)
 			}
@@ -71,8 +72,9 @@ func TestForeignExchange(t *testing.T) {
 	}
 }
 
-// TestForeignUnguarded: without the guard the same foreign programs do lose versions, so that the test above would
-// have seen it. It is a matter of chance: the larger the document, the rarer the moments between a last look and its rename.
+// TestForeignUnguarded: without the guard the same foreign programs lose versions, so the test
+// above would notice a loss. That happens by chance: the larger the document, the rarer the
+// moments between the verification and the rename.
 func TestForeignUnguarded(t *testing.T) {
 	if !canExchange {
 		t.Skip("needs renameat2")
@@ -82,19 +84,22 @@ func TestForeignUnguarded(t *testing.T) {
 			foreign: []foreignTask{{Name: "f", Way: byExchange, Times: 100}}}
 		got := s.play(t)
 		wrong, withdrawn := got.account(got.last.ID)
-		// Even then ours do not displace ours, and nothing is ever withdrawn.
+		// Even then ours do not displace ours, and no version is withdrawn.
 		if ours := got.oursOnOurs(); len(ours) > 0 || withdrawn > 0 {
 			t.Errorf("%q; %d withdrawn", ours, withdrawn)
 		}
 		if len(wrong) > 0 {
-			t.Logf("%d foreign versions, %d of ours: %d wrong, as in %q", len(got.foreign), len(got.ours), len(wrong), wrong[0])
+			t.Logf("%d foreign versions, %d of ours: %d wrong, as in %q", len(got.foreign),
+				len(got.ours), len(wrong), wrong[0])
 			return
 		}
 	}
-	t.Error("nothing was lost without the guard; if that is so on this system, the tests with it prove nothing")
+	t.Error("no version was lost without the guard; then the tests with the guard prove nothing " +
+		"here")
 }
 
-// TestForeignRename: the same with a program that renames blindly, as most do, and looks between any two times.
+// TestForeignRename: the same with a program that renames without a comparison, as most do, and
+// reads the document between any two renames.
 func TestForeignRename(t *testing.T) {
 	skipWindows(t)
 	times := foreignRenames(t)
@@ -110,8 +115,8 @@ func TestForeignRename(t *testing.T) {
 	}
 }
 
-// TestForeignScripts: the same with the system's own programs. Each script gets in $1 how often, in $2 the document, in
-// $3 where to log what it finds.
+// TestForeignScripts: the same with programs of the system. A script gets the number of its
+// versions in $1, the document in $2, and in $3 the log for what it finds.
 func TestForeignScripts(t *testing.T) {
 	skipWindows(t)
 	times := max(20, foreignRenames(t)/10)
@@ -127,21 +132,24 @@ func TestForeignScripts(t *testing.T) {
 		{name: "printf and mv", needs: []string{"sh", "mv"}, guard: true,
 			body: `printf '{"id":"f-%d","foreign":%d}' $k $k > "$3.tmp" && mv "$3.tmp" "$2"`},
 		{name: "sed -i", needs: []string{"sh", "sed"}, gnu: true, guard: true,
-			body: `sed -i "s/\"id\":\"[^\"]*\"/\"id\":\"f-$k\"/; s/\"foreign\":[0-9]*/\"foreign\":$k/" "$2"`},
+			body: `sed -i "s/\"id\":\"[^\"]*\"/\"id\":\"f-$k\"/; ` +
+				`s/\"foreign\":[0-9]*/\"foreign\":$k/" "$2"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			need(t, test.gnu, test.needs...)
 			if test.guard && !canExchange {
 				t.Skip("needs renameat2")
 			}
-			s := scene{options: own(test.guard, store.Volatile, store.Durable), script: loop(times, test.body)}
+			s := scene{options: own(test.guard, store.Volatile, store.Durable),
+				script: loop(times, test.body)}
 			s.play(t).judge(t, true)
 		})
 	}
 }
 
-// TestForeignLocked: who holds .NAME.lock from before he reads until he has replaced loses nothing and overwrites
-// nothing, and needs no guard. So what he found is what he displaced.
+// TestForeignLocked: a program that holds .NAME.lock from before its read until after its
+// rename loses no version and overwrites none, without a guard. The version that it found is
+// the one that it displaced.
 func TestForeignLocked(t *testing.T) {
 	if !canExchange {
 		t.Skip("needs flock as on Linux")
@@ -155,8 +163,9 @@ func TestForeignLocked(t *testing.T) {
 	})
 	t.Run("flock and jq", func(t *testing.T) {
 		need(t, true, "sh", "flock", "jq", "mv")
-		s := scene{options: own(false, store.Volatile, store.Durable), script: loop(max(20, times/10),
-			`k=$k flock "$(dirname "$2")/.doc.json.lock" sh -c '
+		s := scene{options: own(false, store.Volatile, store.Durable),
+			script: loop(max(20, times/10),
+				`k=$k flock "$(dirname "$2")/.doc.json.lock" sh -c '
 cat "$0" >> "$1.locked" && echo >> "$1.locked" &&
 jq -c ".id=\"f-$k\"|.foreign=$k" "$0" > "$1.tmp" && mv "$1.tmp" "$0"' "$2" "$3"`)}
 		got := s.play(t)
@@ -167,9 +176,10 @@ jq -c ".id=\"f-$k\"|.foreign=$k" "$0" > "$1.tmp" && mv "$1.tmp" "$0"' "$2" "$3"`
 	})
 }
 
-// TestForeignInPlace shows what cannot be helped: a program that writes into the document itself. Everybody can
-// see it half done, what it writes after we have looked is lost, and so may be what we wrote while it was at it. It is
-// counted only. Still ours do not displace ours, and a broken document is refused and left alone.
+// TestForeignInPlace: a program that writes into the document itself cannot be helped. Readers
+// may see half of its write, its writes after our verification are lost, and so may be updates
+// of ours during its write. The test only counts these. Still ours do not displace ours, and a
+// broken document is refused and left alone.
 func TestForeignInPlace(t *testing.T) {
 	skipWindows(t)
 	times := max(20, foreignRenames(t)/3)
@@ -177,7 +187,8 @@ func TestForeignInPlace(t *testing.T) {
 		"program": {pad: 20_000, foreign: []foreignTask{{Name: "f", Way: inPlace, Times: times}}},
 	}
 	if _, err := exec.LookPath("sh"); err == nil {
-		scenes["redirection"] = scene{script: loop(times, `printf '{"id":"f-%d","foreign":%d}' $k $k > "$2"`)}
+		scenes["redirection"] = scene{script: loop(times,
+			`printf '{"id":"f-%d","foreign":%d}' $k $k > "$2"`)}
 	}
 	for name, s := range scenes {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Histories: what clients did to documents, when, and what they were told; and the check that all of it can be put in
-// one order, each operation at some moment between its call and its return, in which a plain variable would have
-// answered the same (linearizability).
+// Histories: the operations of clients on documents, with times and results; and the check that
+// they are linearizable: there is one order of all operations, each at a moment between its
+// call and its return, in which a plain variable gives the same results.
 
 package proptest
 
@@ -16,34 +16,35 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// A larger history may be one whose check does not end.
+// The check of a larger history may not end.
 const (
 	mostClients    = 8
 	mostOperations = 10_000
 	checkTime      = 2 * time.Minute
 )
 
-// record is one operation. Contents are texts, empty for a document that is absent.
+// record is one operation. Contents are texts; an absent document is an empty one.
 //
-// Every write but a blind delete is a compare-and-swap here: create swaps from absent, compare-and-delete to absent. An
-// update is taken apart into what the store says that it is: for each run of its function a read, which ended
-// when the function was called, and a swap, which began when it returned.
+// Every write but a blind delete is a compare-and-swap here: create swaps from absent,
+// compare-and-delete to absent. An update is several records, as the store defines it: for each
+// run of its function a read, which ended at the call of the function, and a swap, which began
+// at its return.
 type record struct {
 	Client int
-	Number int // of the client's operations
+	Number int // the number of the operation among the client's
 	Doc    string
 	Kind   kind
 	Call   int64
 	Return int64
 
-	Expected string // by a swap
-	New      string // what a swap puts in place
-	Found    string // by a read
+	Expected string // the content that a swap expects
+	New      string // the content that a swap writes
+	Found    string // the content that a read found
 	Outcome  outcome
-	Version  string // the token of what was read or made, empty if that was not told
-	Have     string // the token that a conflict was told to have met
+	Version  string // the token that was returned, if any
+	Have     string // the token in the error of a conflict
 
-	HaveContent string // what Have stands for
+	HaveContent string // the content of Have
 	HaveKnown   bool
 }
 
@@ -53,7 +54,7 @@ const (
 	readKind   kind = "read"
 	swapKind   kind = "swap"
 	deleteKind kind = "delete"
-	endKind    kind = "end" // of the history; made up by the check
+	endKind    kind = "end" // of the history; the check adds it
 )
 
 type outcome string
@@ -61,30 +62,31 @@ type outcome string
 const (
 	done     outcome = "done"
 	conflict outcome = "conflict"
-	absent   outcome = "absent" // of a delete: there was nothing
-	// nothing: an error other than a conflict. It is a promise that nothing was changed, so that the record is left
-	// out: whoever sees such a write all the same has seen a content from nowhere.
+	absent   outcome = "absent" // of a delete: the document was absent
+	// nothing: an error other than a conflict. It promises that the write was not applied, so
+	// the record is left out: a reader that sees the write all the same has seen a content from
+	// nowhere.
 	nothing outcome = "nothing"
 	// pending: the process was killed. It may have happened, at any time until the end.
 	pending outcome = "pending"
 )
 
-// history is what is kept in a file when something is wrong.
+// history is a history as it is saved when the check fails.
 type history struct {
 	Name    string
 	Records []record
 }
 
-// variable is what a document ought to be.
+// variable is the model of a document.
 type variable struct {
 	content string
 	ended   bool // every operation that returned has been put in its place
 }
 
-// step says whether the variable would have answered as the record says, and what it is then.
+// step reports whether the variable gives the result of the record, and returns its next state.
 func (v variable) step(r *record) (bool, variable) {
 	if r.Outcome == pending {
-		// At the end is where what did not happen is put: it changes nothing there.
+		// An operation that did not happen goes to the end, where it changes nothing.
 		switch {
 		case v.ended:
 			return true, v
@@ -103,7 +105,7 @@ func (v variable) step(r *record) (bool, variable) {
 	case r.Kind == swapKind && r.Outcome == done:
 		return v.content == r.Expected, variable{content: r.New}
 	case r.Kind == swapKind && r.Outcome == conflict:
-		// Only if the version really was another, and the one that the error names.
+		// The version must really be another one, and the one that the error names.
 		return v.content != r.Expected && (!r.HaveKnown || v.content == r.HaveContent), v
 	case r.Kind == deleteKind && r.Outcome == done:
 		return v.content != "", variable{}
@@ -141,7 +143,8 @@ var documentModel = porcupine.Model{
 	DescribeState: func(state any) string { return fmt.Sprintf("%q", state.(variable).content) },
 }
 
-// resolve finds out what the versions that conflicts met stand for, and that none ever stood for two contents.
+// resolve finds out what the versions that conflicts met stand for, and that none ever stood
+// for two contents.
 func (h *history) resolve() error {
 	type token struct{ doc, version string }
 	means := map[token]string{}
@@ -158,7 +161,8 @@ func (h *history) resolve() error {
 		}
 		key := token{r.Doc, r.Version}
 		if was, known := means[key]; known && was != content {
-			return fmt.Errorf("the version %s of %s stands for %q and for %q", r.Version, r.Doc, was, content)
+			return fmt.Errorf("the version %s of %s stands for %q and for %q", r.Version, r.Doc,
+				was, content)
 		}
 		means[key] = content
 	}
@@ -196,18 +200,20 @@ func (h *history) check() (porcupine.CheckResult, porcupine.LinearizationInfo, e
 		all = append(all, o)
 	}
 	if len(clients) > mostClients || len(all) > mostOperations {
-		return porcupine.Unknown, none, fmt.Errorf("%d clients and %d operations are too many to check", len(clients), len(all))
+		return porcupine.Unknown, none, fmt.Errorf("%d clients and %d operations are too many to "+
+			"check", len(clients), len(all))
 	}
 	for doc := range docs {
 		last := &record{Doc: doc, Kind: endKind, Outcome: done}
-		all = append(all, porcupine.Operation{ClientId: mostClients, Input: last, Call: end, Return: end})
+		all = append(all,
+			porcupine.Operation{ClientId: mostClients, Input: last, Call: end, Return: end})
 	}
 	result, info := porcupine.CheckOperationsVerbose(documentModel, all, checkTime)
 	return result, info, nil
 }
 
-// mustBeLinear fails the test, and leaves files to look into, unless the check says that all is well: not to have been
-// able to tell is a failure too.
+// mustBeLinear fails the test, and leaves files to look into, unless the check says that all is
+// well: not to have been able to tell is a failure too.
 func (h *history) mustBeLinear(t *testing.T) {
 	t.Helper()
 	result, info, err := h.check()

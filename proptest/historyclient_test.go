@@ -1,4 +1,4 @@
-// A client of a history: it does random things to documents and records them.
+// A client of a history: it does random operations on documents and records them.
 
 package proptest
 
@@ -17,7 +17,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// document is what a client works on: a *store.Doc, or one that is broken on purpose.
+// document is the document of a client: a *store.Doc, or a broken one.
 type document interface {
 	Read(ctx context.Context) ([]byte, store.Version, error)
 	Create(ctx context.Context, data []byte) (store.Version, error)
@@ -27,18 +27,18 @@ type document interface {
 	Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (store.Version, error)
 }
 
-// client is one of those whose operations are recorded; it is for one goroutine.
+// client is a client whose operations are recorded. One goroutine uses it.
 type client struct {
 	id     int
 	random *rand.Rand
-	few    bool // contents come again: only for versions that stand for contents
+	few    bool // contents repeat: only for versions that stand for contents
 	tell   func(record)
 	number int
 	made   int
 	known  map[string]knowledge
 }
 
-// knowledge is what the client last saw of a document.
+// knowledge is the last state of a document that the client saw.
 type knowledge struct {
 	version store.Version
 	content string
@@ -54,7 +54,7 @@ func now() int64 {
 	return t
 }
 
-// begin tells of an operation before it is called: if it is cut short, that is all that is known.
+// begin records an operation before its call. If the process is killed, that is the only record.
 func (c *client) begin(r record) record {
 	c.number++
 	r.Client, r.Number, r.Outcome = c.id, c.number, pending
@@ -65,7 +65,7 @@ func (c *client) begin(r record) record {
 	return r
 }
 
-// end tells how an operation went. Its own error is for one that nobody expected.
+// end records the result of an operation. It returns an error that was not expected.
 func (c *client) end(r record, version store.Version, err error) error {
 	if r.Return == 0 {
 		r.Return = now()
@@ -101,7 +101,7 @@ func (c *client) content() string {
 	return fmt.Sprintf(`{"c":%d,"n":%d}`, c.id, c.made)
 }
 
-// do does one random thing.
+// do does one random operation.
 func (c *client) do(name string, doc document) error {
 	ctx := context.Background()
 	if c.random.IntN(12) == 0 {
@@ -147,21 +147,21 @@ func (c *client) read(ctx context.Context, name string, doc document) error {
 	r := c.begin(record{Doc: name, Kind: readKind})
 	data, version, err := doc.Read(ctx)
 	if errors.Is(err, store.ErrNotExist) {
-		err = nil // and the content is the empty text
+		err = nil // an absent document has the empty content
 	}
 	r.Found = string(data)
 	c.learn(name, version, r.Found, err)
 	return c.end(r, version, err)
 }
 
-// swap from what was last seen, which others may have replaced meanwhile.
+// swap from the last state that was seen, which others may have replaced meanwhile.
 func (c *client) swap(ctx context.Context, name string, doc document) error {
 	old := c.known[name]
 	r := c.begin(record{Doc: name, Kind: swapKind, Expected: old.content, New: c.content()})
 	version, err := doc.CompareAndSwap(ctx, old.version, []byte(r.New))
 	c.learn(name, version, r.New, err)
 	if errors.Is(err, store.ErrConflict) {
-		// Whoever lost looks before the next try.
+		// After a conflict, read before the next attempt.
 		if err := c.end(r, version, err); err != nil {
 			return err
 		}
@@ -170,31 +170,36 @@ func (c *client) swap(ctx context.Context, name string, doc document) error {
 	return c.end(r, version, err)
 }
 
-// update tells of its outcome. What a run of the function was given that is not the last one may never have been published: another
-// update of the same process has made it, and they are published together or not at all.
+// update records an update. The function may have got a state that was never published, except
+// in its last run: another update of the same process has made that state, and both are
+// published together or not at all.
 func (c *client) update(ctx context.Context, name string, doc document) error {
 	keep := c.random.IntN(8) == 0
 	content := c.content()
-	var last record // the latest swap, or, where nothing is to be written, the read
+	var last record // the last swap, or the read if there is nothing to write
 	from := now()
 	version, err := doc.Update(ctx, func(old []byte) ([]byte, error) {
 		if last.Kind == swapKind {
-			// It is run again, so that swap has not happened.
+			// The function runs again, so that swap was not applied.
 			last.Outcome, last.Return = nothing, now()
 			c.tell(last)
 		}
 		if keep || string(old) == content {
 			c.number++
-			last = record{Client: c.id, Number: c.number, Doc: name, Kind: readKind, Call: from, Found: string(old)}
+			last = record{Client: c.id, Number: c.number, Doc: name, Kind: readKind, Call: from,
+				Found: string(old)}
 			return old, nil
 		}
-		// From the beginning: together with other updates it may come to no change, of what was read before the function ran.
-		last = c.begin(record{Doc: name, Kind: swapKind, Call: from, Expected: string(old), New: content})
+		// The call is that of the update: combined with other updates it may change nothing of a
+		// state that was read before the function ran.
+		last = c.begin(record{Doc: name, Kind: swapKind, Call: from, Expected: string(old),
+			New: content})
 		return []byte(content), nil
 	})
 	switch {
 	case last.Kind == swapKind && errors.Is(err, store.ErrConflict):
-		// It gave up. What it has met is not told: that was where the updates began that it was done together with.
+		// The update gave up. The version in its error is not recorded: it is the one from which
+		// the combined updates began.
 		last.Outcome, last.Return = nothing, now()
 		c.tell(last)
 		return nil
@@ -202,7 +207,7 @@ func (c *client) update(ctx context.Context, name string, doc document) error {
 		c.learn(name, version, last.New, err)
 		return c.end(last, version, err)
 	case endedEarly(err) || errors.Is(err, store.ErrConflict):
-		return nil // nothing was to be written, but perhaps what it was to be seen after; or the function has not run
+		return nil // the function has not run, or there was nothing to write
 	case last.Kind == readKind && err == nil:
 		c.learn(name, version, last.Found, nil)
 		return c.end(last, version, nil)
@@ -210,12 +215,13 @@ func (c *client) update(ctx context.Context, name string, doc document) error {
 	return fmt.Errorf("update, %v: %w", last, err)
 }
 
-// endedEarly: by the context or by the limit of the wait for the lock.
+// endedEarly reports whether the context or the limit of the wait for the lock has ended an
+// operation.
 func endedEarly(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrLocked)
 }
 
-// part is what one process of a history does.
+// part is the task of a process of a history.
 type part struct {
 	Dir     string
 	Docs    []string
@@ -224,11 +230,11 @@ type part struct {
 	Steps   int
 	Seed    uint64
 	Few     bool
-	Blind   bool // write without looking: see blindWriter
+	Blind   bool // write without a comparison: see blindWriter
 	Options store.Options
 }
 
-// takePart is the job: it tells each record on its standard output.
+// takePart is the job. It prints each record.
 func takePart(encoded []byte) error {
 	var p part
 	if err := json.Unmarshal(encoded, &p); err != nil {
@@ -250,7 +256,7 @@ func takePart(encoded []byte) error {
 		}
 		writing.Lock()
 		defer writing.Unlock()
-		// One write: a line is told whole or not at all.
+		// One system call writes the line, so that a kill leaves a whole line or none.
 		if _, err := os.Stdout.Write(append(line, '\n')); err != nil {
 			panic(err)
 		}
@@ -291,7 +297,7 @@ func (p *part) open() (docs map[string]document, closeAll func(), err error) {
 	return docs, closeAll, nil
 }
 
-// run lets each client of the part do its steps, all at once.
+// run has all clients of the part do their steps at once.
 func (p *part) run(docs map[string]document, tell func(record)) error {
 	errs := make([]error, len(p.Clients))
 	var all sync.WaitGroup

@@ -1,4 +1,5 @@
-// Histories of real processes and goroutines must be linearizable. broken_test.go shows that not all are.
+// Histories of real processes and goroutines must be linearizable. broken_test.go shows that
+// the check finds those that are not.
 
 package proptest
 
@@ -14,7 +15,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// collector puts together what clients tell. What is told of an operation later takes the place of what was told before.
+// collector collects the records of clients. A later record of an operation replaces an earlier
+// one.
 type collector struct {
 	mu      sync.Mutex
 	records []record
@@ -36,7 +38,8 @@ func (c *collector) tell(r record) {
 	c.records = append(c.records, r)
 }
 
-// historyKinds are what the processes of a history have in common; the rest is drawn for each process.
+// historyKinds are the settings that the processes of a history share. The other settings are
+// drawn for each process.
 var historyKinds = []struct {
 	name     string
 	versions []store.VersionMode
@@ -50,8 +53,8 @@ var historyKinds = []struct {
 
 var someDocs = []string{"one", "two"}
 
-// TestHistories: several processes with several goroutines each do everything at once to two documents. Some of them
-// are killed.
+// TestHistories: several processes with several goroutines each do all operations on two
+// documents at once. Some of the processes are killed.
 func TestHistories(t *testing.T) {
 	if _, shared := sharedClock(); !shared {
 		t.Skip("processes are not known to share a clock here")
@@ -85,7 +88,7 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// randomOptions are any that work together.
+// randomOptions returns random options that work together.
 func randomOptions(random *rand.Rand, versions []store.VersionMode) store.Options {
 	opts := store.Options{
 		Versions:     versions[random.IntN(len(versions))],
@@ -102,13 +105,14 @@ func randomOptions(random *rand.Rand, versions []store.VersionMode) store.Option
 	return opts
 }
 
-// recordProcesses lets the parts run, each in a process of its own. One is killed after as many lines as kills says.
+// recordProcesses runs the parts, each in a process of its own. A process is killed after the
+// number of lines in kills.
 func recordProcesses(t *testing.T, all []*process, kills []int) *history {
 	startTogether(t, all)
 	var told collector
 	var reading sync.WaitGroup
 	for i, p := range all {
-		// At some moment of what comes after that line.
+		// The kill hits what comes after that line at a random moment.
 		delay := time.Duration(rand.IntN(500)) * time.Microsecond
 		reading.Go(func() {
 			lines, killed := 0, false
@@ -133,7 +137,7 @@ func recordProcesses(t *testing.T, all []*process, kills []int) *history {
 	return &history{Records: told.records}
 }
 
-// log says what the history had in it: a history in which nobody met anybody proves nothing.
+// log prints the content of the history: a history without conflicts proves nothing.
 func (h *history) log(t *testing.T) {
 	count := map[string]int{}
 	for _, r := range h.Records {
@@ -156,8 +160,10 @@ func TestHistoriesOfGoroutines(t *testing.T) {
 		for first := 0; first < mostClients; first += 4 {
 			kind := historyKinds[i%len(historyKinds)]
 			p := part{
-				Dir: dir, Docs: someDocs, Single: random.IntN(2) == 0, Clients: []int{first, first + 1, first + 2, first + 3},
-				Steps: steps, Seed: seed, Few: kind.few, Options: randomOptions(random, kind.versions),
+				Dir: dir, Docs: someDocs, Single: random.IntN(2) == 0, Clients: []int{first,
+					first + 1, first + 2, first + 3},
+				Steps: steps, Seed: seed, Few: kind.few,
+				Options: randomOptions(random, kind.versions),
 			}
 			docs, closeAll, err := p.open()
 			if err != nil {
@@ -165,7 +171,7 @@ func TestHistoriesOfGoroutines(t *testing.T) {
 			}
 			defer closeAll()
 			if i%2 == 1 {
-				p.Few = false // a version in memory never comes back
+				p.Few = false // a version in memory never repeats
 				db, err := store.New(memory, &p.Options)
 				if err != nil {
 					t.Fatal(err)

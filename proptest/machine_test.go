@@ -1,7 +1,8 @@
-// A state machine: a store of several documents, used through several handles of any kind beside each other and by
-// foreign programs, beside a plain map. They must agree on contents, keys, versions, and on which swaps conflict.
-// This file has the machine and what foreign programs do; operations_test.go has what is done to whole documents,
-// edits_test.go to parts of them.
+// A state machine: a store of several documents, used through several handles of all kinds and
+// by foreign programs, and a plain map as its model. Both must agree on contents, keys,
+// versions and conflicts. This file has the machine and the foreign programs,
+// operations_test.go the operations on whole documents, and edits_test.go those on parts of
+// them.
 
 package proptest
 
@@ -40,11 +41,11 @@ func TestMachine(t *testing.T) {
 
 var machineKeys = []string{"a", "b", "dir/c"}
 
-// cell is what a document ought to be.
+// cell is the model of a document.
 type cell struct {
-	content *string // nil: absent
-	valid   bool    // it is JSON
-	state   int     // counts up whenever the document is written, or touched
+	content *string // nil if the document is absent
+	valid   bool    // the content is JSON
+	state   int     // incremented by each write and touch
 }
 
 // machine is the store and its model.
@@ -54,8 +55,8 @@ type machine struct {
 	handles []*handle
 	cells   map[string]*cell
 	counter int
-	// What each version that was handed out stands for, and back: for those that stand for contents, and for
-	// those that stand for one state of one document.
+	// What each version that was handed out stands for, and back: for those that stand for
+	// contents, and for those that stand for one state of one document.
 	contents map[driver.Version]string
 	hashes   map[string]driver.Version
 	states   map[place]driver.Version
@@ -77,16 +78,17 @@ type token struct {
 	state   int
 }
 
-// handle is one way to the documents.
+// handle is a handle on the documents.
 type handle struct {
 	opts  store.Options
 	db    *store.DB
-	files map[string]*store.Doc // if it opens them one by one
+	files map[string]*store.Doc // set if it opens them one by one
 }
 
 func newMachine(t *rapid.T, memory bool) *machine {
 	m := &machine{
-		cells: map[string]*cell{}, contents: map[driver.Version]string{}, hashes: map[string]driver.Version{},
+		cells: map[string]*cell{}, contents: map[driver.Version]string{},
+		hashes: map[string]driver.Version{},
 		states: map[place]driver.Version{}, back: map[driver.Version]place{},
 	}
 	for _, key := range machineKeys {
@@ -137,7 +139,8 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 
 func (m *machine) open(t *rapid.T) *handle {
 	h := &handle{opts: store.Options{
-		Locking: rapid.Bool().Draw(t, "locking"), Durability: store.Volatile, Logger: slog.New(slog.DiscardHandler),
+		Locking: rapid.Bool().Draw(t,
+			"locking"), Durability: store.Volatile, Logger: slog.New(slog.DiscardHandler),
 	}}
 	var err error
 	if m.memory != nil {
@@ -185,7 +188,7 @@ func (h *handle) close() {
 	}
 }
 
-// takes reports whether versions of a kind are of those that the handle knows.
+// takes reports whether the handle accepts versions of a kind.
 func (m *machine) takes(h *handle, kind byte) bool {
 	switch {
 	case kind == driver.KindAbsent:
@@ -206,14 +209,14 @@ func (m *machine) draw(t *rapid.T) (*handle, string, *store.Doc, *cell) {
 	return h, key, h.doc(key), m.cells[key]
 }
 
-// became notes that the document was written.
+// became records a write of the document.
 func (m *machine) became(key string, content *string) {
 	c := m.cells[key]
 	c.content, c.valid = content, content != nil && json.Valid([]byte(*content))
 	c.state++
 }
 
-// note wants a version to stand for what the document now is, and for nothing else.
+// note expects a version to stand for the present state of the document, and for no other.
 func (m *machine) note(t *rapid.T, key string, version store.Version) {
 	t.Helper()
 	c := m.cells[key]
@@ -227,14 +230,15 @@ func (m *machine) note(t *rapid.T, key string, version store.Version) {
 		content, known := m.contents[version]
 		hash, hashed := m.hashes[*c.content]
 		if known && content != *c.content || hashed && hash != version {
-			t.Fatalf("%s: %v, which was %q, is %q, which was %v", key, version, content, *c.content, hash)
+			t.Fatalf("%s: %v, which was %q, is %q, which was %v", key, version, content, *c.content,
+				hash)
 		}
 		m.contents[version], m.hashes[*c.content] = *c.content, version
 	} else {
 		now := place{key, c.state, version.Kind()}
 		was, known := m.back[version]
 		other, had := m.states[now]
-		// Two documents may have one version: only within one is it unique.
+		// Versions are unique within a document: two documents may have the same.
 		if known && was.key == key && was != now || had && other != version {
 			t.Fatalf("%s: %v, which was %v, is %v, which was %v", key, version, was, now, other)
 		}
@@ -243,8 +247,9 @@ func (m *machine) note(t *rapid.T, key string, version store.Version) {
 	m.tokens = append(m.tokens, token{key, version, *c.content, c.state})
 }
 
-// foreignContent is valid or not. All have different lengths: two versions that a foreign program writes within one tick
-// of the clock into one inode differ in nothing else.
+// foreignContent draws a content, valid or not. All contents have different lengths: two
+// versions that a foreign program writes into one inode within one tick of the clock differ in
+// nothing else.
 func (m *machine) foreignContent(t *rapid.T) string {
 	m.counter++
 	content := m.content(t) + strings.Repeat(" ", m.counter)
@@ -286,7 +291,7 @@ func (m *machine) foreignDelete(t *rapid.T) {
 	}
 }
 
-// foreignTouch changes the time and nothing else, also backwards: for versions by time that is a change.
+// foreignTouch changes only the time, forwards or backwards. For versions by time that is a change.
 func (m *machine) foreignTouch(t *rapid.T) {
 	key := rapid.SampledFrom(machineKeys).Draw(t, "key")
 	if m.cells[key].content == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// TestModel drives several handles on one document, of every mode and in any order, beside a plain
-// variable, and wants them to agree: on the content, on which swaps conflict, and on versions.
+// TestModel uses several handles on one document, in all modes and in random order, and a plain
+// variable as the model. Both must agree on the content, the conflicts and the versions.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "model")
@@ -47,14 +47,14 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// model is what the document ought to be.
+// model is the model of the document.
 type model struct {
 	file    string
 	docs    []*store.Doc
-	unique  bool    // a version never comes back
-	content *string // nil: absent
+	unique  bool    // versions never repeat
+	content *string // nil if the document is absent
 	counter int     // makes contents different
-	// seen has every version that was handed out and what it stands for.
+	// seen has every version that was returned, and its meaning.
 	seen map[store.Version]*string
 }
 
@@ -76,7 +76,7 @@ func (m *model) open(t *rapid.T) {
 
 func (m *model) doc(t *rapid.T) *store.Doc { return rapid.SampledFrom(m.docs).Draw(t, "handle") }
 
-// new makes a content; now and then one that was there before.
+// new returns a content, sometimes an earlier one.
 func (m *model) new(t *rapid.T) string {
 	if rapid.IntRange(0, 3).Draw(t, "again") == 0 {
 		return `{"n":0}`
@@ -85,7 +85,7 @@ func (m *model) new(t *rapid.T) string {
 	return fmt.Sprintf(`{"n":%d}`, m.counter)
 }
 
-// became notes a version and what it stands for. Two contents never have one version.
+// became records a version and its meaning. Two contents never have the same version.
 func (m *model) became(t *rapid.T, version store.Version, content *string) {
 	m.content = content
 	m.note(t, version)
@@ -212,14 +212,16 @@ func (m *model) foreign(t *rapid.T) {
 	m.content = &content
 }
 
-// fail: what goes wrong changes nothing.
+// fail: a failed operation changes nothing.
 func (m *model) fail(t *rapid.T) {
 	doc := m.doc(t)
 	boom := errors.New("boom")
-	if _, err := doc.Update(context.Background(), func([]byte) ([]byte, error) { return []byte("[]"), boom }); !errors.Is(err, boom) {
+	if _, err := doc.Update(context.Background(),
+		func([]byte) ([]byte, error) { return []byte("[]"), boom }); !errors.Is(err, boom) {
 		t.Fatalf("update: %v", err)
 	}
-	if _, err := doc.Set(context.Background(), "n", json.RawMessage("{")); !errors.Is(err, store.ErrInvalid) {
+	if _, err := doc.Set(context.Background(), "n", json.RawMessage("{")); !errors.Is(err,
+		store.ErrInvalid) {
 		t.Fatalf("set: %v", err)
 	}
 	m.read(t)

@@ -1,8 +1,8 @@
-// The ways in which the machine that combines callers is broken.
+// The mutants of the state machine that combines callers.
 
 package proptest
 
-// everyOrder and its worlds are what notices, unless one waits for ever.
+// everyOrder is the exploration that notices a mutant, unless a caller waits for ever.
 const everyOrder = "TestEveryOrder/"
 
 const (
@@ -71,8 +71,7 @@ var combineMutants = []mutant{
 		everyOrder + "two_alike$", combineLine, []edit{{
 			"		l.read, l.last = r.State, r.State\n",
 			"		l.read, l.last = r.State, r.State\n" +
-				"		for _, c := range l.list {\n" +
-				"			c.late = false\n" +
+				"		for _, c := range l.list {\n			c.late = false\n" +
 				"		}\n",
 		}}},
 	{"combine: what was confirmed is another version",
@@ -93,8 +92,7 @@ var combineMutants = []mutant{
 	{"combine: a place in line given up",
 		everyOrder + "three_alike$", combineCaller, []edit{{
 			"	c.state = waiting\n	switch {\n",
-			"	c.state = waiting\n" +
-				"	i := slices.Index(l.list, c)\n" +
+			"	c.state = waiting\n	i := slices.Index(l.list, c)\n" +
 				"	l.list = append(slices.Delete(l.list, i, i+1), c)\n" +
 				"	switch {\n",
 		}}},
@@ -111,13 +109,9 @@ var combineMutants = []mutant{
 	{"combine: a failure of several told to all",
 		everyOrder + "two_alike$", combineAnswer, []edit{{
 			"	if l.built == 1 {\n",
-			"	for l.built > 1 {\n" +
-				"		c := l.list[0]\n" +
-				"		l.remove(c)\n" +
-				"		l.built--\n" +
-				"		o.answer(c, Answer{Err: r.Err})\n" +
-				"	}\n" +
-				"	if l.built == 1 {\n",
+			"	for l.built > 1 {\n		c := l.list[0]\n" +
+				"		l.remove(c)\n		l.built--\n		o.answer(c, Answer{Err: " +
+				"r.Err})\n	}\n	if l.built == 1 {\n",
 		}}},
 	{"combine: what failed for several tried again as it was",
 		everyOrder + "three,_some_too_large", combineAnswer, []edit{{

@@ -1,4 +1,4 @@
-// The ways in which what is told of an update that changes nothing is broken.
+// The mutants of the confirmation of updates that change nothing.
 
 package proptest
 

@@ -1,4 +1,4 @@
-// The ways in which the listing of keys is broken.
+// The mutants of the listing of keys.
 
 package proptest
 

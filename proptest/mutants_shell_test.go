@@ -1,4 +1,4 @@
-// The ways in which the shell is broken that carries out what the machine decides.
+// The mutants of the shell, which carries out the orders of the state machine.
 
 package proptest
 

@@ -1,4 +1,4 @@
-// The ways in which the store believes names, or widens who may read what.
+// The mutants that trust a name, or that widen access.
 
 package proptest
 

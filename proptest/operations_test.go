@@ -1,4 +1,4 @@
-// The machine's operations on whole documents.
+// The operations of the machine on whole documents.
 
 package proptest
 
@@ -25,15 +25,17 @@ func (m *machine) read(t *rapid.T) {
 		if !errors.Is(err, store.ErrNotExist) || data != nil {
 			t.Fatalf("read of what is absent: %q, %v", data, err)
 		}
-	case c.valid && err != nil || !c.valid && !errors.Is(err, store.ErrInvalid) || string(data) != *c.content:
+	case c.valid && err != nil || !c.valid && !errors.Is(err, store.ErrInvalid) ||
+		string(data) != *c.content:
 		t.Fatalf("read %q, %v; want %q", data, err, *c.content)
 	}
 	m.note(t, key, version)
 }
 
-// oldVersion draws a version to swap from: that of now, as the handle sees it, or any that ever was, and says what ought
-// to come of it.
-func (m *machine) oldVersion(t *rapid.T, h *handle, key string, doc *store.Doc) (old store.Version, want error) {
+// oldVersion draws a version to swap from, the current one or any earlier one, and returns the
+// expected error.
+func (m *machine) oldVersion(t *rapid.T, h *handle, key string, doc *store.Doc) (old store.Version,
+	want error) {
 	c := m.cells[key]
 	_, now, _ := doc.Read(context.Background())
 	if rapid.Bool().Draw(t, "of now") {
@@ -47,7 +49,7 @@ func (m *machine) oldVersion(t *rapid.T, h *handle, key string, doc *store.Doc) 
 	case driver.KindHash:
 		matches = c.content != nil && from.content == *c.content
 	case driver.KindRevision, driver.KindMtime:
-		// Of another document, it may by chance be the same.
+		// The version of another document may by chance be the same.
 		matches = matches || from.version == m.states[place{key, c.state, from.version.Kind()}]
 	}
 	switch {
@@ -59,7 +61,7 @@ func (m *machine) oldVersion(t *rapid.T, h *handle, key string, doc *store.Doc) 
 	return from.version, nil
 }
 
-// swapped judges a swap that should have gone as want says.
+// swapped checks a swap with the expected error want.
 func (m *machine) swapped(t *rapid.T, doc *store.Doc, old store.Version, want, err error) {
 	t.Helper()
 	if want == nil && err != nil || !errors.Is(err, want) {
@@ -73,7 +75,8 @@ func (m *machine) swapped(t *rapid.T, doc *store.Doc, old store.Version, want, e
 	}
 	var lost *store.ConflictError
 	_, now, _ := doc.Read(context.Background())
-	if !errors.As(err, &lost) || lost.Want != old || lost.Have == old || lost.Have.Kind() == now.Kind() && lost.Have != now {
+	if !errors.As(err, &lost) || lost.Want != old || lost.Have == old ||
+		lost.Have.Kind() == now.Kind() && lost.Have != now {
 		t.Fatalf("swap from %v at %v: %+v", old, now, lost)
 	}
 }
@@ -98,7 +101,7 @@ func (m *machine) swap(t *rapid.T) {
 	h, key, doc, c := m.draw(t)
 	content := m.content(t)
 	if c.content != nil && c.valid && rapid.IntRange(0, 4).Draw(t, "the same") == 0 {
-		content = *c.content // a swap writes it all the same
+		content = *c.content // a swap writes an equal content too
 	}
 	old, want := m.oldVersion(t, h, key, doc)
 	version, err := doc.CompareAndSwap(context.Background(), old, []byte(content))
@@ -114,7 +117,7 @@ func (m *machine) swapDelete(t *rapid.T) {
 	old, want := m.oldVersion(t, h, key, doc)
 	err := doc.CompareAndDelete(context.Background(), old)
 	if old.IsAbsent() {
-		// There is nothing to delete, or something else: a conflict either way.
+		// The document is absent or has changed: a conflict in both cases.
 		if !errors.Is(err, store.ErrConflict) {
 			t.Fatalf("delete from absent: %v", err)
 		}
@@ -139,7 +142,7 @@ func (m *machine) delete(t *rapid.T) {
 	m.mustHave(t, key, c)
 }
 
-// mustHave looks at the document as a stranger does.
+// mustHave reads the document without the store.
 func (m *machine) mustHave(t *rapid.T, key string, c *cell) {
 	t.Helper()
 	var data []byte
@@ -149,7 +152,8 @@ func (m *machine) mustHave(t *rapid.T, key string, c *cell) {
 	} else if data, err = os.ReadFile(m.file(key)); errors.Is(err, os.ErrNotExist) {
 		data, err = nil, nil
 	}
-	if err != nil || (data == nil) != (c.content == nil) || data != nil && string(data) != *c.content {
+	if err != nil || (data == nil) != (c.content == nil) || data != nil &&
+		string(data) != *c.content {
 		t.Fatalf("%s is %q, %v; want %v", key, data, err, c.content)
 	}
 }
@@ -159,7 +163,8 @@ var errRefused = errors.New("refused by the function")
 func (m *machine) update(t *rapid.T) {
 	_, key, doc, c := m.draw(t)
 	content := m.content(t)
-	how := rapid.SampledFrom([]string{"write", "write", "keep", "refuse", "write nonsense"}).Draw(t, "how")
+	how := rapid.SampledFrom([]string{"write", "write", "keep", "refuse", "write nonsense"}).Draw(t,
+		"how")
 	calls := 0
 	version, err := doc.Update(context.Background(), func(old []byte) ([]byte, error) {
 		calls++

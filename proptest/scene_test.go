@@ -1,4 +1,5 @@
-// Scenes: a document, writers of ours, foreign programs and readers, and what came of it. foreign_test.go plays them.
+// Scenes: a document, writers of ours, foreign programs and readers, and the result.
+// foreign_test.go plays them.
 
 package proptest
 
@@ -18,29 +19,31 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// scene is a document and those who write it.
+// scene is a document and its writers.
 type scene struct {
-	pad     int                              // bytes in the document: the larger, the longer it takes to look at it
-	options []store.Options                  // of each writer of ours
+	// bytes in the document: a verification takes longer the larger it is
+	pad     int
+	options []store.Options                  // the options of each writer of ours
 	foreign []foreignTask                    // programs of this test
-	script  func(file, log string) *exec.Cmd // and one of the system, which logs what it finds
-	torn    bool                             // broken documents are no failure
+	script  func(file, log string) *exec.Cmd // a program of the system, which logs what it finds
+	torn    bool                             // torn documents are no failure
 }
 
-// scened is what came of a scene.
+// scened is the result of a scene.
 type scened struct {
 	chain
 	last      link
-	looks     []link // what the script found
+	looks     []link // the versions that the script found
 	tornReads int
 	log       string
 }
 
-// play runs the scene until the foreign programs are through.
+// play runs the scene until the foreign programs have finished.
 func (s *scene) play(t *testing.T) *scened {
 	t.Helper()
 	dir := t.TempDir()
-	file, stop, log := filepath.Join(dir, "doc.json"), filepath.Join(dir, "stop"), filepath.Join(dir, "log")
+	file, stop, log := filepath.Join(dir, "doc.json"), filepath.Join(dir,
+		"stop"), filepath.Join(dir, "log")
 	if err := os.WriteFile(file, link{ID: firstID, Pad: s.pad}.encode(), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +53,8 @@ func (s *scene) play(t *testing.T) *scened {
 		foreign = append(foreign, startJob(t, "foreign", task))
 	}
 	for i, opts := range s.options {
-		ours = append(ours, startJob(t, "chain", chainTask{file, stop, fmt.Sprintf("w%d", i), opts}))
+		ours = append(ours,
+			startJob(t, "chain", chainTask{file, stop, fmt.Sprintf("w%d", i), opts}))
 	}
 	end := watchChain(t, file)
 	startTogether(t, append(ours, foreign...))
@@ -112,8 +116,8 @@ func (s *scene) play(t *testing.T) *scened {
 	return result
 }
 
-// watchChain reads the document, as one of ours and as a stranger in turn, until end is called, which returns how
-// often it was torn.
+// watchChain reads the document, by the store and without it in turn, until end is called. End
+// returns the number of torn reads.
 func watchChain(t *testing.T, file string) (end func() (torn int)) {
 	doc, err := store.OpenFile(file, nil)
 	if err != nil {
@@ -153,7 +157,7 @@ func watchChain(t *testing.T, file string) (end func() (torn int)) {
 	}
 }
 
-// looksIn reads what a script found, one version a line.
+// looksIn reads the log of a script, which has a version in each line.
 func looksIn(t *testing.T, log string, torn bool) (looks []link) {
 	t.Helper()
 	data, err := os.ReadFile(log)
@@ -173,7 +177,8 @@ func looksIn(t *testing.T, log string, torn bool) (looks []link) {
 	return looks
 }
 
-// judge a scene with one foreign program. What it wrote is only safe with the guard, or under the lock.
+// judge checks a scene with one foreign program. Its versions are safe only with the guard or
+// the lock.
 func (got *scened) judge(t *testing.T, safe bool) {
 	t.Helper()
 	for _, text := range got.oursOnOurs() {
@@ -189,7 +194,7 @@ func (got *scened) judge(t *testing.T, safe bool) {
 		len(got.found()), len(got.ours), withdrawn, len(lost))
 }
 
-// found is what the one foreign program found before each of its versions.
+// found returns the versions that the only foreign program found before each of its own.
 func (got *scened) found() []link {
 	all := slices.Clone(got.looks)
 	for _, t := range got.foreign {
@@ -198,7 +203,8 @@ func (got *scened) found() []link {
 	return all
 }
 
-// mustAccount wants each version to have been displaced once, knowingly, and none withdrawn.
+// mustAccount expects each version to be displaced once, by a writer that had seen it, and none
+// to be withdrawn.
 func (got *scened) mustAccount(t *testing.T) {
 	t.Helper()
 	wrong, withdrawn := got.account(got.last.ID)
@@ -223,13 +229,14 @@ func need(t *testing.T, gnu bool, programs ...string) {
 	}
 }
 
-// loop makes a script of what is to be done for each k. It logs what it finds before each.
+// loop returns a script that runs the body for each k, and logs the version that it finds before.
 func loop(times int, body string) func(file, log string) *exec.Cmd {
 	const script = `k=0
 while [ $k -lt $1 ]; do k=$((k+1))
 cat "$2" >> "$3" && echo >> "$3" && %s || exit 1
 done`
 	return func(file, log string) *exec.Cmd {
-		return exec.Command("sh", "-c", fmt.Sprintf(script, body), "sh", fmt.Sprint(times), file, log)
+		return exec.Command("sh", "-c", fmt.Sprintf(script, body), "sh", fmt.Sprint(times), file,
+			log)
 	}
 }

@@ -1,4 +1,4 @@
-// What foreign programs do on Linux and on few other systems.
+// Operations of foreign programs that only Linux and few other systems have.
 
 package proptest
 
@@ -17,7 +17,7 @@ func exchange(a, b string) error {
 	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 }
 
-// withFlock runs do as "flock .NAME.lock" would.
+// withFlock runs do like "flock .NAME.lock".
 func withFlock(file string, do func() error) error {
 	name := filepath.Join(filepath.Dir(file), "."+filepath.Base(file)+".lock")
 	lock, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)

@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Stands in for what is only tested on Linux.
+// Stubs for what is only tested on Linux.
 
 package proptest
 

@@ -1,5 +1,5 @@
-// The processes that storm a document. The test binary starts itself again as a worker: what it does, its job, is
-// in its environment, and what it was acknowledged goes to its standard output.
+// The processes that storm a document. The test binary starts itself again as a worker. Its
+// environment names its job, and it prints what was acknowledged to it.
 
 package proptest
 
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// jobs is what a worker can do, by name. Each gets its task as JSON.
+// jobs has the jobs of workers, by name. Each gets its task as JSON.
 var jobs = map[string]func(task []byte) error{
 	"count":   count,
 	"history": takePart,
@@ -50,8 +50,8 @@ func doJob(todo string) error {
 	return job([]byte(task))
 }
 
-// awaitStart tells the one who started this worker that it is ready, and returns when all others are too: processes
-// take longer to start than to do a small task, and would do it one after another.
+// awaitStart reports that this worker is ready, and waits for all others. Starting a process
+// takes longer than a small task, so without this the workers would work one after the other.
 func awaitStart() error {
 	if _, err := os.Stdout.WriteString("ready\n"); err != nil {
 		return err
@@ -60,7 +60,7 @@ func awaitStart() error {
 	return err
 }
 
-// startTogether lets workers that are in awaitStart begin.
+// startTogether ends awaitStart in all workers.
 func startTogether(t *testing.T, all []*process) {
 	t.Helper()
 	for i, p := range all {
@@ -74,11 +74,11 @@ func startTogether(t *testing.T, all []*process) {
 	}
 }
 
-// task is what the job "count" does: count up a member of an object.
+// task is the task of the job "count": increment a member of an object.
 type task struct {
 	File    string
 	Member  string
-	Times   int // 0: until it is killed
+	Times   int // 0 means until the process is killed
 	Options store.Options
 }
 
@@ -87,7 +87,7 @@ func count(encoded []byte) error {
 	if err := json.Unmarshal(encoded, &t); err != nil {
 		return err
 	}
-	// That many conflicts are worth a warning, and what a worker says is taken for a failure.
+	// So many conflicts cause a warning in the log, and any message of a worker fails the test.
 	t.Options.Logger = slog.New(slog.DiscardHandler)
 	doc, err := store.OpenFile(t.File, &t.Options)
 	if err != nil {
@@ -110,7 +110,7 @@ func count(encoded []byte) error {
 		if err != nil {
 			return err
 		}
-		// One write: a line is told whole or not at all.
+		// One system call writes the line, so that a kill leaves a whole line or none.
 		if _, err := os.Stdout.WriteString(strconv.Itoa(value) + "\n"); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func count(encoded []byte) error {
 	return nil
 }
 
-// process is a worker that runs.
+// process is a running worker.
 type process struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
@@ -139,7 +139,7 @@ func startJob(t *testing.T, job string, todo any) *process {
 	}
 	p := &process{cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), workerVariable+"="+job+" "+string(encoded),
-		// Under the race detector a program that has ended stays for a second, unless it is asked not to.
+		// Without this the race detector delays the end of a process by a second.
 		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=20")
 	p.cmd.Stderr = &p.errs
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -160,8 +160,8 @@ func startJob(t *testing.T, job string, todo any) *process {
 	return p
 }
 
-// acknowledged reads what the worker was told until it ends, passing each line to seen, and returns
-// the last value that was acknowledged. A line that a kill cut off does not count.
+// acknowledged reads the output of the worker until it ends, passes each line to seen, and
+// returns the last value that was acknowledged. An incomplete last line does not count.
 func (p *process) acknowledged(seen func(n int)) (last int) {
 	n := 0
 	p.lines(func(line string) {
@@ -176,7 +176,7 @@ func (p *process) acknowledged(seen func(n int)) (last int) {
 	return last
 }
 
-// lines passes on each whole line that the worker writes, until it ends.
+// lines passes on each whole line of the worker's output until it ends.
 func (p *process) lines(seen func(line string)) {
 	for {
 		line, err := p.out.ReadString('\n')

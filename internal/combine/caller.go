@@ -7,8 +7,8 @@
 //	             │ └──────────────── the try was in vain ───────────────────┘
 //	             └─ its context ends: answered
 //
-// A caller whose context ends while it is running, cut or built is answered when that state is over. The
-// answer is the result of the attempt or, if there is none, the error of the context.
+// A caller whose context ends while it is running, cut or built is answered when that state is
+// over. The answer is the result of the attempt or, if there is none, the error of the context.
 
 package combine
 

@@ -29,13 +29,14 @@
 //	 └── Pause ◄── conflict in Stage, Publish or Confirm:              the batch is answered
 //	               the remaining callers run again
 //
-// If the lock came first, the second Lock is left out. A batch that changes nothing is confirmed
-// under the lock too: the version that it has read may be about to be withdrawn, or not be durable
-// yet. If the batch was read under the lock it is only settled, unless one of its callers came late.
+// If the lock came first, the second Lock is left out. A batch that changes nothing is
+// confirmed under the lock too: the version that it has read may be about to be withdrawn, or
+// not be durable yet. If the batch was read under the lock it is only settled, unless one of
+// its callers came late.
 //
 // A failure of these steps is the answer to a batch of one. The callers of a larger batch run
-// again, each as a batch of its own. After the end of an attempt the next one begins at Idle with the
-// callers in line.
+// again, each as a batch of its own. After the end of an attempt the next one begins at Idle
+// with the callers in line.
 //
 // This file has the line and the steps of an attempt, caller.go the life of a caller, and
 // answer.go the answers.
@@ -244,8 +245,8 @@ func (l *Line[S]) Done(r Report[S]) (o Orders[S]) {
 	return o
 }
 
-// lockDone handles the result of Lock or Wait. The request for the lock is never withdrawn: the callers
-// that are in line when it succeeds inherit the lock.
+// lockDone handles the result of Lock or Wait. The request for the lock is never withdrawn: the
+// callers that are in line when it succeeds inherit the lock.
 func (l *Line[S]) lockDone(r Report[S], o *Orders[S]) {
 	waited := l.step == Wait
 	switch {

@@ -155,8 +155,8 @@ func (p *Process) End() error {
 	}
 	switch {
 	case p.hung.Load():
-		return fmt.Errorf("a process made no progress and was killed %[2]v after its time; its task: %[1]s",
-			p.what, Patience)
+		return fmt.Errorf("a process made no progress and was killed %v late; its task: %s",
+			Patience, p.what)
 	case p.killed.Load():
 		return nil
 	case err == nil && !state.Success():

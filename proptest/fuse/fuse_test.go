@@ -48,7 +48,7 @@ func mounted(t *testing.T, dir string) string {
 	return at
 }
 
-// TestRefused: it is refused, unless that is allowed, and doctor says so.
+// TestRefused: the store refuses the mount unless the options allow it, and doctor reports it.
 func TestRefused(t *testing.T) {
 	at := mounted(t, t.TempDir())
 	path := filepath.Join(at, "doc.json")
@@ -83,13 +83,14 @@ func TestRefused(t *testing.T) {
 	}
 	out, err := exec.Command(program, "doctor", at).CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "fuse.loopback") {
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
+		!strings.Contains(string(out), "fuse.loopback") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
 }
 
-// TestTwoMountsLoseUpdates: this is why. Where it is allowed all the same, updates that
-// were acknowledged get lost, sooner or later.
+// TestTwoMountsLoseUpdates shows why the store refuses it: with the options that allow it,
+// acknowledged updates get lost sooner or later.
 func TestTwoMountsLoseUpdates(t *testing.T) {
 	dir := t.TempDir()
 	mounts := []string{mounted(t, dir), mounted(t, dir)}
@@ -105,7 +106,7 @@ func TestTwoMountsLoseUpdates(t *testing.T) {
 	}
 }
 
-// count has each mount count in one document, both at once.
+// count increments one document through both mounts at once.
 func count(t *testing.T, dir string, mounts []string) (acknowledged, found int) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, "n.json"), []byte("0"), 0o600); err != nil {

@@ -1,5 +1,5 @@
-// Package page shows the report of "jsonstore bench" to a browser: it asks for nothing, complains of nothing, and is readable in
-// light and dark and on a phone.
+// Package page opens the report of "jsonstore bench" in a browser. The page loads nothing from
+// elsewhere, causes no error, and is readable in light and dark and on a phone.
 package page
 
 import (
@@ -36,15 +36,18 @@ func browser(t *testing.T) context.Context {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The last processes of a browser that has ended still write to it.
-		for deadline := time.Now().Add(10 * time.Second); os.RemoveAll(profile) != nil && time.Now().Before(deadline); {
+		// The last processes of a browser may write to it for a moment after the end.
+		for deadline := time.Now().Add(10 * time.Second); os.RemoveAll(profile) != nil &&
+			time.Now().Before(deadline); {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	options := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	options = append(options, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
+	options = append(options, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...) // t.Context ends before what cleans up
+	// t.Context ends before the cleanup
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
@@ -58,7 +61,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// report makes one, as a user does.
+// report makes a report by the command.
 func report(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -68,13 +71,14 @@ func report(t *testing.T) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := exec.Command(program, "bench", dir, "--time", "2s", "--processes", "4", "--report", page).CombinedOutput(); err != nil {
+	if out, err := exec.Command(program, "bench", dir, "--time", "2s", "--processes", "4",
+		"--report", page).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return page
 }
 
-// heard is what the browser did and said.
+// heard has the requests and the messages of the browser.
 type heard struct {
 	mu       sync.Mutex
 	requests []string
@@ -102,7 +106,8 @@ func TestPageInABrowser(t *testing.T) {
 	var said heard
 	chromedp.ListenTarget(ctx, said.listen)
 	url := "file://" + page
-	if err := chromedp.Run(ctx, network.Enable(), log.Enable(), runtime.Enable(), chromedp.Navigate(url)); err != nil {
+	if err := chromedp.Run(ctx, network.Enable(), log.Enable(), runtime.Enable(),
+		chromedp.Navigate(url)); err != nil {
 		t.Fatal(err)
 	}
 	backgrounds := map[string]string{}
@@ -111,20 +116,27 @@ func TestPageInABrowser(t *testing.T) {
 			var drawn, overflow, small int
 			var background string
 			err := chromedp.Run(ctx,
-				emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
+				emulation.SetEmulatedMedia().WithFeatures(
+					[]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
 				emulation.SetDeviceMetricsOverride(width, 800, 1, width < 500),
-				chromedp.Evaluate(`document.querySelectorAll("details").forEach(d => d.open = true); 0`, nil),
-				chromedp.Evaluate(`[...document.querySelectorAll("svg.chart")].filter(c => { const b = c.getBoundingClientRect(); return b.width > 100 && b.height > 60 && c.querySelectorAll(".mark").length > 0 }).length`, &drawn),
-				chromedp.Evaluate(`document.documentElement.scrollWidth - document.documentElement.clientWidth`, &overflow),
-				// How tall text in charts comes out, in pixels: less than 8 cannot be read.
-				chromedp.Evaluate(`[...document.querySelectorAll("svg.chart text")].filter(t => t.getBoundingClientRect().height < 8).length`, &small),
+				chromedp.Evaluate(`document.querySelectorAll("details").forEach(d => d.open = `+
+					`true); 0`, nil),
+				chromedp.Evaluate(`[...document.querySelectorAll("svg.chart")].filter(c => { `+
+					`const b = c.getBoundingClientRect(); return b.width > 100 && b.height > 60 && `+
+					`c.querySelectorAll(".mark").length > 0 }).length`, &drawn),
+				chromedp.Evaluate(`document.documentElement.scrollWidth - `+
+					`document.documentElement.clientWidth`, &overflow),
+				// Text in charts of less than 8 pixels is not readable.
+				chromedp.Evaluate(`[...document.querySelectorAll("svg.chart text")].filter(t => `+
+					`t.getBoundingClientRect().height < 8).length`, &small),
 				chromedp.Evaluate(`getComputedStyle(document.body).backgroundColor`, &background),
 			)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if drawn != 9 || overflow > 0 || small > 0 {
-				t.Errorf("%s, %d pixels wide: %d charts, %d pixels too wide, %d texts too small", scheme, width, drawn, overflow, small)
+				t.Errorf("%s, %d pixels wide: %d charts, %d pixels too wide, %d texts too small",
+					scheme, width, drawn, overflow, small)
 			}
 			backgrounds[scheme] = background
 			var picture []byte
@@ -132,7 +144,8 @@ func TestPageInABrowser(t *testing.T) {
 				if err := chromedp.Run(ctx, chromedp.FullScreenshot(&picture, 100)); err != nil {
 					t.Fatal(err)
 				}
-				if err := os.WriteFile(filepath.Join(dir, scheme+fmt.Sprintf("-%d.png", width)), picture, 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, scheme+fmt.Sprintf("-%d.png", width)),
+					picture, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -19,28 +19,28 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// tally is what was seen in some cuts.
+// tally sums up the results of some cuts.
 type tally struct {
 	cuts         int
 	acknowledged int64
-	torn         int // documents that nobody wrote
-	lost         int // counters, or created or deleted documents, of which something acknowledged was missing
+	torn         int // documents that no process wrote
+	lost         int // counters and documents that lack an acknowledged update
 	worst        int64
 }
 
-// experiment is a file system and what runs on it.
+// experiment is a file system and the processes on it.
 type experiment struct {
 	*rig
 	tally
 	random   *rand.Rand
 	opts     store.Options
-	document string // that several processes count up, each its member
+	document string // a document with a counter for each of several processes
 	procs    []*process
 }
 
 const counters, cyclers, keepers = 4, 2, 2
 
-// start starts the processes from what is there.
+// start starts the processes from the present state of the documents.
 func (x *experiment) start(hand kind) {
 	x.t.Helper()
 	add := func(j job, from int64) {
@@ -117,24 +117,26 @@ func (x *experiment) cycleAt(file string) (n int64, exists bool) {
 
 func (x *experiment) complain(format string, args ...any) {
 	x.t.Helper()
-	if x.opts.Durability == store.Durable || x.opts.Durability == store.Ordered && strings.Contains(format, "torn") {
+	if x.opts.Durability == store.Durable || x.opts.Durability == store.Ordered &&
+		strings.Contains(format, "torn") {
 		x.t.Errorf("cut %d: %s", x.cuts, fmt.Sprintf(format, args...))
 	}
 }
 
-// cutOnce lets the processes run for a moment, cuts the power, and looks at what is left.
+// cutOnce lets the processes run for a short time, cuts the power, and checks what is left.
 func (x *experiment) cutOnce(hand kind) {
 	x.t.Helper()
 	x.start(hand)
-	// That all have begun is waited for; the moment of the cut is a matter of chance.
-	for deadline := time.Now().Add(time.Minute); !slices.ContainsFunc(x.procs, func(p *process) bool { return p.progressed() }); {
+	// Wait until all have begun. The moment of the cut after that is random.
+	for deadline := time.Now().Add(time.Minute); !slices.ContainsFunc(x.procs,
+		func(p *process) bool { return p.progressed() }); {
 		if time.Now().After(deadline) {
 			x.t.Fatal("no process gets anything done")
 		}
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(time.Duration(x.random.IntN(40_000)) * time.Microsecond)
-	// Only what we had read before the cut was acknowledged before the cut.
+	// An update was acknowledged before the cut only if we had read its line before the cut.
 	before := make([]int64, len(x.procs))
 	for i, p := range x.procs {
 		before[i] = p.acknowledged.Load()
@@ -160,7 +162,7 @@ func (x *experiment) cutOnce(hand kind) {
 	}
 }
 
-// look compares what a process was acknowledged with what is found.
+// look compares the acknowledged updates of a process with its document.
 func (x *experiment) look(p *process, acknowledged int64, shared map[string]int64) {
 	x.t.Helper()
 	lost := func(missing int64, format string, args ...any) {
@@ -179,28 +181,30 @@ func (x *experiment) look(p *process, acknowledged int64, shared map[string]int6
 	case cycling:
 		n, exists := x.cycleAt(p.File)
 		if !exists {
-			// The last step that this can be: none but an even one deletes.
+			// This is the last step that it can be: only even steps delete.
 			n = p.begun.Load() / 2 * 2
 		}
 		if n < acknowledged || n > p.begun.Load() {
-			lost(acknowledged-n, "%s is at step %d (it exists: %v), acknowledged was %d, begun %d", p.File, n, exists, acknowledged, p.begun.Load())
+			lost(acknowledged-n, "%s is at step %d (it exists: %v), acknowledged was %d, begun %d",
+				p.File, n, exists, acknowledged, p.begun.Load())
 		}
 	default:
 		if p.Kind != counting {
 			shared = x.counters(p.File)
 		}
 		if shared == nil {
-			return // torn, and counted as that
+			return // already counted as torn
 		}
 		if n := shared[p.Member]; n < acknowledged || n > p.acknowledged.Load()+1 {
-			lost(acknowledged-n, "%s of %s is %d, acknowledged was %d, and %d after the cut", p.Member, p.File, n, acknowledged, p.acknowledged.Load())
+			lost(acknowledged-n, "%s of %s is %d, acknowledged was %d, and %d after the cut",
+				p.Member, p.File, n, acknowledged, p.acknowledged.Load())
 		}
 	}
 }
 
-// goOn is what comes after: the next writer updates each document, and there is no litter. On
-// btrfs a flush can make one new name durable and not another: a guard's file may be there
-// without its intent, and is left to those who read the directory.
+// goOn checks the time after a cut: the next writer can update each document, and leaves no
+// litter. On btrfs a flush can make one new name durable and not another, so that a guard's
+// file may exist without its intent. It stays until a sweep reads the directory.
 func (x *experiment) goOn() {
 	x.t.Helper()
 	for _, p := range x.procs {
@@ -233,7 +237,7 @@ func (x *experiment) goOn() {
 	}
 }
 
-// removeKept removes what those who keep have made: each time they begin anew.
+// removeKept removes the documents of the keeping processes, which begin anew after each cut.
 func (x *experiment) removeKept(prefix string) {
 	x.t.Helper()
 	dir, base := filepath.Split(prefix)
@@ -254,17 +258,19 @@ func newExperiment(t *testing.T, system string, durability store.Durability) *ex
 	seed := number(t, "JSONSTORE_SEED", uint64(time.Now().UnixNano()))
 	t.Logf("seed %d", seed)
 	r := newRig(t, system)
-	return &experiment{rig: r, random: rand.New(rand.NewPCG(seed, 0)), opts: store.Options{Durability: durability, FlushOrder: flushOrder(t)},
+	return &experiment{rig: r, random: rand.New(rand.NewPCG(seed, 0)),
+		opts:     store.Options{Durability: durability, FlushOrder: flushOrder(t)},
 		document: filepath.Join(r.mount, "counters.json")}
 }
 
-// TestPowerCuts: after a power cut every acknowledged update is there in durable, no document is torn in
-// ordered, and what becomes of volatile ones is told. JSONSTORE_CUTS is how often the power is cut,
-// JSONSTORE_CUT_ORDER the order of flushes, if not the one that the file system gets.
+// TestPowerCuts: after a power cut every acknowledged durable update is there, and no ordered
+// document is torn. The test logs what happened to volatile ones. JSONSTORE_CUTS is the number
+// of cuts, and JSONSTORE_CUT_ORDER the flush sequence, by default that of the file system.
 func TestPowerCuts(t *testing.T) {
 	cuts := number(t, "JSONSTORE_CUTS", 3)
 	for _, system := range fileSystems("ext4") {
-		for _, durability := range []store.Durability{store.Durable, store.Ordered, store.Volatile} {
+		for _, durability := range []store.Durability{store.Durable, store.Ordered,
+			store.Volatile} {
 			t.Run(system+" "+durability.String(), func(t *testing.T) {
 				x := newExperiment(t, system, durability)
 				start := time.Now()
@@ -278,12 +284,14 @@ func TestPowerCuts(t *testing.T) {
 }
 
 func (x *experiment) report(start time.Time) {
-	x.t.Logf("%d cuts, %d acknowledged, %d torn, %d times without what was acknowledged (%d updates at the most), %.0f s",
+	x.t.Logf("%d cuts, %d acknowledged, %d torn, %d times without what was acknowledged (%d "+
+		"updates at the most), %.0f s",
 		x.cuts, x.acknowledged, x.torn, x.lost, x.worst, time.Since(start).Seconds())
 }
 
-// TestWritersByHand: what programs write that leave out a flush does not survive, which shows that the rig
-// would notice if the store left one out. It takes some cuts: it is for JSONSTORE_CUTS.
+// TestWritersByHand: the updates of programs that leave out a flush do not survive. So the rig
+// would notice if the store left one out. The test needs many cuts and runs if JSONSTORE_CUTS
+// is set.
 func TestWritersByHand(t *testing.T) {
 	cuts := number(t, "JSONSTORE_CUTS", 0)
 	if cuts == 0 {
@@ -295,14 +303,15 @@ func TestWritersByHand(t *testing.T) {
 			name string
 		}{{byHand, "without a flush of the file"}, {noDir, "without a flush of the directory"}} {
 			t.Run(system+" "+hand.name, func(t *testing.T) {
-				x := newExperiment(t, system, store.Volatile) // complains of nothing
+				x := newExperiment(t, system, store.Volatile) // of which no loss is an error
 				start := time.Now()
 				for range cuts {
 					x.cutOnce(hand.kind)
 				}
 				x.report(start)
 				if x.torn == 0 && x.lost == 0 && cuts >= 100 {
-					t.Error("nothing was torn and nothing lost: the rig does not see what it should")
+					t.Error("no document was torn and no update lost: the rig does not notice " +
+						"losses")
 				}
 			})
 		}

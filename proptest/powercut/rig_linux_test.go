@@ -1,4 +1,4 @@
-// The rig: a file system on an image that can be cut off from its power.
+// The rig: a file system on a disk image, and power cuts of it.
 
 package powercut
 
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// fsShutdown is FS_IOC_SHUTDOWN of the kernel's fs.h, and noLogFlush its way that leaves in the journal
-	// what has not got there yet.
+	// fsShutdown is FS_IOC_SHUTDOWN of the kernel's fs.h. With noLogFlush the kernel does not
+	// write what is not in the journal yet.
 	fsShutdown = 0x8004587d
 	noLogFlush = 2
 
@@ -28,28 +28,29 @@ const (
 
 // rig is a mounted file system.
 type rig struct {
-	t      *testing.T
-	kind   string
-	image  string
-	mount  string
-	clones bool // the power is cut by a clone of the image, which takes a host file system of its own
+	t     *testing.T
+	kind  string
+	image string
+	mount string
+	// a power cut is a clone of the image, which needs a host file system that can clone
+	clones bool
 	host   *rig
 }
 
-// makers are the commands that make a file system in an image.
+// makers has the commands that make a file system in an image.
 var makers = map[string][]string{
 	"ext4":  {"mkfs.ext4", "-q", "-F"},
 	"xfs":   {"mkfs.xfs", "-q", "-f"},
 	"btrfs": {"mkfs.btrfs", "-q", "-f"},
 }
 
-// imageVariable names the directory for images; without it they are in that for temporary files.
+// imageVariable names the directory for images. The default is the directory for temporary files.
 const imageVariable = "JSONSTORE_CUT_DIR"
 
-// ourPrefix, and the process's number after it, is how the name of each directory for images and mounts begins.
+// ourPrefix and the number of the process begin the name of each directory for images and mounts.
 const ourPrefix = "jsonstore-powercut-"
 
-// newRig makes a file system and mounts it, or skips the test and says what is missing.
+// newRig makes and mounts a file system. It skips the test if something is missing, and says what.
 func newRig(t *testing.T, kind string) *rig {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -67,7 +68,7 @@ func newRig(t *testing.T, kind string) *rig {
 	dir := images
 	r := &rig{t: t, kind: kind, clones: kind == "btrfs"}
 	if r.clones {
-		// Btrfs cannot be shut down, and its image is copied instead, in the instant that xfs takes to clone a file.
+		// Btrfs cannot be shut down. Instead its image is cloned, which xfs does atomically.
 		r.host = &rig{t: t, kind: "xfs"}
 		r.host.make(dir, hostSize)
 		dir = r.host.mount
@@ -97,7 +98,7 @@ func (r *rig) make(dir string, size int64) {
 	r.t.Cleanup(func() { r.detach() })
 }
 
-// sweepMounts unmounts what tests have left that were killed.
+// sweepMounts unmounts the file systems of tests that were killed.
 func sweepMounts(t *testing.T) {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/self/mounts")
@@ -105,7 +106,7 @@ func sweepMounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(mounts), "\n")
-	slices.Reverse(lines) // what is mounted within another is mounted after it
+	slices.Reverse(lines) // inner mounts come after outer ones
 	for _, line := range lines {
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
@@ -114,7 +115,8 @@ func sweepMounts(t *testing.T) {
 		_, after, ours := strings.Cut(fields[1], "/"+ourPrefix)
 		owner, _, _ := strings.Cut(after, "-")
 		if _, err := os.Stat("/proc/" + owner); ours && errors.Is(err, os.ErrNotExist) {
-			t.Logf("unmounting %s, which process %s has left: %v", fields[1], owner, unix.Unmount(fields[1], unix.MNT_DETACH))
+			t.Logf("unmounting %s, which process %s has left: %v", fields[1], owner,
+				unix.Unmount(fields[1], unix.MNT_DETACH))
 		}
 	}
 }
@@ -127,13 +129,15 @@ func (r *rig) command(args ...string) {
 }
 
 func (r *rig) attach() error {
-	if out, err := exec.Command("mount", "-o", "loop", r.image, r.mount).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-o", "loop", r.image,
+		r.mount).CombinedOutput(); err != nil {
 		return fmt.Errorf("mount: %w: %s", err, out)
 	}
 	return nil
 }
 
-// detach unmounts, as soon as nobody uses the file system any more: what was killed takes a moment to be gone.
+// detach unmounts the file system as soon as no process uses it: killed processes take a moment
+// to end.
 func (r *rig) detach() {
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		err := unix.Unmount(r.mount, 0)
@@ -148,8 +152,8 @@ func (r *rig) detach() {
 	}
 }
 
-// cut cuts the power. What processes write to the file system from here on is lost, as is what they have written
-// and it has not.
+// cut cuts the power. Later writes of the processes are lost, and so are earlier ones that are
+// not on the device.
 func (r *rig) cut() {
 	r.t.Helper()
 	if r.clones {
@@ -178,7 +182,7 @@ func (r *rig) cut() {
 	}
 }
 
-// restart mounts what was left when the power was cut.
+// restart mounts the file system as the power cut has left it.
 func (r *rig) restart() {
 	r.t.Helper()
 	r.detach()
@@ -187,7 +191,7 @@ func (r *rig) restart() {
 			r.t.Fatal(err)
 		}
 	}
-	// The kernel may still be letting the image go.
+	// The kernel may not have released the image yet.
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		err := r.attach()
 		if err == nil {

@@ -1,4 +1,4 @@
-// What the environment says of a run.
+// The settings of a run, from the environment.
 
 package powercut
 
@@ -11,7 +11,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// number is a setting from the environment.
+// number returns a number from the environment.
 func number(t *testing.T, variable string, ordinary uint64) uint64 {
 	t.Helper()
 	text, ok := os.LookupEnv(variable)
@@ -25,10 +25,11 @@ func number(t *testing.T, variable string, ordinary uint64) uint64 {
 	return n
 }
 
-// modes are those in which processes write beside each other.
-var modes = []store.Options{{}, {Versions: store.VersionMtime}, {Locking: true}, {GuardForeign: true}}
+// modes are the modes of processes that write at the same time.
+var modes = []store.Options{{}, {Versions: store.VersionMtime}, {Locking: true},
+	{GuardForeign: true}}
 
-// fileSystems are those of JSONSTORE_CUT_FS, or an ordinary choice.
+// fileSystems returns the file systems of JSONSTORE_CUT_FS, or the default ones.
 func fileSystems(ordinary ...string) []string {
 	if text, ok := os.LookupEnv("JSONSTORE_CUT_FS"); ok {
 		return strings.Split(text, ",")
@@ -36,11 +37,12 @@ func fileSystems(ordinary ...string) []string {
 	return ordinary
 }
 
-// flushOrder is that of JSONSTORE_CUT_ORDER.
+// flushOrder returns the flush sequence of JSONSTORE_CUT_ORDER.
 func flushOrder(t *testing.T) store.FlushOrder {
 	t.Helper()
 	text, ok := os.LookupEnv("JSONSTORE_CUT_ORDER")
-	for _, order := range []store.FlushOrder{store.AutoOrder, store.PortableOrder, store.JournalOrder} {
+	for _, order := range []store.FlushOrder{store.AutoOrder, store.PortableOrder,
+		store.JournalOrder} {
 		if !ok || text == order.String() {
 			return order
 		}

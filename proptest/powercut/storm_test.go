@@ -16,9 +16,10 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// TestStorm: 8 processes, each with a counter of its own in one document, are killed at random moments and started
-// again, for as long as JSONSTORE_STORM says, on the file system of temporary files and on those of
-// JSONSTORE_CUT_FS, of which tmpfs is one here. Each counter is what was last acknowledged, or one more.
+// TestStorm: 8 processes, each with a counter of its own in one document, are killed at random
+// moments and started again, for the time JSONSTORE_STORM, on the file system of temporary
+// files and on those of JSONSTORE_CUT_FS, which may name tmpfs too. Each counter has the value
+// that was last acknowledged, or one more.
 func TestStorm(t *testing.T) {
 	last := time.Second
 	if text, ok := os.LookupEnv("JSONSTORE_STORM"); ok {
@@ -75,7 +76,7 @@ func storm(t *testing.T, dir string, last time.Duration) {
 		})
 	}
 	all.Wait()
-	// The next writer sweeps what the dead have left.
+	// The next writer sweeps what the dead ones have left.
 	doc, err := store.OpenFile(document, nil)
 	if err == nil {
 		_, _, err = doc.Sweep(t.Context())
@@ -91,7 +92,7 @@ func storm(t *testing.T, dir string, last time.Duration) {
 		writers, last.Seconds(), kills, acknowledged, wrong, seed)
 }
 
-// stormModes are what a process may write in; they differ from process to process.
+// stormModes are the modes of the processes, one for each in turn.
 var stormModes = func() (all []store.Options) {
 	for _, durability := range []store.Durability{store.Durable, store.Ordered, store.Volatile} {
 		for _, opts := range modes {
@@ -105,7 +106,7 @@ var stormModes = func() (all []store.Options) {
 	return all
 }()
 
-// read reads a document as a program would that has never heard of us: it is always whole.
+// read reads a document without the store. It must always be whole.
 func read(t *testing.T, document string) map[string]int64 {
 	t.Helper()
 	found := map[string]int64{}

@@ -1,8 +1,9 @@
-// Package powercut cuts real file systems off from power while processes write documents on them, mounts them again
-// and looks whether what was promised is there. It also storms them with processes that are killed.
+// Package powercut cuts the power of real file systems while processes write documents on them,
+// mounts them again and checks that all promises were kept. It also storms them with processes
+// that are killed.
 //
-// This file has the processes: the test binary starts itself again. What they are to do is in their environment, what
-// they were acknowledged goes to their standard output, a number a line.
+// This file has the processes: the test binary starts itself again. The environment of a
+// process has its job. It prints the number of each acknowledged update in a line.
 package powercut
 
 import (
@@ -40,23 +41,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// job is what a process does until it is killed or cannot.
+// job is the work of a process until it is killed or fails.
 type job struct {
 	Kind   kind
 	File   string
-	Member string // of the document, which the process counts up
+	Member string // the member of the document that the process increments
 	Opts   store.Options
 }
 
 type kind string
 
 const (
-	counting kind = "count"  // counts its member of a document up
-	cycling  kind = "cycle"  // creates a document of its own at odd numbers and deletes it at even ones
-	keeping  kind = "keep"   // makes volatile documents, one after the other, and sees to them again as Opts say
-	flushing kind = "flush"  // writes files and flushes them, so that the file system commits all the time
-	byHand   kind = "hand"   // counts up by a temporary file and a rename, and flushes nothing but the directory
-	noDir    kind = "no dir" // the same, and flushes the file but not the directory
+	counting kind = "count" // increments its member of a document
+	// creates a document of its own at odd numbers and deletes it at even ones
+	cycling kind = "cycle"
+	// makes volatile documents, and repeats each update with the options Opts
+	keeping kind = "keep"
+	// writes and flushes files, so that the file system commits all the time
+	flushing kind = "flush"
+	// increments by a temporary file and a rename, and flushes only the directory
+	byHand kind = "hand"
+	noDir  kind = "no dir" // the same, and flushes the file but not the directory
 )
 
 func (j job) run() error {
@@ -87,7 +92,7 @@ func (j job) run() error {
 			})
 		}
 		if err == nil {
-			_, err = fmt.Println(n) // one write: a line is told whole or not at all
+			_, err = fmt.Println(n) // one system call: a kill leaves a whole line or none
 		}
 		if err != nil {
 			return err
@@ -95,8 +100,9 @@ func (j job) run() error {
 	}
 }
 
-// keep makes sure of a document twice: volatile, and then again, when there is nothing to
-// be changed, which is acknowledged all the same. Other processes do so with the same documents.
+// keep makes the same update of a document twice: first volatile, and then with the options
+// Opts, when there is nothing left to change. That is acknowledged too. Other processes do the
+// same with the same documents.
 func (j job) keep(ctx context.Context) error {
 	volatile := j.Opts
 	volatile.Durability = store.Volatile
@@ -118,10 +124,10 @@ func (j job) keep(ctx context.Context) error {
 	}
 }
 
-// keptFile is the nth document that is kept.
+// keptFile returns the file of the nth kept document.
 func keptFile(prefix string, n int) string { return fmt.Sprintf("%s%d.json", prefix, n) }
 
-// kept is what is in it: more than fits in an inode.
+// kept is its content, which is too large for an inode.
 func kept(n int) []byte {
 	return fmt.Appendf(nil, `{"kept": %d, "long": %q}`, n, strings.Repeat("x", 300))
 }
@@ -138,8 +144,8 @@ func countUp(old []byte, member string) (changed []byte, n int, err error) {
 	return changed, counters[member], err
 }
 
-// cycle does the next step: it creates the document with the step's number in it, or deletes it, which is the
-// step with the number after.
+// cycle does the next step: it creates the document with the number of the step as its content,
+// or deletes it.
 func cycle(ctx context.Context, doc *store.Doc) (int, error) {
 	data, version, err := doc.Read(ctx)
 	if err == nil {
@@ -163,7 +169,7 @@ func cycle(ctx context.Context, doc *store.Doc) (int, error) {
 	return n, err
 }
 
-// begin tells that a step is begun, which may be done from then on, acknowledged or not.
+// begin prints that a step begins. From then on the step may be found done, acknowledged or not.
 func begin(n int) error {
 	_, err := fmt.Printf("+%d\n", n)
 	return err
@@ -196,7 +202,7 @@ func (j job) flush() error {
 	}
 }
 
-// countByHand is what many programs do, each process on a file of its own.
+// countByHand increments like many programs do, each process in a file of its own.
 func (j job) countByHand() error {
 	for {
 		old, err := os.ReadFile(j.File)
@@ -244,13 +250,13 @@ func syncDir(name string) error {
 	return dir.Sync()
 }
 
-// process is a job that runs.
+// process is a running job.
 type process struct {
 	job
 	cmd          *exec.Cmd
-	from         int64        // where it began
-	acknowledged atomic.Int64 // the last number that we have read
-	begun        atomic.Int64 // the last step that we have read to be begun; cycling only
+	from         int64        // the number at its start
+	acknowledged atomic.Int64 // the last acknowledged number that we have read
+	begun        atomic.Int64 // the last begun step that we have read, of a cycling process
 	ended        sync.WaitGroup
 }
 
@@ -260,7 +266,8 @@ func (j job) start(from int64) (*process, error) {
 		return nil, err
 	}
 	p := &process{job: j, from: from, cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), workerVariable+"="+string(text), cycleVariable+"="+strconv.FormatInt(from, 10))
+	p.cmd.Env = append(os.Environ(), workerVariable+"="+string(text),
+		cycleVariable+"="+strconv.FormatInt(from, 10))
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
 		err = p.cmd.Start()
@@ -291,10 +298,10 @@ func (j job) start(from int64) (*process, error) {
 	return p, nil
 }
 
-// progressed reports whether anything was acknowledged.
+// progressed reports whether an update was acknowledged.
 func (p *process) progressed() bool { return p.acknowledged.Load() > p.from }
 
-// kill is SIGKILL; afterwards acknowledged has all that the process wrote.
+// kill sends SIGKILL. Afterwards acknowledged has the last number that the process printed.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	p.ended.Wait()
