@@ -151,8 +151,8 @@ func (l *listing) key(dir, name string, kind fs.FileMode) (key string, wanted bo
 }
 
 // moved returns those keys of locked that are not among keys, which are sorted, and whose
-// documents exist. btrfs moves a name to the end of the directory when a file is renamed over it, and
-// leaves out what moves while the directory is read. The lock file does not move.
+// documents exist. btrfs moves a name to the end of the directory when a file is renamed over
+// it, and leaves out what moves while the directory is read. The lock file does not move.
 func (l *listing) moved(keys, locked []string) (moved []string, err error) {
 	for _, key := range locked {
 		if _, found := slices.BinarySearch(keys, key); found {

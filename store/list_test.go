@@ -140,7 +140,8 @@ func TestListOrder(t *testing.T) {
 
 	writeDocuments(t, dir, ".hidden", ".git/a", "con", "a/nul.x", "b/.c")
 	for _, name := range []string{"a.txt", ".a.json.lock", "b/.a.json.0.tmp", "json", ".json"} {
-		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), nil,
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -261,7 +262,8 @@ func TestListFindsWhatMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for prefix, want := range map[string]string{"": "a/a a/moves a/z a/z/z", "a/m": "a/moves", "a/n": ""} {
+	for prefix, want := range map[string]string{"": "a/a a/moves a/z a/z/z", "a/m": "a/moves",
+		"a/n": ""} {
 		got, err := collect(db.Keys(context.Background(), prefix))
 		if err != nil || strings.Join(got, " ") != want {
 			t.Errorf("prefix %q: %q, want %s (%v)", prefix, got, want, err)
@@ -281,7 +283,8 @@ func TestListInALoopThatWrites(t *testing.T) {
 			err = db.Doc(key).Delete(ctx)
 		}
 		if err == nil && key == "a" {
-			_, err = db.Doc("b/bb").Create(ctx, []byte("1")) // in a directory that is yet to be read
+			// in a directory that is yet to be read
+			_, err = db.Doc("b/bb").Create(ctx, []byte("1"))
 		}
 		if err == nil && key == "b/d" {
 			err = os.RemoveAll(filepath.Join(dir, "e")) // which the listing knows to be there
@@ -311,12 +314,13 @@ func TestListEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faulty, err := openFiles(&simfs.Faulty{FS: beneath, Inject: func(op, name string) (f simfs.Fault) {
-		if op == "readdir" && name == "e" {
-			f.Err = errFailed
-		}
-		return f
-	}}, "", ".", &Options{})
+	faulty, err := openFiles(&simfs.Faulty{FS: beneath,
+		Inject: func(op, name string) (f simfs.Fault) {
+			if op == "readdir" && name == "e" {
+				f.Err = errFailed
+			}
+			return f
+		}}, "", ".", &Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ func TestEntryType(t *testing.T) {
 		"fifo": {unix.DT_FIFO, fs.ModeNamedPipe},
 	} {
 		for _, kind := range []byte{test.kind, unix.DT_UNKNOWN} {
-			if mode, there, err := entryType(fd, name, kind); mode != test.want || !there || err != nil {
+			if mode, there, err := entryType(fd, name, kind); mode != test.want || !there ||
+				err != nil {
 				t.Errorf("%s as %d: %v, %v, %v", name, kind, mode, there, err)
 			}
 		}
