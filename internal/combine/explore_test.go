@@ -1,5 +1,6 @@
-// The search: all moments of a world that can be reached, each once, told apart by their bytes.
-// It keeps how each was reached, so that a moment that must not be comes with its story.
+// The search: it visits every reachable moment of a world once. The encoding of a moment
+// identifies it. The search keeps the event that led to each moment, and prints the path to a
+// moment that is wrong.
 
 package combine
 
@@ -11,23 +12,23 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// search is one search. Moments have numbers, in the order in which they are found.
+// search is the state of a search. Moments have numbers in the order of their discovery.
 type search struct {
 	setup  *setup
 	hashes []uint64
-	table  []uint32 // by hash: number and one more
+	table  []uint32 // by hash: the number plus 1
 	parent []uint32
-	via    []uint16 // by which event
-	next   []uint32 // the one after the benign event, or itself
-	now    []byte   // those to be looked at, each with its length before it
-	then   []byte   // those after them
+	via    []uint16 // the event that led to each moment
+	next   []uint32 // the moment after the benign event, or the moment itself
+	now    []byte   // the moments to visit, each with its length before it
+	then   []byte   // the moments found from them
 	edges  int
 
-	graph *graph // if it is kept
+	graph *graph // nil unless the setup asks for it
 	bad   string
 }
 
-// add returns the number of a moment, and whether it is a new one.
+// add returns the number of a moment, and whether it is new.
 func (s *search) add(b []byte) (uint32, bool) {
 	if len(s.table) < 2*(len(s.hashes)+1) {
 		s.grow()
@@ -58,7 +59,7 @@ func (s *search) grow() {
 	}
 }
 
-// found adds a moment that was found from another one.
+// found adds a moment that was found from another.
 func (s *search) found(b []byte, parent uint32, e event) uint32 {
 	n, isNew := s.add(b)
 	if isNew {
@@ -70,7 +71,7 @@ func (s *search) found(b []byte, parent uint32, e event) uint32 {
 	return n
 }
 
-// run looks at all moments.
+// run visits all moments.
 func (s *search) run() {
 	w := newWorld(s.setup)
 	var key [256]byte
@@ -124,7 +125,7 @@ func (s *search) run() {
 	s.allEnd()
 }
 
-// notHarmless reports whether what is to do nothing does something.
+// notHarmless reports whether an event that must have no effect has one.
 func (s *search) notHarmless(w *world, b, key []byte) bool {
 	w.decode(b)
 	w.harmless()
@@ -134,16 +135,16 @@ func (s *search) notHarmless(w *world, b, key []byte) bool {
 	return w.bad != ""
 }
 
-// allEnd: from each moment on, if only what is benign happens, all are answered. No moment with
-// callers is the last one, so it remains to be shown that there is no circle.
+// allEnd checks that benign events alone lead from each moment to one in which all callers are
+// answered. Each moment with callers has a next one, so it suffices that there is no circle.
 func (s *search) allEnd() {
-	state := make([]bool, len(s.next)) // known to end
+	state := make([]bool, len(s.next)) // moments that are known to lead to the end
 	var path []uint32
 	for n := range s.next {
 		path = path[:0]
 		at := uint32(n)
 		for !state[at] && s.next[at] != at {
-			if len(path) > 1000 { // no way is so long
+			if len(path) > 1000 { // no path is so long
 				s.tell(at, "though nothing hinders it, this goes on for ever")
 				return
 			}
@@ -157,7 +158,7 @@ func (s *search) allEnd() {
 	}
 }
 
-// tell tells the story of a moment and of what happens then.
+// tell describes the path to a moment and the event after it.
 func (s *search) tell(n uint32, what string, then ...event) {
 	var b strings.Builder
 	w := newWorld(s.setup)
@@ -170,7 +171,7 @@ func (s *search) tell(n uint32, what string, then ...event) {
 	s.bad = fmt.Sprintf("%s\n%s", what, b.String())
 }
 
-// story is how a moment was reached.
+// story describes the path to a moment.
 func (s *search) story(n uint32) (events []event) {
 	for ; n != 0; n = s.parent[n] {
 		events = append([]event{eventOf(s.via[n])}, events...)
@@ -191,7 +192,7 @@ var (
 	came   = []string{"OK", "busy", "conflict", "failed", "not durable", "unknown"}
 )
 
-// words tells what is about to happen.
+// words describes an event.
 func (w *world) words(e event) string {
 	switch e.what {
 	case arrives:
@@ -208,7 +209,7 @@ func (w *world) words(e event) string {
 	return whats[e.what]
 }
 
-// sketch tells what a moment is like.
+// sketch describes a moment.
 func (w *world) sketch() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, lock %s, document %d", steps[w.line.step], locks[w.holder], w.doc)

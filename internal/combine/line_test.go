@@ -1,4 +1,4 @@
-// What the worlds that are explored leave out: events that come too late.
+// Events that come too late, which the explored worlds leave out.
 
 package combine
 
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestAfterTheAnswer: the context of a caller that is answered may end before its goroutine knows
-// that it is answered. Nothing comes of that.
+// TestAfterTheAnswer: the context of an answered caller may end before its goroutine has seen the
+// answer. That has no effect.
 func TestAfterTheAnswer(t *testing.T) {
 	l := &Line[int]{Rules: Rules[int]{
 		Same:     func(a, b int) bool { return a == b },

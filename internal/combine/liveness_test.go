@@ -1,13 +1,13 @@
-// Can it go on for ever? The moments of a world and the events between them are a graph, and what
-// goes on for ever stays in one of its strongly connected components in the end.
+// Liveness. The moments of a world and the events between them are a graph. An endless run
+// stays in one of its strongly connected components in the end.
 //
-// Who plays fair lets each thing happen at last that can happen all the time: a function returns, a
-// step of the engine has its effect and reports it, a foreign program unlocks, a pause ends, or the
-// functions of a batch have run for as long as it may take. So a component in which one of these
-// can happen in every moment, and does in none, is left at some time. There must be no other
-// component in which the caller waits whom this is about.
+// In a fair run, an event that can happen all the time happens at last: a function returns, a
+// step of the engine has its effect and reports it, a foreign program unlocks, a pause ends, or
+// the time of a batch ends. So a fair run leaves a component in which such an event can happen
+// in every moment, and happens in none. There must be no other component in which the caller in
+// question waits.
 //
-// Where only some callers come, and only so much hinders them, nothing goes on for ever at all.
+// If the number of callers and obstacles is limited, there is no endless run at all.
 
 package combine
 
@@ -16,7 +16,8 @@ import (
 	"slices"
 )
 
-// class is what fairness is about: an event of a class happens at last if one can all the time.
+// class is a class of events. In a fair run, an event of a class happens at last if one can
+// happen all the time.
 type class = uint8
 
 const (
@@ -29,13 +30,13 @@ const (
 	unfair     class = 15
 )
 
-// graph is all moments and events.
+// graph has all moments and events.
 type graph struct {
 	first []uint32 // the number of each moment's first event
-	to    []uint32 // where it leads
+	to    []uint32 // the moment after each event
 	class []class
-	can   []uint16 // the classes of which something can happen in each moment
-	waits []bool   // in it, the caller waits whom this is about
+	can   []uint16 // the classes of the events that can happen in each moment
+	waits []bool   // whether the caller in question waits in each moment
 
 	classes []class
 }
@@ -62,7 +63,7 @@ func (w *world) classOf(e event) class {
 	return unfair
 }
 
-// waits reports whether the caller waits whom this is about: the one that comes once; else any.
+// waits reports whether the caller in question waits: the one that comes once or, without one, any.
 func (w *world) waits() bool {
 	for i := range w.n {
 		if !w.endless || w.member[i].kind == 0 {
@@ -72,7 +73,7 @@ func (w *world) waits() bool {
 	return false
 }
 
-// node adds the next moment, and edge each of its events. It returns the classes of these.
+// node adds the next moment, and edge each of its events. Node returns the classes of these.
 func (g *graph) node(w *world, all []event) []class {
 	can := uint16(0)
 	g.classes = g.classes[:0]
@@ -92,7 +93,7 @@ func (g *graph) edge(to uint32, c class) {
 	g.class = append(g.class, c)
 }
 
-// edges are the numbers of the first event of a moment, and of that after its last.
+// edges returns the number of the first event of a moment, and of the one after its last.
 func (g *graph) edges(n uint32) (from, to uint32) {
 	if int(n) == len(g.first)-1 {
 		return g.first[n], uint32(len(g.to))
@@ -105,7 +106,7 @@ func (g *graph) edges(n uint32) (from, to uint32) {
 func (g *graph) components(yield func(component []uint32) bool) {
 	type frame struct{ n, edge uint32 }
 	var (
-		// In which order they were reached, from 1 on.
+		// The order in which they were reached, from 1 on.
 		order = make([]uint32, len(g.first))
 		// The lowest order that is known to be in the component; 0 when that is done.
 		low   = make([]uint32, len(g.first))
@@ -162,8 +163,8 @@ func (g *graph) components(yield func(component []uint32) bool) {
 	}
 }
 
-// endless looks for a component that need not be left: if all play fair, or whether they do or not.
-// It returns one of its moments, and a circle through it: of each moment the index of its event.
+// endless looks for a component that a run need not leave: a fair run, or any run. It returns a
+// moment of the component, and a circle through it, as the index of the event of each moment.
 func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	in := make([]bool, len(g.first))
 	g.components(func(component []uint32) bool {
@@ -192,7 +193,7 @@ func (g *graph) endless(fair bool) (found bool, n uint32, circle []uint32) {
 	return found, n, circle
 }
 
-// circle returns a way from a moment to itself by some moments only, on which all play fair.
+// circle returns a fair path from a moment to itself through the given moments.
 func (g *graph) circle(n uint32, in []bool, fair bool) (way []uint32) {
 	at := n
 	walk := func(there func(from, e uint32) bool) bool {
@@ -209,13 +210,13 @@ func (g *graph) circle(n uint32, in []bool, fair bool) (way []uint32) {
 	return way
 }
 
-// way returns the shortest way by some moments only that ends with an event that is wanted, and
-// where it leads; or that there is none.
+// way returns the shortest path through the given moments that ends with a wanted event, and
+// the moment after it, if there is one.
 func (g *graph) way(
 	at uint32, in []bool, wanted func(from, e uint32) bool,
 ) (_ []uint32, to uint32, found bool) {
 	type step struct{ from, event uint32 }
-	by := map[uint32]step{} // by which each was reached
+	by := map[uint32]step{} // the event that led to each
 	for queue := []uint32{at}; len(queue) > 0; queue = queue[1:] {
 		from := queue[0]
 		for e, end := g.edges(from); e < end; e++ {
@@ -241,7 +242,7 @@ func (g *graph) way(
 	return nil, at, false
 }
 
-// neverEnds looks for a run in which a caller waits for ever.
+// neverEnds looks for an endless run in which the caller waits.
 func (s *search) neverEnds() {
 	if s.bad != "" || s.graph == nil {
 		return

@@ -1,6 +1,6 @@
-// Which worlds are explored. In each, every order of events is tried: whether all are told the
-// truth, each once, whether the engine gets no order that it cannot carry out, and whether all are
-// told at last.
+// The explored worlds. The exploration tries every order of events in each of them. It checks
+// that each caller gets one correct answer at last, and that the engine can carry out every
+// order.
 
 package combine
 
@@ -43,7 +43,7 @@ func two(of ...int) [][]int   { return [][]int{of, of} }
 func three(of ...int) [][]int { return [][]int{of, of, of} }
 func four(of ...int) [][]int  { return [][]int{of, of, of, of} }
 
-// ofAll is of all kinds.
+// ofAll has all kinds.
 func ofAll() []int { return []int{usual, patient, other, once, large, hasty, twice, locking} }
 
 const (
@@ -53,7 +53,7 @@ const (
 	huge          // takes minutes: for JSONSTORE_EXHAUSTIVE=1
 )
 
-// setups are worlds in which some callers come, each once, and what else may happen is limited.
+// setups are worlds with a few callers that come once, and a limited number of other events.
 var setups = []setup{
 	{name: "one of any kind", size: tiny, slots: one(ofAll()...),
 		writes: 2, holds: 1, faults: 2, split: true, graph: true},
@@ -104,9 +104,9 @@ var setups = []setup{
 		writes: 1, holds: 1, faults: 1, split: true},
 }
 
-// streams are worlds in which callers come for ever, and one is patient. A foreign program takes
-// the lock and changes the document with it, for ever. Without the lock it could make all lose for
-// ever. So it could with the lock where the first in line never takes it.
+// streams are worlds with an endless stream of callers beside a patient one. A foreign program
+// changes the document under the lock, again and again. Without the lock it could make all
+// callers lose for ever; so it could with the lock if the first caller never takes it.
 var streams = []setup{
 	{name: "a stream", size: tiny,
 		kinds: []kind{waits(1), stream(1, 0)}},

@@ -1,4 +1,5 @@
-// What must hold in a world: whom a line may answer what, and which orders it may give.
+// The rules of a world: the answers that a line may give to each caller, and the orders that it
+// may give.
 
 package combine
 
@@ -10,7 +11,7 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// mustBeOwned: nobody may look at a buffer whose owner is answered.
+// mustBeOwned: no function and no step may use a buffer whose owner is answered.
 func (w *world) mustBeOwned(s buffer, what string) {
 	switch i := int(s.owner - firstOwner); {
 	case s.owner == nobody:
@@ -20,7 +21,7 @@ func (w *world) mustBeOwned(s buffer, what string) {
 	}
 }
 
-// carryOut carries orders out, but for the step of the engine, which is to come.
+// carryOut carries out orders, except the step of the engine, which is an event of its own.
 func (w *world) carryOut(o Orders[buffer]) {
 	last := -1
 	for c := o.Answered; c != nil; c = c.Next {
@@ -29,7 +30,8 @@ func (w *world) carryOut(o Orders[buffer]) {
 			w.fail("one is answered who was before")
 			return
 		}
-		if w.ev.what != returns || i != int(w.ev.who) { // who drops out does not wait
+		// a caller whose function is gone does not wait
+		if w.ev.what != returns || i != int(w.ev.who) {
 			w.must(i > last, "they are answered in another order than they came")
 			last = i
 		}
@@ -54,7 +56,7 @@ func (w *world) carryOut(o Orders[buffer]) {
 	}
 }
 
-// close is the end of a try.
+// close ends an attempt.
 func (w *world) close() {
 	if w.out != Idle {
 		w.fail("a try ends while its step %d is out", w.out)
@@ -71,7 +73,7 @@ func (w *world) close() {
 	}
 }
 
-// forgetRead is when what was read is not built on any more.
+// forgetRead forgets what was read.
 func (w *world) forgetRead() {
 	w.read, w.moved, w.base, w.long = false, false, 0, false
 	for i := range w.n {
@@ -82,7 +84,7 @@ func (w *world) forgetRead() {
 	}
 }
 
-// order is the engine being ordered to do a step.
+// order checks the order of a step.
 func (w *world) order(do Step, s buffer) {
 	if w.out != Idle {
 		w.fail("two orders are out: %d and %d", w.out, do)
@@ -105,7 +107,7 @@ func (w *world) order(do Step, s buffer) {
 		}
 		w.mustBeOwned(w.staged, "to be published")
 	case Settle:
-		if w.holder == ours { // it was read under the lock, and is to stay
+		if w.holder == ours { // the document was read under the lock, and must stay locked
 			w.must(w.line.under && w.isQuiet(), "what is not confirmed is to be settled")
 			w.seal(certain)
 			w.holder = free
@@ -123,7 +125,7 @@ func (w *world) order(do Step, s buffer) {
 	}
 }
 
-// chain returns what the batch makes of what was read, and whether it has a change.
+// chain returns the result of the batch, and whether it has a change.
 func (w *world) chain() (end int8, changed bool) {
 	end = w.base
 	for i := range w.n {
@@ -134,8 +136,8 @@ func (w *world) chain() (end int8, changed bool) {
 	return end, changed
 }
 
-// mustChain: each function of a batch saw what the one before has made, the first what was read,
-// and what is staged is what the last has made.
+// mustChain: each function of a batch saw the result of the one before, the first one what was
+// read, and the result of the last one is staged.
 func (w *world) mustChain() {
 	end := w.base
 	for i := range w.n {
@@ -156,8 +158,8 @@ func (w *world) mustChain() {
 	}
 }
 
-// isQuiet reports whether the batch changes nothing, and all of it were there at an instant at
-// which the document was as it was read.
+// isQuiet reports whether the batch changes nothing, and all its callers were in line at an
+// instant at which the document had the version that was read.
 func (w *world) isQuiet() bool {
 	for i := range w.n {
 		if m := &w.member[i]; m.has && !m.present {
@@ -168,14 +170,14 @@ func (w *world) isQuiet() bool {
 	return w.read && end == w.base && !(changed && w.unique)
 }
 
-// run is a function being asked to run.
+// run checks the order to run a function.
 func (w *world) run(o Orders[buffer]) {
 	i := w.find(o.Run)
 	m := &w.member[i]
 	k := m.kindOf(w)
 	w.mustBeOwned(o.State, "seen by a function")
 	end, _ := w.chain()
-	others := false // are built
+	others := false // whether others are built
 	for j := range w.n {
 		other := &w.member[j]
 		others = others || other.has && !other.gone
@@ -209,7 +211,7 @@ func (w *world) run(o Orders[buffer]) {
 	m.out, m.tried, m.saw = true, true, o.State.value
 }
 
-// told is a caller being told something.
+// told checks the answer to a caller.
 func (w *world) told(i int, a Answer) {
 	m := &w.member[i]
 	must := func(is bool, what string) {
@@ -217,7 +219,7 @@ func (w *world) told(i int, a Answer) {
 			w.fail("#%d: %s", i, what)
 		}
 	}
-	first, last := true, true // of those who change something
+	first, last := true, true // of the callers that change something
 	for j := range w.n {
 		if other := &w.member[j]; other.has && other.changed {
 			first, last = first && j > i, last && j <= i
@@ -289,7 +291,7 @@ func (w *world) must(is bool, what string) {
 	}
 }
 
-// settled is what holds between events.
+// settled checks what holds between events.
 func (w *world) settled() {
 	l := &w.line
 	if w.out == Pause && l.step != Pause {
@@ -351,7 +353,7 @@ func (w *world) settled() {
 	w.must(l.Busy() == (here > 0 || l.step != Idle), "it is said to be busy")
 }
 
-// mustBeTogether: those who are built or run are of one group.
+// mustBeTogether: the callers that are built or run have one group.
 func (w *world) mustBeTogether(k *kind) {
 	for i := range w.n {
 		m := &w.member[i]
@@ -361,8 +363,8 @@ func (w *world) mustBeTogether(k *kind) {
 	}
 }
 
-// harmless: an alarm does nothing when it is of no use, and neither does a caller that is tired
-// when it may not leave.
+// harmless: a late alarm has no effect, and neither has the limit of the wait of a caller that
+// may not leave.
 func (w *world) harmless() {
 	nothing := func(o Orders[buffer]) {
 		w.must(o == (Orders[buffer]{}), "something happens because of nothing")
@@ -377,7 +379,7 @@ func (w *world) harmless() {
 	}
 }
 
-// mustCount: a conflict is one for each of the batch, of whom before says how many they had.
+// mustCount: a conflict counts for each caller of the batch. Before has their counts before it.
 func (w *world) mustCount(before [members]int) {
 	for i := range w.builtWas {
 		m := &w.member[i]

@@ -1,19 +1,19 @@
-// What the engine's steps do in a world: each has its effect, and reports it, at once or later.
+// The steps of the engine in a world: each has its effect and reports it, at once or later.
 
 package combine
 
-// The ways in which a step can go.
+// The results that a step can have.
 const (
-	asItIs          uint8 = iota // as the world is
-	seesConflict                 // Stage looks whether it would lose
-	seesConflictNow              // and time has passed
+	asItIs          uint8 = iota // the result that follows from the state of the world
+	seesConflict                 // Stage notices a conflict
+	seesConflictNow              // likewise, after some time
 	fails
 	notDurable
-	unknownDone // and done
-	unknownNot  // and not done
+	unknownDone // unknown, and applied
+	unknownNot  // unknown, and not applied
 )
 
-// ways calls add for each way in which the step that is out can go now.
+// ways calls add for each result that the pending step can have now.
 func (w *world) ways(add func(uint8)) {
 	fault := w.faults > 0
 	if w.out != Wait || w.holder == free {
@@ -36,12 +36,12 @@ func (w *world) ways(add func(uint8)) {
 		add(unknownDone)
 	}
 	if fault && w.out == Publish {
-		add(unknownNot) // nor whether it would have been a conflict
+		add(unknownNot) // this hides a conflict too
 	}
 }
 
-// atOnce reports whether what the engine's step came to is reported as soon as it has happened. For
-// these nothing is lost by that: what happens in between could as well have happened before.
+// atOnce reports whether the engine reports a step together with its effect. That loses no
+// case: an event between the two could as well have happened before both.
 func (w *world) atOnce() bool {
 	if w.split {
 		return false
@@ -129,7 +129,7 @@ func (w *world) publish(way uint8) {
 	w.read, w.moved, w.base = false, false, 0
 }
 
-// seal settles the fate of those whose functions have returned.
+// seal decides the fate of the callers whose functions have returned.
 func (w *world) seal(f fate) {
 	for i := range w.n {
 		if m := &w.member[i]; m.has {
@@ -138,7 +138,7 @@ func (w *world) seal(f fate) {
 	}
 }
 
-// report reports the engine's step.
+// report reports the step of the engine.
 func (w *world) report() {
 	r := Report[buffer]{Outcome: w.came, Now: w.now}
 	switch w.came {

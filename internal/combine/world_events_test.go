@@ -1,9 +1,9 @@
-// What can happen in a world: callers come, return and leave, alarms ring, a foreign program writes
-// and locks. What the engine's steps do is in world_engine_test.go.
+// The events of a world: callers come, return and leave, alarms ring, and a foreign program
+// writes and locks. The steps of the engine are in world_engine_test.go.
 
 package combine
 
-// event is something that happens, and to whom or how.
+// event is an event, with the caller or the result.
 type event struct {
 	what what
 	who  uint8 // the member's number; arrives: the kind
@@ -19,7 +19,7 @@ const (
 	tires
 	alarm
 	acts    // the engine's step has its effect
-	reports // and is reported
+	reports // the engine reports its step
 	foreignWrites
 	foreignLocks
 	foreignUnlocks
@@ -31,7 +31,7 @@ func eventOf(code uint16) event {
 	return event{what(code >> 8), uint8(code >> 4 & 15), uint8(code & 15)}
 }
 
-// events appends what can happen now. The first one that is benign is the benign one.
+// events appends the events that can happen now. The first benign one is the benign event.
 func (w *world) events(all []event) []event {
 	add := func(e what, who int, how uint8) { all = append(all, event{e, uint8(who), how}) }
 	if w.done {
@@ -116,8 +116,8 @@ func (w *world) arrivals(add func(e what, who int, how uint8)) {
 	}
 }
 
-// benign is which of some events happens if nobody comes, nothing fails, and a foreign program does
-// nothing but unlock; -1 if none.
+// benign returns the index of the event that happens if no caller comes, no step fails, and a
+// foreign program only unlocks; -1 if there is none.
 func (w *world) benign(all []event) int {
 	for i, e := range all {
 		switch e.what {
@@ -145,7 +145,7 @@ func (w *world) anyGivesUp() bool {
 	return false
 }
 
-// unchanged reports whether the document is as it was read.
+// unchanged reports whether the document has the version that was read.
 func (w *world) unchanged() bool {
 	if w.unique {
 		return !w.moved
@@ -153,13 +153,13 @@ func (w *world) unchanged() bool {
 	return w.doc == w.base
 }
 
-// changes is when the document has become another one, or perhaps just has another version.
+// changes records that the document has changed, or only its version.
 func (w *world) changes() {
 	w.moved = w.read
 	w.look()
 }
 
-// look notes who is there when the document is as it was read.
+// look records the callers in line while the document has the version that was read.
 func (w *world) look() {
 	for i := range w.n {
 		m := &w.member[i]
@@ -167,7 +167,7 @@ func (w *world) look() {
 	}
 }
 
-// apply makes an event happen. What must hold is looked at.
+// apply makes an event happen, and checks the rules.
 func (w *world) apply(e event) {
 	w.ev = e
 	w.builtWas = w.line.built
@@ -259,7 +259,7 @@ func (w *world) returned(i int, how result) {
 		r = Result[buffer]{Kind: Gone}
 	}
 	if !counts {
-		r.State.value = 99 // nobody may see it
+		r.State.value = 99 // no caller may see it
 		w.reset(m)
 	}
 	w.long = w.long || counts && r.Over
@@ -269,7 +269,7 @@ func (w *world) returned(i int, how result) {
 	w.carryOut(o)
 }
 
-// reset forgets what a function has returned.
+// reset forgets the result of a function.
 func (w *world) reset(m *member) {
 	m.has, m.changed, m.refused, m.saw, m.made = false, false, false, 0, 0
 }

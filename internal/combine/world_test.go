@@ -1,6 +1,6 @@
-// The world around a line: a document, its lock, a foreign program, and callers. Here is what it
-// is, and how it becomes bytes and comes out of them. What can happen in it is in
-// world_events_test.go and world_engine_test.go, what must hold in world_checks_test.go.
+// The world around a line: a document, its lock, a foreign program, and callers. This file has
+// its state and the encoding of that, world_events_test.go and world_engine_test.go the events,
+// and world_checks_test.go the rules.
 
 package combine
 
@@ -9,11 +9,11 @@ import "errors"
 // buffer is a state as a line handles it.
 type buffer struct {
 	value int8
-	owner int8 // whose memory it is: nobody, engine, or firstOwner and the member's number
+	owner int8 // the owner of its memory: nobody, engine, or firstOwner plus the member's number
 }
 
 const (
-	nobody int8 = iota // there is none
+	nobody int8 = iota // there is no owner
 	engine
 	firstOwner
 )
@@ -31,7 +31,7 @@ const (
 	plusOver               // plus, and the batch has run for long enough
 )
 
-// kind is what callers of one kind have in common.
+// kind has the properties of callers of one kind.
 type kind struct {
 	name      string
 	group     int
@@ -50,9 +50,9 @@ type setup struct {
 	kinds   []kind
 	slots   [][]int // the first caller that arrives is of one of the kinds slots[0], and so on
 	endless bool    // at most one caller of each kind at once, again and again; kinds[0] comes once
-	writes  int     // of the foreign program, which needs no lock for them
-	holds   int     // how often the foreign program takes the lock
-	faults  int     // steps that fail
+	writes  int     // number of writes of the foreign program without the lock
+	holds   int     // number of times that the foreign program takes the lock
+	faults  int     // number of steps that fail
 	split   bool    // a step's effect and its report are two events, also where that is no matter
 	unique  bool
 	anew    bool // what nobody changes is published all the same
@@ -62,7 +62,7 @@ type setup struct {
 	size    int
 }
 
-// fate is what has become of a caller's change, or of what it saw.
+// fate is the fate of a caller's change, or of the state that it saw.
 type fate uint8
 
 const (
@@ -71,7 +71,7 @@ const (
 	unknown             // it may be so
 )
 
-// member is a caller that is not answered, and what is known of it.
+// member is a caller that is not answered, with what the world knows about it.
 type member struct {
 	Caller[buffer]
 	kind    uint8
@@ -89,7 +89,7 @@ type member struct {
 
 const members = 4
 
-// holder is who has the document's lock.
+// holder is the holder of the document's lock.
 type holder uint8
 
 const (
@@ -123,7 +123,8 @@ type world struct {
 	done   bool    // its effect has happened, and its report is to come:
 	came   Outcome // that
 	tooBig bool    // it failed because of a large one
-	head   int8    // who is told that a read or a lock failed: 1 and the member's number; 0 nobody
+	// the member that gets the error of a read or a lock: its number plus 1; 0 for none
+	head int8
 
 	// Of the event that happens now.
 	bad       string // what must not be
@@ -149,7 +150,7 @@ var (
 	tired   = named("tired")
 )
 
-// named are errors that differ by their owner.
+// named is an error that differs by its owner.
 func named(what string) (errs [members]error) {
 	for i := range errs {
 		errs[i] = errors.New(what)
@@ -190,9 +191,9 @@ func unpack(b byte, bits ...*bool) {
 	}
 }
 
-// encode appends what w is, without the members that are gone.
+// encode appends the encoding of w, without the members that are gone.
 func (w *world) encode(b []byte) []byte {
-	number := [members + 1]byte{} // that each member will have, and one more; 0 if it is gone
+	number := [members + 1]byte{} // the new number of each member plus 1; 0 if it is gone
 	n := byte(0)
 	for i := range w.n {
 		if !w.member[i].gone {
@@ -254,10 +255,10 @@ func (w *world) encode(b []byte) []byte {
 
 func (m *member) kindOf(w *world) *kind { return &w.kinds[m.kind] }
 
-// runs is a number of runs, as far as it makes a difference.
+// runs returns a number of runs, limited to what makes a difference.
 func (k *kind) runs(n int) int { return min(n, max(k.lockAfter, k.maxRuns, 1)) }
 
-// decode makes w what was encoded.
+// decode sets w to the encoded state.
 func (w *world) decode(b []byte) {
 	next := func() byte {
 		first := b[0]
@@ -344,7 +345,7 @@ func (w *world) become(m *member, of uint8) {
 	}
 }
 
-// find returns the number of a caller among the members, -1 if it is none.
+// find returns the number of a caller among the members, or -1.
 func (w *world) find(c *Caller[buffer]) int {
 	for i := range w.n {
 		if c == &w.member[i].Caller {
