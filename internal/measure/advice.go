@@ -110,9 +110,8 @@ func whichSync(durable, ordered, volatile float64) string {
 	}
 	return fmt.Sprintf(
 		"Use durable where every update counts, ordered (%.1f times faster) where a "+
-			"power cut may undo the last updates, and volatile (%.1f times) only for documents "+
-			"that "+
-			"can be rebuilt.", durable/ordered, durable/volatile)
+			"power cut may undo the last updates, and volatile (%.1f times) only for "+
+			"documents that can be rebuilt.", durable/ordered, durable/volatile)
 }
 
 // adviseLocking compares the two modes with the largest number of processes, where they differ
@@ -144,11 +143,9 @@ func adviseLocking(r *Report) string {
 		return fmt.Sprintf("Locking is not worth it: with %d processes its rates, as multiples of "+
 			"those of optimistic updates, are %s.", processes, strings.Join(slower, ", "))
 	}
-	return fmt.Sprintf(
-		"Consider locking if %d processes or more update one document all the time: "+
-			"its rates, as multiples of those of optimistic updates, are %s. Otherwise it only "+
-			"makes "+
-			"others wait.", processes, strings.Join(append(faster, slower...), ", "))
+	return fmt.Sprintf("Consider locking if %d processes or more update one document all the time: "+
+		"its rates, as multiples of those of optimistic updates, are %s. Otherwise it "+
+		"only makes others wait.", processes, strings.Join(append(faster, slower...), ", "))
 }
 
 // Microseconds formats a number of microseconds in a suitable unit.

@@ -58,9 +58,9 @@ var powerCuts = []string{"ext4", "xfs", "btrfs"}
 
 // PowerCuts says what is known about power cuts on a file system. No running system can test them.
 func PowerCuts(fileSystem string) string {
-	text := "Not tested: power cuts. Only a power cut shows whether the disk keeps what was " +
-		"flushed. " +
-		"The flush sequence was tested by power cuts of disk images on Linux, and held, for " +
+	text := "Not tested: power cuts. Only a power cut shows whether the disk keeps what " +
+		"was flushed. The flush sequence was tested by power cuts of disk images on Linux, " +
+		"and held, for " +
 		strings.Join(powerCuts, ", ")
 	for _, proved := range powerCuts {
 		if fileSystem == proved {

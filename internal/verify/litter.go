@@ -125,23 +125,21 @@ func (l Litter) Findings() []Finding {
 		found = append(found, Finding{"documents", state, text})
 	}
 	if n := len(l.Orphans); n > 0 {
-		text := fmt.Sprintf("%d temporary files of dead writers; jsonstore check FILE removes "+
-			"them, "+
-			"and so does one of the next writes to their documents: %s", n, some(l.Orphans))
+		text := fmt.Sprintf("%d temporary files of dead writers; jsonstore check FILE "+
+			"removes them, and so does one of the next writes to their documents: %s",
+			n, some(l.Orphans))
 		found = append(found, Finding{"litter", Note, text})
 	}
 	if n := len(l.Locks); n > 0 {
-		text := fmt.Sprintf("%d have another owner, group or mode than their documents, so that "+
-			"some "+
-			"users who may change a document cannot lock it; run jsonstore check FILE as root, "+
-			"or as "+
-			"the owner of the file: %s", n, some(l.Locks))
+		text := fmt.Sprintf("%d have another owner, group or mode than their documents, so "+
+			"that some users who may change a document cannot lock it; run jsonstore check FILE "+
+			"as root, or as the owner of the file: %s", n, some(l.Locks))
 		found = append(found, Finding{"lock files", Note, text})
 	}
 	if len(l.Leftovers) > 0 {
-		text := "of a doctor, verify or bench that was killed; the next verify or bench removes " +
-			"the " +
-			"directories; remove the files yourself if no doctor runs: " + some(l.Leftovers)
+		text := "of a doctor, verify or bench that was killed; the next verify or bench " +
+			"removes the directories; remove the files yourself if no doctor runs: " +
+			some(l.Leftovers)
 		found = append(found, Finding{"leftovers", Note, text})
 	}
 	return found

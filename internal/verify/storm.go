@@ -64,9 +64,8 @@ func (r *runner) locks(ctx context.Context, c *Check, dir string, last time.Dura
 		return err
 	}
 	if c.HandOvers == 0 && r.Processes > 1 {
-		return errors.New("the lock never went from one process to another, so the test has no " +
-			"result; " +
-			"give it more time")
+		return errors.New("the lock never went from one process to another, so the test " +
+			"has no result; give it more time")
 	}
 	c.Text = fmt.Sprintf("%d processes held the lock %d times, with %d hand-overs; no two at once",
 		r.Processes, c.Holds, c.HandOvers)
