@@ -143,8 +143,8 @@ func adviseLocking(r *Report) string {
 		return fmt.Sprintf("Locking is not worth it: with %d processes its rates, as multiples of "+
 			"those of optimistic updates, are %s.", processes, strings.Join(slower, ", "))
 	}
-	return fmt.Sprintf("Consider locking if %d processes or more update one document all the time: "+
-		"its rates, as multiples of those of optimistic updates, are %s. Otherwise it "+
+	return fmt.Sprintf("Consider locking if %d processes or more update one document all the "+
+		"time: its rates, as multiples of those of optimistic updates, are %s. Otherwise it "+
 		"only makes others wait.", processes, strings.Join(append(faster, slower...), ", "))
 }
 
