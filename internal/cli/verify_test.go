@@ -25,7 +25,7 @@ func TestUnfit(t *testing.T) {
 	a := &app{stdout: &stdout, stderr: &stderr}
 	a.fail("state", a.showReport(unfit()))
 	for _, want := range []string{
-		"BAD   file system         nfs, which is not known to be local", "say --allow-network", "BAD   locks ", "\nnote  exchange ",
+		"BAD   file system         nfs, not known to be local", "use a local directory, or --allow-network", "BAD   locks ", "\nnote  exchange ",
 		"BAD   no lost update      hash, durable:     updates were lost\n", "state is NOT fit for documents: see what is marked BAD\n",
 	} {
 		if !strings.Contains(stdout.String(), want) {
