@@ -45,4 +45,16 @@ var shellMutants = []mutant{
 		"			ended = nil\n			c.end()\n",
 		"			ended = nil\n",
 	}}},
+	{"expect: the version that was read is not looked at", "TestExpect", "expect.go", []edit{{
+		"	if d.expect == nil || *d.expect == have {\n",
+		"	if d.expect == nil || have == have {\n",
+	}}},
+	{"expect: one follows others in a batch", "TestExpectInABatch", "expect.go", []edit{{
+		"		return new(solo)\n",
+		"		return d.opts\n",
+	}}},
+	{"expect: two share a batch", "TestExpectEachOther", "expect.go", []edit{{
+		"		return new(solo)\n",
+		"		return solo(0)\n",
+	}}},
 }

@@ -291,9 +291,9 @@ var mutants = []mutant{
 		"		most = maxBatch\n",
 		"		most = 10 * maxBatch\n",
 	}}},
-	{"batch: with other options", "TestBatchLimits", "combine.go", []edit{{
-		"return a == b || *a.(*Options) == *b.(*Options) },",
-		"return true },",
+	{"batch: with other options", "TestBatchLimits", "expect.go", []edit{{
+		"	return xShares && yShares && *x == *y\n",
+		"	return xShares && yShares && x != nil && y != nil\n",
 	}}},
 	{"batch: those who built on what is not durable are told that it is", "TestBatchFails", "step.go", []edit{{
 		"		err = t.attempt.Settle()\n",

@@ -49,6 +49,7 @@ const (
 type order struct {
 	state   docState
 	shared  bool      // the state is another caller's: valid as long as the batch waits for this one
+	version Version   // of the document as it was read
 	started time.Time // the functions of this batch
 }
 
@@ -95,7 +96,7 @@ func (l *line) newCall(ctx context.Context, d *Doc, decide decision) *call {
 		c = &call{orders: make(chan orderKind, 1)}
 	}
 	c.line, c.doc, c.ctx, c.decide, c.start = l, d, ctx, decide, time.Now()
-	c.Owner, c.Group = c, d.opts
+	c.Owner, c.Group = c, d.group()
 	retry := d.opts.Retry
 	c.MaxRuns, c.LockAfter = retry.MaxTries, retry.EscalateAfter
 	if d.opts.Locking {
@@ -209,6 +210,9 @@ func (c *call) run() {
 
 // function runs it, and lets it be known meanwhile that it runs here.
 func (c *call) function(old docState) (docState, error) {
+	if err := c.doc.isExpected(c.order.version); err != nil {
+		return docState{}, err
+	}
 	c.frame.push(c.doc)
 	defer c.frame.pop()
 	return c.decide(old)

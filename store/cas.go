@@ -259,14 +259,7 @@ func (d *fileDriver) Delete(ctx context.Context, key string, old driver.Version)
 func (d *fileDriver) once(
 	ctx context.Context, key string, old driver.Version, do func(*attempt) error,
 ) error {
-	mode := d.mode
-	if d.opts.Versions == VersionAuto && !old.IsAbsent() {
-		// A program that could not try out the directory has given out the other kind.
-		mode = VersionHash
-		if old.Kind() == driver.KindMtime {
-			mode = VersionMtime
-		}
-	}
+	mode := d.modeFor(old)
 	if err := driver.CheckKind(old, mode.kind()); err != nil {
 		return err
 	}
@@ -289,6 +282,18 @@ func (d *fileDriver) once(
 		return err
 	}
 	return a.Settle()
+}
+
+// modeFor is the kind of versions for an operation that expects a version. With
+// VersionAuto, a program that could not test the directory has given out the other kind.
+func (d *fileDriver) modeFor(expected driver.Version) VersionMode {
+	switch {
+	case d.opts.Versions != VersionAuto || expected.IsAbsent():
+		return d.mode
+	case expected.Kind() == driver.KindMtime:
+		return VersionMtime
+	}
+	return VersionHash
 }
 
 // lockOnce takes the lock if it is not held, and waits for it as the options say.

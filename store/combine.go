@@ -66,7 +66,7 @@ func newLines(drv driver.Driver) *lines {
 		byKey:   map[string]*line{},
 		rules: combine.Rules[docState]{
 			Same:     docState.equal,
-			Together: func(a, b any) bool { return a == b || *a.(*Options) == *b.(*Options) },
+			Together: mayShare,
 			Unique:   func(s docState) bool { return unique && s.exists }, // Absent is one version
 			Most:     most,
 			Eager:    eagerFor,
@@ -264,7 +264,7 @@ func (l *line) finish(w work, self *call) {
 // ask has a caller run its function.
 func (l *line) ask(w work, self *call) {
 	c := callOf(w.Run)
-	c.order.state, c.order.shared = w.State, w.Alarm
+	c.order.state, c.order.shared, c.order.version = w.State, w.Alarm, w.try.read
 	if w.Alarm {
 		c.order.started = w.try.started
 		l.setTimer(l.of.longest - time.Since(w.try.started))

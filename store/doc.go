@@ -9,7 +9,8 @@
 // [Doc.CompareAndSwap] replaces the document only if its version is still the one that
 // was read. Whoever comes too late gets [ErrConflict] and has changed nothing.
 // [Doc.Update] is the loop around the two: read, apply a function, compare-and-swap,
-// and again on the new content if somebody was faster.
+// and again on the new content if somebody was faster. [Doc.Expect] makes any update one
+// that is made at a given version only.
 //
 //	doc, err := store.OpenFile("counter.json", nil)
 //	...

@@ -73,6 +73,27 @@ func ExampleDoc_CompareAndSwap() {
 	// Output: {"stock": 2}
 }
 
+// Of two who have read the same version, the second one is told.
+func ExampleDoc_Expect() {
+	ctx := context.Background()
+	doc := open(`{"theme": "light", "size": 12}`)
+	defer remove(doc)
+
+	_, version, err := doc.Get(ctx, "theme")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = doc.Expect(version).Set(ctx, "theme", "dark")
+	fmt.Println(err)
+	_, _, err = doc.Expect(version).Add(ctx, "size", 1)
+	fmt.Println(errors.Is(err, store.ErrConflict))
+	show(doc)
+	// Output:
+	// <nil>
+	// true
+	// {"theme": "dark", "size": 12}
+}
+
 func ExampleDoc_Update() {
 	doc := open(`[1, 2]`)
 	defer remove(doc)

@@ -103,6 +103,9 @@ func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 	if d.keyErr != nil {
 		return Absent, d.keyErr
 	}
+	if err := d.checkExpect(); err != nil {
+		return Absent, err
+	}
 	if err := ctx.Err(); err != nil {
 		return Absent, context.Cause(ctx)
 	}

@@ -30,7 +30,9 @@ type try struct {
 // newTry begins a try for c.
 func newTry(c *call) *try {
 	t := &try{doc: c.doc, ctx: context.Background()}
-	if attempter, ok := c.doc.drv.(driver.Attempter); ok {
+	if files, ok := c.doc.drv.(*fileDriver); ok && c.doc.expect != nil {
+		t.attempt = files.attempt(c.doc.key, files.modeFor(*c.doc.expect))
+	} else if attempter, ok := c.doc.drv.(driver.Attempter); ok {
 		t.attempt = attempter.Attempt(c.doc.key)
 	} else {
 		t.attempt = &simpleAttempt{drv: c.doc.drv, key: c.doc.key}

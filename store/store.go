@@ -256,6 +256,8 @@ type Doc struct {
 	name   string // as the user knows it
 	keyErr error  // what is wrong with the key
 	owns   bool   // Close closes db
+
+	expect *Version // that the document must have for an update; nil if any will do
 }
 
 // Name returns the document's name in messages: the path that was opened, or its key.
