@@ -44,7 +44,8 @@ type Options struct {
 	// is replaced keeps its mode.
 	Perm fs.FileMode
 
-	// MaxSize is the largest document in bytes, to read or to write. Default: 64 MiB.
+	// MaxSize is the largest document in bytes, to read or to write. Default:
+	// DefaultMaxSize.
 	MaxSize int64
 
 	// MaxDepth is the deepest nesting of arrays and objects. Default: 10,000; more than
@@ -188,9 +189,11 @@ func (o FlushOrder) String() string {
 	return fmt.Sprintf("FlushOrder(%d)", int(o))
 }
 
+// DefaultMaxSize is the largest document in bytes, unless Options.MaxSize is set: 64 MiB.
+const DefaultMaxSize int64 = 64 << 20
+
 const (
 	defaultPerm       = 0o600
-	defaultMaxSize    = 64 << 20
 	defaultMinBackoff = 100 * time.Microsecond
 	defaultMaxBackoff = 50 * time.Millisecond
 )
@@ -221,7 +224,7 @@ func (o *Options) withDefaults() (Options, error) {
 		opts.Perm = defaultPerm
 	}
 	if opts.MaxSize == 0 {
-		opts.MaxSize = defaultMaxSize
+		opts.MaxSize = DefaultMaxSize
 	}
 	if opts.Retry.MinBackoff == 0 {
 		opts.Retry.MinBackoff = defaultMinBackoff

@@ -40,6 +40,8 @@ type app struct {
 	cause          func() error // what has ended the run, nil if nothing has
 	code           int          // the exit code so far
 	unheard        bool         // a result could not be written: more of them make no sense
+	exitChanged    bool         // --exit-changed
+	changed        bool         // a document was changed, or would be
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -54,6 +56,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// A mistake in a flag ends their parsing, perhaps before --json.
 		a.flags.json = a.flags.json || slices.Contains(args, "--json")
 		a.fail("", err)
+	}
+	if a.code == exitDone && a.exitChanged && a.changed {
+		a.code = exitChanged
 	}
 	return a.code
 }

@@ -50,6 +50,17 @@ func (f *exprFlags) register(flags *pflag.FlagSet) {
 func (f *exprFlags) compile(
 	ctx context.Context, flags *pflag.FlagSet, common *commonFlags, needed bool,
 ) (*program, error) {
+	task, err := f.task(flags, common, needed)
+	if err != nil || task == nil {
+		return nil, err
+	}
+	return compile(ctx, *task)
+}
+
+// task is the expression and its arguments, nil if there is none and none is needed.
+func (f *exprFlags) task(
+	flags *pflag.FlagSet, common *commonFlags, needed bool,
+) (*exprTask, error) {
 	text := unshield(f.expr)
 	switch {
 	case flags.Changed("expr") && flags.Changed("from-file"):
@@ -68,12 +79,10 @@ func (f *exprFlags) compile(
 		}
 		return nil, nil
 	}
-	if len(text) > longestText {
-		return nil, &compileError{
-			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
-		}
+	if err := checkText(text); err != nil {
+		return nil, err
 	}
-	task := exprTask{
+	task := &exprTask{
 		Text: []byte(text), MaxSize: common.maxSize, Duplicates: common.duplicates,
 	}
 	for _, arg := range f.args {
@@ -93,7 +102,17 @@ func (f *exprFlags) compile(
 		}
 		task.add(name, []byte(value))
 	}
-	return compile(ctx, task)
+	return task, nil
+}
+
+// checkText refuses a text that is too long for an expression.
+func checkText(text string) error {
+	if len(text) > longestText {
+		return &compileError{
+			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
+		}
+	}
+	return nil
 }
 
 // readText reads an expression, and no more of the file than it takes to see that it is too long.

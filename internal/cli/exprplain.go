@@ -35,6 +35,9 @@ func (t exprTask) plain() *expression {
 // isPlain reports whether a query is one change of what keys lead to, or several after each
 // other. What is put there is constant: else it could be the document, twice each time.
 func (e *expression) isPlain(q *gojq.Query) bool {
+	if e.Pair {
+		return e.isLook(q)
+	}
 	if q.Meta != nil || len(q.Imports) > 0 || len(q.FuncDefs) > 0 || len(q.Patterns) > 0 {
 		return false
 	}

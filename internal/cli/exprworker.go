@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type exprTask struct {
 	Values     [][]byte `json:"values"` // JSON
 	MaxSize    int64    `json:"max_size"`
 	Duplicates bool     `json:"duplicates"`
+	Pair       bool     `json:"pair"` // it is over two documents, $old and $new
 }
 
 func (t *exprTask) add(name string, value []byte) {
@@ -165,7 +167,11 @@ func (t exprTask) compile() (*expression, error) {
 		return nil, &compileError{err}
 	}
 	// Without loaders and an input, there is no way out: no environment, files or modules.
-	if e.code, err = gojq.Compile(query, gojq.WithVariables(t.Names)); err != nil {
+	names := t.Names
+	if t.Pair {
+		names = append(slices.Clone(names), pairNames[:]...)
+	}
+	if e.code, err = gojq.Compile(query, gojq.WithVariables(names)); err != nil {
 		return nil, &compileError{err}
 	}
 	return e, nil
@@ -197,6 +203,9 @@ func decode(data []byte, lim splice.Limits) (any, error) {
 
 // run makes the new content of the old, nil if there is none.
 func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
+	if e.Pair {
+		return e.runPair(ctx, old)
+	}
 	var input any
 	if old != nil {
 		var err error
@@ -239,7 +248,10 @@ func (e *expression) one(ctx context.Context, input any, memory uint64) (any, er
 func (e *expression) single(ctx context.Context, input any) (any, error) {
 	results := e.code.RunWithContext(ctx, input, e.values...)
 	result, ok := results.Next()
-	if !ok {
+	switch {
+	case !ok && e.Pair:
+		return nil, &runtimeError{errors.New("it has no result, so there is nothing to print")}
+	case !ok:
 		return nil, &runtimeError{errors.New("it has no result, so there is no new content; " +
 			"to delete the document, use delete")}
 	}

@@ -1,13 +1,12 @@
-// The flags that every verb has, and the document that they open.
+// The flags that every verb has, and the options of the store that they stand for.
 
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,25 +28,36 @@ type commonFlags struct {
 	duplicates   bool
 	allowNetwork bool
 	guard        bool
+	createMode   string // of the verbs that write
 }
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.mode, "mode", "hash", "what versions stand for: hash, mtime or auto; a `KIND`")
-	flags.BoolVar(&f.locking, "locking", false, "hold the lock for the whole update, instead of only for the swap")
-	flags.StringVar(&f.sync, "sync", "durable", "what to wait for: durable, ordered or volatile; a `LEVEL`")
-	flags.StringVar(&f.flush, "flush", "auto", "by which flushes a write becomes durable: auto, portable or journal; an `ORDER`")
-	flags.DurationVar(&f.timeout, "timeout", 0, "give up on a file after this `TIME`, as in 500ms or 10s")
+	flags.StringVar(&f.mode, "mode", "hash",
+		"what versions stand for: hash, mtime or auto; a `KIND`")
+	flags.BoolVar(&f.locking, "locking", false,
+		"hold the lock for the whole update, instead of only for the swap")
+	flags.StringVar(&f.sync, "sync", "durable",
+		"what to wait for: durable, ordered or volatile; a `LEVEL`")
+	flags.StringVar(&f.flush, "flush", "auto",
+		"flush sequence that makes a write durable: auto, portable or journal; an `ORDER`")
+	flags.DurationVar(&f.timeout, "timeout", 0,
+		"give up on a file after this `TIME`, as in 500ms or 10s")
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
 	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for the lock")
 	flags.BoolVar(&f.json, "json", false, "print results and errors as JSON, one object a line")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no messages")
-	flags.Int64Var(&f.maxSize, "max-size", 0, "refuse documents of more than `N` bytes (default 64 MiB)")
-	flags.BoolVar(&f.duplicates, "allow-duplicate-keys", false, "accept objects in which a key stands twice; the last one counts")
-	flags.BoolVar(&f.guard, "guard", false, "keep what a program that takes no lock renames into place meanwhile")
-	flags.BoolVar(&f.allowNetwork, "allow-network", false, "accept file systems that are not known to be local, at your own risk")
+	flags.Int64Var(&f.maxSize, "max-size", 0, fmt.Sprintf(
+		"refuse documents of more than `N` bytes (default %d MiB)", store.DefaultMaxSize>>20))
+	flags.BoolVar(&f.duplicates, "allow-duplicate-keys", false,
+		"accept objects in which a key stands twice; the last one counts")
+	flags.BoolVar(&f.guard, "guard", false,
+		"keep what a program that takes no lock renames into place meanwhile")
+	flags.BoolVar(&f.allowNetwork, "allow-network", false,
+		"accept file systems that are not known to be local, at your own risk")
 }
 
+// options are the store's.
 func (f *commonFlags) options() (*store.Options, error) {
 	opts := &store.Options{
 		Locking:            f.locking,
@@ -59,32 +69,18 @@ func (f *commonFlags) options() (*store.Options, error) {
 		Retry:              store.Retry{MaxTries: f.tries},
 		Logger:             slog.New(slog.DiscardHandler),
 	}
-	switch f.mode {
-	case "hash":
-	case "mtime":
-		opts.Versions = store.VersionMtime
-	case "auto":
-		opts.Versions = store.VersionAuto
-	default:
-		return nil, usage("--mode %s: want hash, mtime or auto", f.mode)
+	var err error
+	if opts.Versions, err = choose("mode", f.mode,
+		store.VersionHash, store.VersionMtime, store.VersionAuto); err != nil {
+		return nil, err
 	}
-	switch f.sync {
-	case "durable":
-	case "ordered":
-		opts.Durability = store.Ordered
-	case "volatile":
-		opts.Durability = store.Volatile
-	default:
-		return nil, usage("--sync %s: want durable, ordered or volatile", f.sync)
+	if opts.Durability, err = choose("sync", f.sync,
+		store.Durable, store.Ordered, store.Volatile); err != nil {
+		return nil, err
 	}
-	switch f.flush {
-	case "auto":
-	case "portable":
-		opts.FlushOrder = store.PortableOrder
-	case "journal":
-		opts.FlushOrder = store.JournalOrder
-	default:
-		return nil, usage("--flush %s: want auto, portable or journal", f.flush)
+	if opts.FlushOrder, err = choose("flush", f.flush,
+		store.AutoOrder, store.PortableOrder, store.JournalOrder); err != nil {
+		return nil, err
 	}
 	if f.timeout < 0 || f.wait < 0 || f.tries < 0 || f.maxSize < 0 {
 		return nil, usage("--timeout, --wait, --tries and --max-size take no negative value")
@@ -95,15 +91,28 @@ func (f *commonFlags) options() (*store.Options, error) {
 		}
 		opts.LockWait = -1
 	}
+	if f.createMode != "" {
+		mode, err := strconv.ParseUint(f.createMode, 8, 32)
+		if err != nil || mode == 0 || mode > uint64(fs.ModePerm) {
+			return nil, usage("--create-mode %s: want permissions in octal, as in 0644", f.createMode)
+		}
+		opts.Perm = fs.FileMode(mode)
+	}
 	return opts, nil
 }
 
-// context ends when --timeout says so.
-func (a *app) context(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.flags.timeout > 0 {
-		return context.WithTimeout(ctx, a.flags.timeout)
+// choose returns the one of the values that is called so.
+func choose[T fmt.Stringer](flag, name string, values ...T) (value T, err error) {
+	var names []string
+	for _, v := range values {
+		if v.String() == name {
+			return v, nil
+		}
+		names = append(names, v.String())
 	}
-	return context.WithCancel(ctx)
+	last := len(names) - 1
+	return value, usage("--%s %s: want %s or %s",
+		flag, name, strings.Join(names[:last], ", "), names[last])
 }
 
 // sizeLimit is the size of the largest document in bytes, or of what is read in its stead.
@@ -111,89 +120,5 @@ func (f *commonFlags) sizeLimit() int64 {
 	if f.maxSize > 0 {
 		return f.maxSize
 	}
-	return 64 << 20 // the default of store.Options
-}
-
-// with opens the document in a file and does something with it. What goes wrong is told and makes the
-// exit code.
-func (a *app) with(ctx context.Context, file string, do func(ctx context.Context, doc *store.Doc) error) error {
-	file = unshield(file)
-	opts, err := a.flags.options()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := a.context(ctx)
-	defer cancel()
-	doc, err := store.OpenFile(file, opts)
-	if err == nil {
-		err = do(ctx, doc)
-		var output *outputError
-		if errors.As(err, &output) {
-			output.published = doc.Stats().Writes > 0
-		}
-		doc.Close()
-	}
-	if err != nil {
-		a.fail(file, err)
-	}
-	return nil
-}
-
-// each is with for one file, or for several if --each says that they are no transaction.
-func (a *app) each(ctx context.Context, files []string, each bool, do func(ctx context.Context, doc *store.Doc) error) error {
-	if len(files) > 1 && !each {
-		return usage("several files are changed one by one, not all or none: say --each if that is meant")
-	}
-	for _, file := range files {
-		if err := a.with(ctx, file, do); err != nil {
-			return err
-		}
-		if ctx.Err() != nil || a.unheard {
-			break // who stopped us, or stopped listening, does not want the others changed
-		}
-	}
-	return nil
-}
-
-// value is the JSON value of an argument; - reads it from standard input.
-func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, error) {
-	arg = unshield(arg)
-	data := []byte(arg)
-	if arg == "-" {
-		var err error
-		if data, err = a.input(ctx); err != nil {
-			return nil, fmt.Errorf("read standard input: %w", err)
-		}
-		if asString {
-			data = []byte(strings.TrimSuffix(string(data), "\n"))
-		}
-	}
-	if asString {
-		return quote(string(data)), nil
-	}
-	return data, nil
-}
-
-// input reads standard input to its end. Nothing can interrupt the read itself, so that it is left
-// behind when the context ends first.
-func (a *app) input(ctx context.Context) ([]byte, error) {
-	type content struct {
-		data []byte
-		err  error
-	}
-	limit := a.flags.sizeLimit()
-	read := make(chan content, 1)
-	go func() {
-		data, err := io.ReadAll(io.LimitReader(a.stdin, limit+1))
-		read <- content{data, err}
-	}()
-	select {
-	case got := <-read:
-		if got.err == nil && int64(len(got.data)) > limit {
-			return nil, fmt.Errorf("%w: more than %d bytes; allow more by --max-size", store.ErrTooLarge, limit)
-		}
-		return got.data, got.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return store.DefaultMaxSize
 }

@@ -33,6 +33,7 @@ const (
 	exitConflict    = 6
 	exitTimeout     = 7
 	exitIO          = 8
+	exitChanged     = 10
 	exitInterrupted = 130
 	exitTerminated  = 143
 )
@@ -41,9 +42,9 @@ const exitCodesHelp = `
 Exit codes:
   0 done              4 no such file, path or value     7 timed out, or locked
   1 the answer is no  5 bad JSON, or the expression     8 input or output
-  2 usage               or patch failed               130 interrupted
-  3 the expression    6 conflict                      143 the same, by SIGTERM
-    does not compile
+  2 usage               or patch failed              10 changed (--exit-changed)
+  3 the expression    6 conflict                    130 interrupted
+    does not compile                                143 the same, by SIGTERM
 With --each it is that of the first file that fails.
 `
 
@@ -142,6 +143,8 @@ func explain(file string, err error) string {
 		return "timed out; " + err.Error() + "; allow more by --timeout"
 	case errors.Is(err, context.Canceled):
 		return strings.TrimSuffix("interrupted; "+err.Error(), "; "+context.Canceled.Error())
+	case errors.Is(err, errNotMade):
+		return "there is no such file; with --each, --create makes it"
 	case err == store.ErrNotExist:
 		return "there is no such file; create it first"
 	}

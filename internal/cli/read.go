@@ -59,7 +59,7 @@ func (a *app) getCommand() *cobra.Command {
 			if err := a.show(result{File: doc.Name(), Value: value, Version: &version}, text); err != nil {
 				return err
 			}
-			if exitStatus && (string(value) == "null" || string(value) == "false") {
+			if exitStatus && isNo(value) {
 				return errNo
 			}
 			return nil

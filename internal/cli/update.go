@@ -5,134 +5,207 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
+	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
 
 type updateFlags struct {
 	exprFlags
-	dryRun, diff, each bool
-	give               string
+	writeFlags
+	dryRun, diff, create bool
+	give                 string // --return
+	print                string
+	raw, exitStatus      bool
+}
+
+// updating is a run of the verb on one document or several, one after the other.
+type updating struct {
+	updateFlags
+	app     *app
+	expr    *program
+	printer *program // nil without --print
+
+	// Of the run of the expression that was the last one: what it got, made and prints.
+	before, after, printed []byte
 }
 
 func (a *app) updateCommand() *cobra.Command {
-	var f updateFlags
+	u := &updating{app: a}
 	cmd := &cobra.Command{
 		Use:   "update FILE --expr JQ",
 		Short: "Change the document by an expression, again if somebody was faster",
-		Long: `Change the document by an expression, again if somebody was faster. What the expression does not
-change stays as it is, to the byte. It may be run more than once, sees no environment and no other files, and
-must have one result. It has 32 KiB of text at the most, and may hold 1 GiB of memory, and 64 times the document.`,
+		Long: `Change the document by an expression, again if somebody was faster. What the expression
+does not change stays as it is, to the byte. It may be run more than once, sees no
+environment and no other files, and must have one result. It has 32 KiB of text at the
+most, and may hold 1 GiB of memory, and 64 times the document.
+
+With --print, a second expression says what to print of the update that was made: $old is
+the document before it, $new and . the one after it. If it fails, nothing is changed. So a
+document can be a queue: whoever takes a job prints it, and nobody else does.
+
+With --each, a file that is not there is an error, unless --create makes it.`,
 		Example: `  jsonstore update counter.json --expr '.count += 1'
-  jsonstore update users.json --expr '.[$name].age = $age' --arg name ada --argjson age 36 --return new
+  jsonstore update users.json --expr '.[$name].age = $age' --arg name ada --argjson age 36
   jsonstore update settings.json --expr 'del(.old)' --dry-run --diff
-  jsonstore update state/*.json --expr '.schema = 2' --each`,
+  jsonstore update state/*.json --expr '.schema = 2' --each --exit-changed
+  job=$(jsonstore update jobs.json --expr '.queue |= .[1:]' --print '$old.queue[0]' -e)`,
 		Args: cobra.MinimumNArgs(1),
 	}
-	f.register(cmd.Flags())
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "change nothing; print the new content, or what else is asked for")
-	cmd.Flags().BoolVar(&f.diff, "diff", false, "print what changes, as a unified diff")
-	cmd.Flags().StringVar(&f.give, "return", "", "print `WHAT`: the document as it was (old), as it is (new), or its version (version)")
-	cmd.Flags().BoolVar(&f.each, "each", false, "take several files, each changed on its own, and print a line for each")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		switch f.give {
-		case "", "old", "new", "version":
-		default:
-			return usage("--return %s: want old, new or version", f.give)
-		}
-		if f.diff && f.give != "" {
-			return usage("--diff and --return both say what to print; give one")
-		}
-		expr, err := f.compile(cmd.Context(), cmd.Flags(), &a.flags, true)
-		if err != nil {
-			return err
-		}
-		defer expr.close()
-		return a.each(cmd.Context(), args, f.each, func(ctx context.Context, doc *store.Doc) error {
-			return a.update(ctx, doc, expr, &f)
-		})
-	}
-	return cmd
+	u.register(cmd.Flags())
+	flags := cmd.Flags()
+	flags.BoolVar(&u.dryRun, "dry-run", false,
+		"change nothing; print the new content, or what else is asked for")
+	flags.BoolVar(&u.diff, "diff", false, "print what changes, as a unified diff")
+	flags.StringVar(&u.give, "return", "",
+		"print `WHAT`: the document as it was (old), as it is (new), or its version (version)")
+	flags.StringVar(&u.print, "print", "", "print the result of this `JQ` expression over $old and $new")
+	flags.BoolVarP(&u.raw, "raw", "r", false, "with --print: a string without quotes and escapes")
+	flags.BoolVarP(&u.exitStatus, "exit-status", "e", false,
+		"with --print: exit with 1 if the result is null or false")
+	flags.BoolVar(&u.each, "each", false,
+		"take several files, each changed on its own, and print a line for each")
+	flags.BoolVar(&u.create, "create", false, "with --each: make files that are not there")
+	cmd.RunE = u.run
+	return a.writeCommand(cmd, &u.writeFlags)
 }
 
-func (a *app) update(ctx context.Context, doc *store.Doc, expr *program, f *updateFlags) error {
-	var before, after []byte
-	change := func(old []byte) ([]byte, error) {
-		new, err := expr.apply(ctx, old)
-		before, after = old, new
-		return new, err
+func (u *updating) run(cmd *cobra.Command, args []string) error {
+	flags := cmd.Flags()
+	switch u.give {
+	case "", "old", "new", "version":
+	default:
+		return usage("--return %s: want old, new or version", u.give)
 	}
-	var version store.Version
-	var err error
-	if f.dryRun {
-		version, err = a.dryRun(ctx, doc, change)
-	} else {
-		version, err = doc.Update(ctx, change)
+	prints, says := flags.Changed("print"), 0
+	for _, said := range []bool{u.diff, u.give != "", prints} {
+		if said {
+			says++
+		}
 	}
+	switch {
+	case says > 1:
+		return usage("--diff, --return and --print each say what to print; give one")
+	case !prints && (u.raw || u.exitStatus):
+		return usage("--raw and --exit-status are for what --print prints")
+	}
+	task, err := u.task(flags, &u.app.flags, true)
 	if err != nil {
 		return err
 	}
-	changed := !bytes.Equal(before, after)
-	r := result{File: doc.Name(), Version: &version, Changed: &changed}
-	var text []byte
-	switch {
-	case f.diff:
-		r.Diff = udiff.Unified(doc.Name(), doc.Name(), string(before), string(after))
-		text = []byte(r.Diff)
-		if len(text) == 0 {
-			text = nil
-		}
-	case f.give == "old":
-		text = before
-		if before == nil {
-			text = []byte("null")
-		}
-		r.Value = text
-	case f.give == "new" || f.dryRun && f.give == "":
-		text, r.Value = after, after
-	case f.give == "version":
-		text = []byte(version.String())
+	if u.expr, err = compile(cmd.Context(), *task); err != nil {
+		return err
 	}
-	if f.each && !a.flags.json {
+	defer u.expr.close()
+	if prints {
+		if u.printer, err = compilePrint(cmd.Context(), unshield(u.print), *task); err != nil {
+			return err
+		}
+		defer u.printer.close()
+	}
+	return u.app.write(cmd, &u.writeFlags, args, u.update)
+}
+
+// errNotMade: with --each, a file that is not there is more likely a pattern without a
+// match than one that is to be made.
+var errNotMade = fmt.Errorf("%w: with --each, --create makes it", store.ErrNotExist)
+
+// change is the function of the update. The store runs it again after a conflict; what it
+// made the last time is what was published.
+func (u *updating) change(ctx context.Context, old []byte) (new []byte, err error) {
+	if old == nil && u.each && !u.create {
+		return nil, errNotMade
+	}
+	if new, err = u.expr.apply(ctx, old); err != nil {
+		return nil, err
+	}
+	if u.printer != nil {
+		if u.printed, err = u.printer.print(ctx, old, new); err != nil {
+			return nil, err
+		}
+	}
+	u.before, u.after = old, new
+	return new, nil
+}
+
+func (u *updating) update(ctx context.Context, doc *store.Doc) (w written, err error) {
+	var version store.Version
+	if u.dryRun {
+		version, err = u.dryUpdate(ctx, doc)
+	} else {
+		version, err = doc.Update(ctx, func(old []byte) ([]byte, error) { return u.change(ctx, old) })
+	}
+	if err != nil {
+		return w, err
+	}
+	changed := !bytes.Equal(u.before, u.after) || u.before == nil
+	w.Version, w.Changed = &version, &changed
+	u.result(doc, &w)
+	if u.each && !u.app.flags.json {
 		status := "unchanged"
 		if changed {
 			status = "changed"
 		}
-		if f.dryRun {
+		if u.dryRun {
 			status = "would be " + status
 		}
-		if err := a.print(a.status(doc, true, status+" "+version.String())); err != nil || text == nil {
-			return err
+		line := u.app.status(doc, true, status+" "+version.String())
+		if w.text == nil {
+			w.text = line
+		} else {
+			w.text = append(append(line, '\n'), w.text...)
 		}
 	}
-	return a.show(r, text)
+	return w, nil
 }
 
-// dryRun applies the change to what the document is, and returns the version that it had.
-func (a *app) dryRun(ctx context.Context, doc *store.Doc, change func([]byte) ([]byte, error)) (store.Version, error) {
+// result says what is printed.
+func (u *updating) result(doc *store.Doc, w *written) {
+	switch {
+	case u.printer != nil:
+		w.Value, w.text = u.printed, u.printed
+		if u.raw && u.printed[0] == '"' {
+			w.text = []byte(splice.Unquote(u.printed) + "\n") // one of its own stays beside it
+		}
+		w.no = u.exitStatus && isNo(u.printed)
+	case u.diff:
+		w.Diff = udiff.Unified(doc.Name(), doc.Name(), string(u.before), string(u.after))
+		if w.Diff != "" {
+			w.text = []byte(w.Diff)
+		}
+	case u.give == "old":
+		w.text = u.before
+		if u.before == nil {
+			w.text = []byte("null")
+		}
+		w.Value = w.text
+	case u.give == "new" || u.dryRun && u.give == "":
+		w.text, w.Value = u.after, u.after
+	case u.give == "version":
+		w.text = []byte(w.Version.String())
+	}
+}
+
+// isNo reports whether a value is one that --exit-status exits with 1 for.
+func isNo(value []byte) bool { return string(value) == "null" || string(value) == "false" }
+
+// dryUpdate applies the change to what the document is, and returns the version that it had.
+func (u *updating) dryUpdate(ctx context.Context, doc *store.Doc) (store.Version, error) {
 	data, version, err := readOrAbsent(ctx, doc)
 	if err != nil {
 		return version, err
 	}
-	after, err := change(data)
-	if limit := a.flags.sizeLimit(); err == nil && int64(len(after)) > limit {
-		err = fmt.Errorf("%w: the new content has %d bytes, the limit is %d", store.ErrTooLarge, len(after), limit)
+	if err := mustHave(doc, u.expected, version); err != nil {
+		return version, err
+	}
+	after, err := u.change(ctx, data)
+	if limit := u.app.flags.sizeLimit(); err == nil && int64(len(after)) > limit {
+		err = fmt.Errorf("%w: the new content has %d bytes, the limit is %d",
+			store.ErrTooLarge, len(after), limit)
 	}
 	return version, err
-}
-
-// readOrAbsent is Doc.Read for whom no document is nothing wrong: it has the version Absent. Other
-// errors come with that version too, and are errors.
-func readOrAbsent(ctx context.Context, doc *store.Doc) ([]byte, store.Version, error) {
-	data, version, err := doc.Read(ctx)
-	if errors.Is(err, fs.ErrNotExist) && version.IsAbsent() {
-		err = nil
-	}
-	return data, version, err
 }

@@ -1,0 +1,102 @@
+// What all verbs that write have in common: the version that the document must have, the
+// mode of a new document, and how they tell whether anything changed.
+
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/store"
+)
+
+// writeFlags are the flags of a verb that writes.
+type writeFlags struct {
+	expect   string
+	expected *store.Version // that it is, nil if any will do
+	each     bool           // several files, for a verb that takes them
+}
+
+// writeCommand gives a verb the flags of those that write. The verb create has no
+// --expect: it expects that there is no document.
+func (a *app) writeCommand(cmd *cobra.Command, f *writeFlags) *cobra.Command {
+	flags := cmd.Flags()
+	if cmd.Name() != "create" {
+		flags.StringVar(&f.expect, "expect", "",
+			"write only if the document has this `VERSION`, - for no document; else exit with 6")
+	}
+	flags.BoolVar(&a.exitChanged, "exit-changed", false,
+		"exit with 10 if anything changed, with 0 if not")
+	flags.StringVar(&a.flags.createMode, "create-mode", "",
+		"the `MODE` of a new document, before the umask (default 0600)")
+	return cmd
+}
+
+// parse sets the expected version.
+func (f *writeFlags) parse(flags *pflag.FlagSet) error {
+	if !flags.Changed("expect") {
+		return nil
+	}
+	version, err := store.ParseVersion(unshield(f.expect))
+	if err != nil {
+		return usage("--expect: %v", err)
+	}
+	f.expected = &version
+	return nil
+}
+
+// written is what came of a write. The version is there always. Whether the document
+// changed is found out from what was published, unless the verb says so itself.
+type written struct {
+	result
+	text []byte // without --json; nil prints nothing
+	no   bool   // the answer is no, though all went well
+}
+
+// write opens each file for a verb that writes, and shows what came of it.
+func (a *app) write(
+	cmd *cobra.Command, f *writeFlags, files []string,
+	do func(ctx context.Context, doc *store.Doc) (written, error),
+) error {
+	if err := f.parse(cmd.Flags()); err != nil {
+		return err
+	}
+	return a.each(cmd.Context(), files, f.each, func(ctx context.Context, doc *store.Doc) error {
+		if f.expected != nil {
+			doc = doc.Expect(*f.expected)
+		}
+		w, err := do(ctx, doc)
+		if err != nil {
+			return err
+		}
+		if w.Changed == nil {
+			changed := doc.Stats().Writes > 0
+			w.Changed = &changed
+		}
+		a.changed = a.changed || *w.Changed
+		w.File = doc.Name()
+		if err := a.show(w.result, w.text); err != nil {
+			return err
+		}
+		if w.no {
+			return errNo
+		}
+		return nil
+	})
+}
+
+// mustHave is the conflict if a document that was read does not have the expected version.
+func mustHave(doc *store.Doc, expected *store.Version, version store.Version) error {
+	if expected == nil || *expected == version {
+		return nil
+	}
+	if !version.IsAbsent() {
+		if err := driver.CheckKind(*expected, version.Kind()); err != nil {
+			return err
+		}
+	}
+	return &store.ConflictError{Key: doc.Name(), Want: *expected, Have: version}
+}
