@@ -40,8 +40,8 @@ var trustMutants = []mutant{
 		"link, fs.ModeSymlink); err != nil {\n		_ = ok\n",
 	}}},
 	{"trust: a leftover is removed without its document", "TestSweepOnlyOurs", "sweep.go", []edit{{
-		"		temporary := ok && document == base\n",
-		"		temporary := ok && document != \"\"\n",
+		"		digits, temporary := names.TemporaryOf(base, entry.Name)\n",
+		"		_, digits, temporary := names.Temporary(entry.Name)\n",
 	}}},
 	{"trust: a name of the store's own is a document", "TestOwnNames", "store.go", []edit{{
 		"	if err := checkDocumentName(abs); err != nil {\n",

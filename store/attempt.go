@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/jsonstore/jsonstore/driver"
@@ -120,6 +121,9 @@ func (a *attempt) acquire(ctx context.Context) (err error) {
 // it is not there.
 func (d *fileDriver) lockLike(path string) (*fsys.Info, error) {
 	info, err := d.files.Lstat(path)
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		return nil, err // the name of its lock file may be short enough
+	}
 	if err != nil {
 		return nil, nil // what else is wrong with it is found when it is read
 	}

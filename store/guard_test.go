@@ -242,7 +242,7 @@ func TestGuardUnsupported(t *testing.T) {
 // TestGuardNames: the name of what a guard has displaced tells what it is, and fits beside the longest document.
 func TestGuardNames(t *testing.T) {
 	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("2")), stampDigits(fsys.Info{Mtime: 3})}
-	path := filepath.Join("dir", strings.Repeat("x", names.Longest))
+	path := filepath.Join("dir", strings.Repeat("x", 213))
 	guarded := filepath.Base(names.Guarded(path, name.String()))
 	base, digits, ok := names.Temporary(guarded)
 	if !ok || base != filepath.Base(path) || parseGuarded(digits) != name {

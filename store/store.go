@@ -14,7 +14,6 @@ import (
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
-	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
@@ -97,9 +96,6 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	}
 	if err := checkDocumentName(abs); err != nil {
 		return nil, "", err
-	}
-	if n := len(filepath.Base(abs)); n > names.Longest {
-		return nil, "", fmt.Errorf("the name has %d bytes; %d leave room for the temporary file beside it", n, names.Longest)
 	}
 	files, name, err := fsys.ForFile(abs)
 	if err != nil {

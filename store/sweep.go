@@ -82,8 +82,7 @@ func (o *orphanage) find(dir, base string) error {
 	intent := filepath.Base(names.Intent(base))
 	for _, entry := range entries {
 		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
-		document, digits, ok := names.Temporary(entry.Name)
-		temporary := ok && document == base
+		digits, temporary := names.TemporaryOf(base, entry.Name)
 		orphaned, err := false, errNotBelieved
 		switch {
 		case !temporary && entry.Name != intent:

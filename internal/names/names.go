@@ -7,13 +7,28 @@
 //	.NAME.tx               the intent of a guard: a symbolic link to these 36 digits
 //
 // No document can have such a name. The digits are hexadecimal.
+//
+// File systems allow 255 bytes. Of a NAME that leaves no room for the longest of these, of
+// more than 213, the own files have the beginning and a hash, and suffixes that begin with
+// "long":
+//
+//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx
+//
+// The beginning is shorter by up to three bytes where it would end within a character of
+// UTF-8. The 32 digits are the first half of the SHA-256 of NAME: they follow from the name
+// alone, so that all programs take the same lock, and nobody finds two names with the same
+// ones. The suffixes keep the files apart from those of a document whose name is
+// "<beginning>.<digits>".
 package names
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -25,71 +40,112 @@ const (
 	lockSuffix      = ".lock"
 	temporarySuffix = ".tmp"
 	intentSuffix    = ".tx"
+	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
-	// Longest is the length in bytes of the longest name of a document. The longest name of
-	// a file beside it then has the 255 bytes that file systems allow.
-	Longest = 255 - len(".") - len(".") - GuardedDigits - len(temporarySuffix)
+	// longest is how many bytes a name may have that stands whole in the names of its files.
+	longest = 255 - len(".") - len(".") - GuardedDigits - len(temporarySuffix)
+	// begins is how many bytes of a longer one do.
+	begins = 100
 )
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
 var reservedSuffixes = [...]string{lockSuffix, intentSuffix, ".kept", ".history"}
 
-// beside returns a name of the store beside the document at path.
-func beside(path, suffix string) string {
-	dir, base := filepath.Split(path)
-	return dir + "." + base + suffix
+// long is a suffix for a document with a long name.
+func long(suffix string) string { return "." + longPrefix + suffix[1:] }
+
+// stem is what stands for the name of a document in those of its files.
+func stem(name string) (stem string, isLong bool) {
+	if len(name) <= longest {
+		return name, false
+	}
+	end := begins
+	for !utf8.RuneStart(name[end]) && end > begins-utf8.UTFMax+1 {
+		end--
+	}
+	sum := sha256.Sum256([]byte(name))
+	return name[:end] + "." + hex.EncodeToString(sum[:len(sum)/2]), true
 }
 
-// Lock returns the name of the lock file of the document at path.
-func Lock(path string) string { return beside(path, lockSuffix) }
+// beside is a name of the store's own beside the document at path.
+func beside(path, middle, suffix string) string {
+	dir, base := filepath.Split(path)
+	base, isLong := stem(base)
+	if isLong {
+		suffix = long(suffix)
+	}
+	return dir + "." + base + middle + suffix
+}
 
-// Intent returns the name of the intent of a guard on it.
-func Intent(path string) string { return beside(path, intentSuffix) }
+// Lock is the lock file of the document at path.
+func Lock(path string) string { return beside(path, "", lockSuffix) }
+
+// Intent is the intent of a guard on it.
+func Intent(path string) string { return beside(path, "", intentSuffix) }
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {
-	return beside(path, "."+strconv.Itoa(place)+temporarySuffix)
+	return beside(path, "."+strconv.Itoa(place), temporarySuffix)
 }
 
 // Random returns the name of a staged version that is not in its row.
 func Random(path string, random uint64) string {
-	return beside(path, fmt.Sprintf(".%0*x%s", randomDigits, random, temporarySuffix))
+	return beside(path, fmt.Sprintf(".%0*x", randomDigits, random), temporarySuffix)
 }
 
 // Guarded returns the name of a guard's file.
 func Guarded(path, digits string) string {
-	return beside(path, "."+digits+temporarySuffix)
+	return beside(path, "."+digits, temporarySuffix)
 }
 
-// Temporary splits the name of a temporary file into the name of its document and the digits.
+// Temporary returns the name of the document that a temporary file is for, of a long one
+// its stem, and the digits by which it differs from others.
 func Temporary(name string) (base, digits string, ok bool) {
 	rest, dotted := strings.CutPrefix(name, ".")
 	rest, suffixed := strings.CutSuffix(rest, temporarySuffix)
+	if !suffixed {
+		rest, suffixed = strings.CutSuffix(rest, long(temporarySuffix))
+	}
 	dot := strings.LastIndexByte(rest, '.')
 	if !dotted || !suffixed || dot <= 0 {
 		return "", "", false
 	}
 	base, digits = rest[:dot], rest[dot+1:]
-	switch len(digits) {
-	case 1:
-		ok = digits[0] >= '0' && digits[0] < '0'+Places
-	case randomDigits, GuardedDigits:
-		ok = strings.Trim(digits, "0123456789abcdef") == ""
-	}
-	return base, digits, ok
+	return base, digits, areDigits(digits)
 }
 
-// Own reports whether a name is one of the store's, and returns the name of its document.
+// TemporaryOf returns the digits of a temporary file, and whether it is one of the document
+// with the name base.
+func TemporaryOf(base, name string) (digits string, ok bool) {
+	found, digits, ok := Temporary(name)
+	own, isLong := stem(base)
+	return digits, ok && found == own && isLong == strings.HasSuffix(name, long(temporarySuffix))
+}
+
+func areDigits(digits string) bool {
+	switch len(digits) {
+	case 1:
+		return digits[0] >= '0' && digits[0] < '0'+Places
+	case randomDigits, GuardedDigits:
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return false
+}
+
+// Own returns the name of the document, of a long one its stem, whose file a name is that
+// the store takes for itself.
 func Own(name string) (document string, own bool) {
 	if document, _, ok := Temporary(name); ok {
 		return document, true
 	}
 	rest, dotted := strings.CutPrefix(name, ".")
 	for _, suffix := range reservedSuffixes {
-		if document, ok := strings.CutSuffix(rest, suffix); ok && dotted && document != "" {
-			return document, true
+		for _, suffix := range [...]string{suffix, long(suffix)} {
+			if document, ok := strings.CutSuffix(rest, suffix); ok && dotted && document != "" {
+				return document, true
+			}
 		}
 	}
 	return "", false

@@ -1,0 +1,87 @@
+package names
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// own are all names of files that the store may have beside a document, of each kind one or
+// some.
+func own(path string) map[string]string {
+	guarded := strings.Repeat("0123456789abcdef", 3)[:GuardedDigits]
+	files := map[string]string{
+		"lock": Lock(path), "intent": Intent(path), "random": Random(path, 7),
+		"guarded": Guarded(path, guarded),
+	}
+	for place := range Places {
+		files[fmt.Sprint("place ", place)] = Place(path, place)
+	}
+	return files
+}
+
+// TestNames: for each name that a file system allows, the store's own names fit too, are
+// known as such, and are no other document's.
+func TestNames(t *testing.T) {
+	var documents []string
+	for n := 1; n <= 255; n++ {
+		documents = append(documents, strings.Repeat("x", n), strings.Repeat("x", n-1)+"y")
+	}
+	for n := 1; n <= 255/3; n++ {
+		documents = append(documents, strings.Repeat("語", n), "a"+strings.Repeat("語", n-1), "ab"+strings.Repeat("語", n-1))
+	}
+	// What could be taken for the stem of another one, and names that are no text.
+	for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("語", 80)} {
+		stem, _ := stem(name)
+		documents = append(documents, stem, stem+".long", "."+stem, stem[:len(stem)-33],
+			strings.Repeat("\xa0", 250), stem+".0", "."+stem+".0")
+	}
+	seen := map[string]string{}
+	for _, document := range documents {
+		if seen[document] != "" {
+			continue
+		}
+		seen[document] = "the document"
+		for kind, file := range own(filepath.Join("dir", document)) {
+			dir, file := filepath.Split(file)
+			what := fmt.Sprintf("the %s of %q", kind, document)
+			if dir != "dir/" || len(file) > 255 {
+				t.Errorf("%s is %s%s, of %d bytes", what, dir, file, len(file))
+			}
+			if utf8.ValidString(document) && !utf8.ValidString(file) {
+				t.Errorf("%s is %q", what, file)
+			}
+			if other := seen[file]; other != "" {
+				t.Errorf("%s has the name of %s: %q", what, other, file)
+			}
+			seen[file] = what
+			if _, is := Own(file); !is {
+				t.Errorf("%s is not known to be the store's: %q", what, file)
+			}
+			digits, is := TemporaryOf(document, file)
+			if temporary := kind != "lock" && kind != "intent"; is != temporary ||
+				is && !strings.Contains(file, "."+digits+".") {
+				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what, is, digits)
+			}
+			if _, is := TemporaryOf(document+"z", file); is {
+				t.Errorf("%s is taken for one of another document", what)
+			}
+		}
+	}
+}
+
+// TestNamesStay: programs of all versions, and flock in shell scripts, take the same lock.
+func TestNamesStay(t *testing.T) {
+	for path, want := range map[string]string{
+		"state/doc.json":                "state/.doc.json.lock",
+		strings.Repeat("x", 213):        "." + strings.Repeat("x", 213) + ".lock",
+		"d/" + strings.Repeat("x", 214): "d/." + strings.Repeat("x", 100) + ".0b93f4b9b0255a8d3c98003a6972b32b.longlock",
+		strings.Repeat("語", 84) + ".js": "." + strings.Repeat("語", 33) + ".7a54289a33103d09ddaa4da486bf86f8.longlock",
+	} {
+		if got := Lock(path); got != want {
+			t.Errorf("the lock of %s is %s, want %s", path, got, want)
+		}
+	}
+}
