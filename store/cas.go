@@ -61,7 +61,7 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 		version = hashVersion(a.data)
 	}
 	if err := a.publish(ctx, s); err != nil {
-		return driver.Absent, err
+		return driver.Absent, a.mounted(err)
 	}
 	a.published = true
 	return version, nil
@@ -179,7 +179,7 @@ func (a *attempt) Delete(ctx context.Context) error {
 		remove = a.deleteGuarded
 	}
 	if err := remove(ctx); err != nil {
-		return err
+		return a.mounted(err)
 	}
 	a.published = true
 	return nil

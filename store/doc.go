@@ -41,8 +41,8 @@
 //   - A foreign program that does not take the lock can replace the file in the few
 //     microseconds between our last look at it and our rename; what it wrote is then
 //     lost, unless [Options.GuardForeign] is set. Outside of these, its change is a
-//     conflict, and is kept. To be safe from it entirely, have it run under "flock
-//     .NAME.lock", NAME being the document's file name.
+//     conflict, and is kept. To be safe from it entirely, have it run under flock
+//     on the document's lock file ([Doc.LockFile], "jsonstore lock-file").
 //   - A program that writes into the file in place, as the shell's > does, can be seen
 //     half done by anybody, us included. The store refuses what is not valid JSON and
 //     leaves it alone.

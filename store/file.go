@@ -50,7 +50,9 @@ var (
 
 func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{locks: lockTable{files: files, stats: stats, joined: opts.LockPath}}}
+		shared: &fileShared{locks: lockTable{
+			files: files, stats: stats, joined: opts.LockPath, opened: files.Now(),
+		}}}
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err

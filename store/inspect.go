@@ -22,8 +22,7 @@ type FileInfo struct {
 	ModTime time.Time
 	Hash    Version // its version by content
 	Mtime   Version // its version by modification time; Absent where that is not to be had
-	// LockPath is the file that is locked for the document: one beside it, or
-	// Options.LockPath.
+	// LockPath is the file that is locked for the document, as Doc.LockFile tells it.
 	LockPath string
 	// Locked is true if somebody held the document's lock: a writer of ours or a program
 	// that locks that file. LockedBy is who, where that is known.
@@ -51,6 +50,7 @@ func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
 	if err != nil {
 		return info, d.error("inspect", err)
 	}
+	info.LockPath = d.absolute(info.LockPath)
 	return info, nil
 }
 
@@ -83,6 +83,48 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		return nil
 	})
 	return info, err
+}
+
+// LockFile returns the path of the file that is locked for changes of the document: it is
+// beside the document where symbolic links lead to, or Options.LockPath. Neither need be there. A program that
+// knows nothing of the store excludes its writers by holding a lock on that file (flock on
+// Unix). It is ErrUnsupported where documents are not files.
+func (d *Doc) LockFile() (string, error) {
+	files, ok := d.drv.(*fileDriver)
+	lock, err := "", d.keyErr
+	switch {
+	case err == nil && !ok:
+		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
+	case err == nil:
+		lock, err = files.lockPath(d.key)
+	}
+	if err != nil {
+		return "", d.error("lock file", err)
+	}
+	return d.absolute(lock), nil
+}
+
+func (d *fileDriver) lockPath(key string) (lock string, err error) {
+	err = d.following(key, func(path string) error {
+		info, err := d.files.Lstat(path)
+		switch {
+		case err == nil:
+			err = checkRegular(info) // of a link, so that it is followed
+		case errors.Is(err, fs.ErrNotExist):
+			err = nil
+		}
+		lock = d.shared.locks.pathOf(path)
+		return err
+	})
+	return lock, err
+}
+
+// absolute is the absolute path of a file that the driver knows by path.
+func (d *Doc) absolute(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(d.db.where, path)
 }
 
 // timesTrusted reports whether the file system keeps times that serve as versions.

@@ -27,6 +27,7 @@ type lockTable struct {
 	remote atomic.Bool // the size of a file may be an old one
 	// joined is the file that other programs lock, which is locked instead of one of ours.
 	joined string
+	opened int64                          // when the handle was opened
 	block  func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
 
 	mu     sync.Mutex

@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"own":    own,
 			"owned":  owned,
 			"peak":   peak,
+			"bind":   bind,
 		},
 	})
 }
@@ -131,6 +132,13 @@ func small(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
 	ts.Check(mountSmall(dir))
 	ts.Defer(func() { ts.Check(unmount(dir)) })
+}
+
+// bind mounts a file on another one until the script ends, as containers do.
+func bind(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[1])
+	ts.Check(mountFile(ts.MkAbs(args[0]), file))
+	ts.Defer(func() { ts.Check(unmount(file)) })
 }
 
 // own gives a file to a user and a group, with a mode: own FILE 4001 4001 0640.

@@ -1,4 +1,4 @@
-// A file system that is soon full, which only root can have.
+// File systems that are soon full, and files that are mounted, which only root can have.
 
 package main
 
@@ -8,5 +8,8 @@ import "syscall"
 func mountSmall(dir string) error {
 	return syscall.Mount("none", dir, "tmpfs", 0, "size=128k")
 }
+
+// mountFile mounts a file on another one.
+func mountFile(file, on string) error { return syscall.Mount(file, on, "", syscall.MS_BIND, "") }
 
 func unmount(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH) }

@@ -4,5 +4,6 @@ package main
 
 import "errors"
 
-func mountSmall(string) error { return errors.ErrUnsupported }
-func unmount(string) error    { return errors.ErrUnsupported }
+func mountSmall(string) error        { return errors.ErrUnsupported }
+func mountFile(string, string) error { return errors.ErrUnsupported }
+func unmount(string) error           { return errors.ErrUnsupported }

@@ -87,7 +87,7 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 	})
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
-		a.getCommand(), a.versionCommand(), a.statCommand(), a.checkCommand(),
+		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.workerCommand(), a.benchCommand(), a.benchWorkerCommand(),

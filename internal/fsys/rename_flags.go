@@ -6,14 +6,23 @@ package fsys
 
 import (
 	"errors"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
 
 func (s system) renameNoReplace(from, to string) error {
 	err := s.renameFlags(from, to, flagNoReplace)
-	if errors.Is(err, errors.ErrUnsupported) {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
 		return s.renameByLink(from, to)
+	case errors.Is(err, unix.EPERM):
+		// Filters for system calls that do not know renameat2 say so too. Where names may
+		// not be made at all, a link may not either.
+		linkErr := s.renameByLink(from, to)
+		if linkErr == nil || errors.Is(linkErr, fs.ErrExist) {
+			return linkErr
+		}
 	}
 	return err
 }

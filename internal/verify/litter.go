@@ -19,13 +19,15 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Litter is the result of Look. It concerns the documents, not the fitness of the directory.
+// Litter is the result of Look. It concerns the documents, not the fitness of the directory,
+// except for files that cannot be replaced.
 type Litter struct {
 	Documents int      `json:"documents"` // number of files *.json that were read
 	Unread    int      `json:"unread"`    // number of others: too large, too many, unreadable
 	Invalid   []string `json:"invalid"`   // documents that are not valid JSON
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
 	Locks     []string `json:"locks"`     // lock files whose access differs from the document's
+	Mounts    []string `json:"mounts"`    // files that are mount points, which cannot be replaced
 	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
 }
 
@@ -36,9 +38,7 @@ const (
 
 // Look examines the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
-	found := Litter{
-		Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Leftovers: []string{},
-	}
+	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{}, Leftovers: []string{}}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return found, err
@@ -47,6 +47,9 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 	end := time.Now().Add(lookTime)
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name)
+		if entry.Type.IsRegular() && fsys.IsMountPoint(path) {
+			found.Mounts = append(found.Mounts, entry.Name)
+		}
 		switch {
 		case crew.IsOurs(entry):
 			if crew.Abandoned(files, path) {
@@ -135,6 +138,11 @@ func (l Litter) Findings() []Finding {
 			"that some users who may change a document cannot lock it; run jsonstore check FILE "+
 			"as root, or as the owner of the file: %s", n, some(l.Locks))
 		found = append(found, Finding{"lock files", Note, text})
+	}
+	if n := len(l.Mounts); n > 0 {
+		found = append(found, Finding{"mount points", Bad, fmt.Sprintf("%d files are mounted one by one, "+
+			"as into a container, so that they cannot be replaced; mount their directory instead: %s",
+			n, some(l.Mounts))})
 	}
 	if len(l.Leftovers) > 0 {
 		text := "of a doctor, verify or bench that was killed; the next verify or bench " +

@@ -1,0 +1,167 @@
+// The verbs that look at the files of a document: stat, lock-file, check.
+
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jsonstore/jsonstore/store"
+)
+
+func (a *app) statCommand() *cobra.Command {
+	var each bool
+	cmd := &cobra.Command{
+		Use:     "stat FILE",
+		Short:   "Describe the document's file: versions, size, mode, lock",
+		Example: "  jsonstore stat settings.json",
+		Args:    cobra.MinimumNArgs(1),
+	}
+	cmd.Flags().BoolVar(&each, "each", false, "take several files")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
+			info, err := doc.Inspect(ctx)
+			if err != nil {
+				return err
+			}
+			if a.flags.json {
+				return wrote(encodeLine(a.stdout, statOf(doc, info)))
+			}
+			return a.print([]byte(statText(doc, info)))
+		})
+	}
+	return cmd
+}
+
+// stat is what stat prints in JSON.
+type stat struct {
+	File     string        `json:"file"`
+	Path     string        `json:"path"`
+	Hash     store.Version `json:"hash"`
+	Mtime    store.Version `json:"mtime"`
+	Size     int64         `json:"size"`
+	Mode     string        `json:"mode"`
+	Modified time.Time     `json:"modified"`
+	LockFile string        `json:"lock_file"`
+	Locked   bool          `json:"locked"`
+	Orphans  []string      `json:"orphans"`
+	Left     []string      `json:"left"`
+}
+
+func statOf(doc *store.Doc, info store.FileInfo) stat {
+	return stat{
+		File: doc.Name(), Path: info.Path, Hash: info.Hash, Mtime: info.Mtime, Size: info.Size,
+		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
+		LockFile: info.LockPath, Locked: info.Locked,
+		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
+	}
+}
+
+// statText is that for people.
+func statText(doc *store.Doc, info store.FileInfo) string {
+	lock := "free"
+	if info.Locked {
+		lock = "held"
+	}
+	mtime := info.Mtime.String()
+	if info.Mtime.IsAbsent() {
+		mtime = "unavailable: the file system's times are too coarse, or the directory is read-only"
+	}
+	var b strings.Builder
+	for _, row := range [...][2]any{
+		{"file", doc.Name()}, {"path", info.Path}, {"hash", info.Hash}, {"mtime", mtime},
+		{"size", info.Size}, {"mode", info.Mode},
+		{"modified", info.ModTime.Format(time.RFC3339Nano)},
+		{"lock", lock}, {"lock file", info.LockPath}, {"orphans", len(info.Orphans)},
+	} {
+		fmt.Fprintf(&b, "%-10s %v\n", row[0].(string)+":", row[1])
+	}
+	if len(info.Left) > 0 {
+		b.WriteString("left:      " + strings.Join(info.Left, ", ") + "\n")
+	}
+	return b.String()
+}
+
+func (a *app) lockFileCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lock-file FILE",
+		Short: "Print the path of the file that is locked for changes, for flock",
+		Long: `Print the path of the file that is locked for changes of the document. It is beside the
+document, where symbolic links lead to, and need not be there, nor need the document. A program
+that knows nothing of jsonstore excludes its writers by holding a lock on it.`,
+		Example: `  flock "$(jsonstore lock-file settings.json)" vi settings.json`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), args[0], func(_ context.Context, doc *store.Doc) error {
+				path, err := doc.LockFile()
+				if err != nil {
+					return err
+				}
+				if a.flags.json {
+					return wrote(encodeLine(a.stdout, struct {
+						File     string `json:"file"`
+						LockFile string `json:"lock_file"`
+					}{doc.Name(), path}))
+				}
+				return a.print([]byte(path))
+			})
+		},
+	}
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var each bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check that the document is valid, and sweep what dead writers left beside it",
+		Long: `Check that the document is valid, and sweep what dead writers left beside it.
+An absent document is exit code 4, an invalid one 5; it is left as it is.`,
+		Example: `  jsonstore check settings.json
+  jsonstore check state/*.json --each`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	cmd.Flags().BoolVar(&each, "each", false, "take several files, a line for each")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
+			_, version, err := doc.Read(ctx)
+			swept, left, sweepErr := doc.Sweep(ctx)
+			if err = errors.Join(err, sweepErr); err != nil {
+				var where *store.Error // the joined error has no document's name of its own
+				if errors.As(err, &where) {
+					if len(swept) > 0 {
+						where = &store.Error{Op: where.Op, Name: where.Name, Err: fmt.Errorf("%w; swept %s", where.Err, litter(swept))}
+					}
+					return where
+				}
+				return err
+			}
+			if a.flags.json {
+				return wrote(encodeLine(a.stdout, struct {
+					File    string        `json:"file"`
+					Valid   bool          `json:"valid"`
+					Version store.Version `json:"version"`
+					Swept   []string      `json:"swept"`
+					Left    []string      `json:"left"`
+				}{doc.Name(), true, version, append([]string{}, swept...), append([]string{}, left...)}))
+			}
+			text := "valid"
+			if len(swept) > 0 {
+				text = "valid; swept " + litter(swept)
+			}
+			if len(left) > 0 {
+				text += "; left alone, since this user may not read, remove or mend it: " + strings.Join(left, ", ")
+			}
+			return a.print(a.status(doc, each, text))
+		})
+	}
+	return cmd
+}
+
+func litter(swept []string) string {
+	return fmt.Sprintf("%d temporary files of dead writers", len(swept))
+}

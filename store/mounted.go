@@ -1,0 +1,40 @@
+// Files that are mount points: a single file that is mounted, as into a container. Such a
+// file can be read and written to, but no other file can take its place.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/names"
+)
+
+// mounted says of an error of publishing that the file is a mount point, if it is that. The
+// lock file goes again if it was made for this: no update can ever need it. The caller holds
+// the lock.
+func (a *attempt) mounted(err error) error {
+	if !errors.Is(err, syscall.EBUSY) || errors.Is(err, ErrUnknown) {
+		return err
+	}
+	if a.held != nil && a.d.shared.locks.isNew(a.path) {
+		_ = a.d.files.Remove(names.Lock(a.path))
+	}
+	return fmt.Errorf("the file is a mount point, as a single file is that is mounted into a "+
+		"container, and cannot be replaced; mount its directory instead: %w", err)
+}
+
+// clockTick is how far behind the clock the time of a new file may be.
+const clockTick = 20 * time.Millisecond
+
+// isNew reports whether the lock file of a document, for one who holds that lock, was made
+// since the handle was opened. It was empty then.
+func (t *lockTable) isNew(document string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lock := t.byPath[document]
+	return lock != nil && t.joined == "" && lock.info.Size == 0 &&
+		lock.info.Mtime+int64(clockTick) >= t.opened
+}
