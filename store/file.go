@@ -244,7 +244,16 @@ func checkRegular(info fsys.Info) error {
 	case info.Mode.IsDir():
 		return errors.New("is a directory; a document is a file")
 	}
-	return fmt.Errorf("is not a regular file (%v)", info.Mode.Type())
+	kind := "special file"
+	switch {
+	case info.Mode&fs.ModeNamedPipe != 0:
+		kind = "pipe"
+	case info.Mode&fs.ModeSocket != 0:
+		kind = "socket"
+	case info.Mode&fs.ModeDevice != 0:
+		kind = "device"
+	}
+	return fmt.Errorf("is not a regular file but a %s; a document is a file that can be replaced", kind)
 }
 
 // readAll reads a file of the expected size, which another program may be changing.

@@ -76,8 +76,8 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			info.LockedBy, _ = d.lockOwner(key)
 		}
 		o := orphanage{d: d}
-		if err := o.find(filepath.Dir(path), filepath.Base(path)); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err // where the directory may not be listed, that is all there is to know
+		if err := o.find(filepath.Dir(path), filepath.Base(path)); err != nil {
+			return err
 		}
 		info.Orphans, info.Left = o.orphans, append(info.Left, o.left...)
 		return nil

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,11 +63,22 @@ func Open(dir string, opts *Options) (*DB, error) {
 
 // whereIs is the absolute path of a directory, links followed.
 func whereIs(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
+	abs, err := absolute(dir)
 	if err != nil {
 		return "", err
 	}
 	return filepath.EvalSymlinks(abs)
+}
+
+// absolute is filepath.Abs. That there is no working directory does not mean that there is no
+// document: the error is not fs.ErrNotExist.
+func absolute(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("the working directory is not there any longer (%v); "+
+			"go to another one, or give an absolute path", err)
+	}
+	return abs, nil
 }
 
 // OpenFile opens one document, which need not exist, though its directory must. Symbolic
@@ -82,7 +94,7 @@ func OpenFile(path string, opts *Options) (*Doc, error) {
 
 func openFile(path string, opts *Options) (*DB, string, error) {
 	// A program may change its working directory; the document stays.
-	abs, err := filepath.Abs(path)
+	abs, err := absolute(path)
 	if err != nil {
 		return nil, "", err
 	}
@@ -132,7 +144,11 @@ func followLinks(path string) (string, error) {
 		if err != nil || info.Mode&os.ModeSymlink == 0 {
 			return path, nil // what else is wrong with it will be told when it is used
 		}
-		if path, err = followLink(files, path); err != nil {
+		link := path
+		if path, err = followLink(files, link); err != nil {
+			if there, statErr := os.Stat(link); statErr == nil && !there.Mode().IsRegular() {
+				return "", checkRegular(fsys.Info{Mode: there.Mode()}) // such as a pipe in /dev/fd
+			}
 			return "", err
 		}
 	}
@@ -317,14 +333,23 @@ func (d *Doc) checkContent(data []byte) error {
 	if err == nil {
 		return nil
 	}
-	if files, ok := d.drv.(*fileDriver); ok && len(data) == 0 {
-		// What a power cut leaves behind writers that flush nothing.
-		if orphans := files.orphans(d.key); len(orphans) > 0 {
-			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s beside it",
-				ErrInvalid, strings.Join(orphans, " or "))
-		}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return d.errEmpty()
 	}
 	return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
+}
+
+// errEmpty is the error for a document without content, which is what a power cut leaves
+// behind writers that flush nothing.
+func (d *Doc) errEmpty() error {
+	const startOver = "to start over, delete the document"
+	if files, ok := d.drv.(*fileDriver); ok {
+		if orphans := files.orphans(d.key); len(orphans) > 0 {
+			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s beside it; %s",
+				ErrInvalid, strings.Join(orphans, " or "), "else, "+startOver)
+		}
+	}
+	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s", ErrInvalid, startOver)
 }
 
 // checkNew checks what is to become the document.

@@ -76,6 +76,10 @@ type orphanage struct {
 // whatever name.
 func (o *orphanage) find(dir, base string) error {
 	entries, err := o.d.files.ReadDir(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		o.findKnown(filepath.Join(dir, base))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -100,6 +104,31 @@ func (o *orphanage) find(dir, base string) error {
 		}
 	}
 	return nil
+}
+
+// findKnown is find where this user may not list the directory: it looks at the names that
+// are known, of the row and of the intent.
+func (o *orphanage) findKnown(document string) {
+	found := func(path string, orphaned bool, err error) {
+		switch {
+		case err != nil:
+			o.left = append(o.left, filepath.Base(path))
+		case orphaned:
+			o.orphans = append(o.orphans, filepath.Base(path))
+		}
+	}
+	for place := range names.Places {
+		path := names.Place(document, place)
+		if info, err := o.d.files.Lstat(path); err == nil && info.Mode.IsRegular() {
+			orphaned, err := o.take(path, document, "")
+			found(path, orphaned, err)
+		}
+	}
+	intent := names.Intent(document)
+	if info, err := o.d.files.Lstat(intent); err == nil && info.Mode&fs.ModeSymlink != 0 {
+		orphaned, err := o.takeIntent(document)
+		found(intent, orphaned, err)
+	}
 }
 
 // take reports whether a temporary file of the document has lost its owner, and removes it

@@ -86,6 +86,12 @@ func (a *app) inDirectory(ctx context.Context, args []string, do func(ctx contex
 	}
 	ctx, cancel := a.context(ctx)
 	defer cancel()
+	if _, err := filepath.Abs(dir); err != nil {
+		// Not that the directory is absent: nobody knows which one is meant.
+		a.fail(dir, fmt.Errorf("the working directory is not there any longer (%v); "+
+			"go to another one, or give an absolute path", err))
+		return nil
+	}
 	// A document is replaced where it is, not where a link to it is.
 	path, err := filepath.EvalSymlinks(dir)
 	var info fsys.Info

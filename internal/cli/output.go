@@ -116,7 +116,7 @@ func (a *app) fail(file string, err error) {
 			Error string         `json:"error"`
 			Want  *store.Version `json:"want,omitempty"`
 			Have  *store.Version `json:"have,omitempty"`
-		}{File: file, Op: op, Kind: kinds[code], Exit: code, Error: err.Error()}
+		}{File: file, Op: op, Kind: kinds[code], Exit: code, Error: inFlags.Replace(err.Error())}
 		var conflict *store.ConflictError
 		if errors.As(err, &conflict) {
 			report.Want, report.Have = &conflict.Want, &conflict.Have
@@ -127,12 +127,19 @@ func (a *app) fail(file string, err error) {
 	if a.flags.quiet {
 		return
 	}
-	message := explain(file, err)
+	message := inFlags.Replace(explain(file, err))
 	if file != "" {
 		message = file + ": " + message
 	}
 	fmt.Fprintf(a.stderr, "jsonstore: %s\n", strings.ReplaceAll(message, shield, ""))
 }
+
+// inFlags puts the flags in the place of the options that messages of the store name.
+var inFlags = strings.NewReplacer(
+	"raise MaxSize if that is meant", "allow more by --max-size",
+	"allow it with AllowNetwork", "allow it with --allow-network",
+	"which GuardForeign needs", "which --guard needs",
+)
 
 // explain is an error in the words of a user.
 func explain(file string, err error) string {
