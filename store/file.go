@@ -129,9 +129,9 @@ func (d *fileDriver) following(key string, op func(path string) error) error {
 	}
 }
 
-// followLink returns where the symbolic link at path leads, which is where some file is:
-// a link to nothing is refused, since creating what somebody removed or misspelled
-// at the far end of a link is no help.
+// followLink returns where the symbolic link at path leads. If nothing is there, that is
+// where the document is made: a document that is deleted by a link is absent by it, and
+// made anew in its place, and the link stays what it is.
 func followLink(files fsys.FS, path string) (string, error) {
 	if err := checkLink(files, path); err != nil {
 		return "", err
@@ -150,10 +150,7 @@ func followLink(files fsys.FS, path string) (string, error) {
 		}
 		target = filepath.Join(filepath.Dir(path), target)
 	}
-	if _, err := files.Lstat(target); errors.Is(err, fs.ErrNotExist) {
-		// Not an absent document: it may not be created through this name.
-		return "", fmt.Errorf("%s is a symbolic link to %s, which is not there; create that or remove the link", path, target)
-	} else if err != nil {
+	if _, err := files.Lstat(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
 	return target, checkDocumentName(target)

@@ -19,14 +19,13 @@ func TestNotADocument(t *testing.T) {
 	if err := os.Mkdir(at("directory"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, target := range map[string]string{"dangling": "nowhere", "loop": "loop2", "loop2": "loop"} {
+	for name, target := range map[string]string{"loop": "loop2", "loop2": "loop"} {
 		if err := os.Symlink(target, at(name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, test := range []struct{ path, want string }{
 		{at("directory"), "is a directory"},
-		{at("dangling"), "create that or remove the link"},
 		{at("loop"), "too many symbolic links"},
 		{at("missing/doc.json"), "make it first"},
 		{at("directory/doc.json/deeper"), "is not there"},
@@ -46,7 +45,7 @@ func TestNotADocument(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 4 {
+	if err != nil || len(entries) != 3 {
 		t.Errorf("the directory has %v (%v)", entries, err)
 	}
 }
@@ -92,6 +91,57 @@ func TestLinksStayLinks(t *testing.T) {
 			}
 		}
 		wantFiles(t, open(t, filepath.Join(dir, "far", "doc.json"), opts), "doc.json", ".doc.json.lock")
+	})
+}
+
+// TestDeletedByALink: a document that is deleted by a link is absent by it, is made anew
+// where it was, and the links stay links.
+func TestDeletedByALink(t *testing.T) {
+	everyMode(t, func(t *testing.T, opts Options) {
+		root, ctx := t.TempDir(), t.Context()
+		at := func(name string) string { return filepath.Join(root, name) }
+		if err := os.Mkdir(at("far"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		links := map[string]string{"first.json": "far/doc.json", "second.json": "first.json"}
+		for name, target := range links {
+			if err := os.Symlink(target, at(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		db, err := Open(root, &opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		for _, doc := range []*Doc{
+			open(t, at("second.json"), opts), open(t, at("far/doc.json"), opts), db.Doc("second"), db.Doc("first"),
+		} {
+			if _, version, err := doc.Read(ctx); !errors.Is(err, ErrNotExist) || !version.IsAbsent() {
+				t.Errorf("%s, before it is made: %v, %v", doc.Name(), version, err)
+			}
+			version, err := doc.Create(ctx, []byte("1"))
+			if err != nil {
+				t.Errorf("create %s: %v", doc.Name(), err)
+			}
+			if data, err := os.ReadFile(at("far/doc.json")); string(data) != "1" {
+				t.Errorf("%s is not where the links lead to: %q, %v", doc.Name(), data, err)
+			}
+			if err := doc.CompareAndDelete(ctx, version); err != nil {
+				t.Errorf("delete %s: %v", doc.Name(), err)
+			}
+			if _, err := doc.Expect(Absent).Update(ctx, increment); err != nil {
+				t.Errorf("make %s again: %v", doc.Name(), err)
+			}
+			if err := doc.Delete(ctx); err != nil {
+				t.Errorf("delete %s again: %v", doc.Name(), err)
+			}
+			for name, target := range links {
+				if found, err := os.Readlink(at(name)); found != target {
+					t.Errorf("%s leads to %q (%v)", name, found, err)
+				}
+			}
+		}
 	})
 }
 

@@ -83,7 +83,8 @@ func (d *Doc) decision(fn func(old []byte) ([]byte, error)) decision {
 }
 
 // Delete deletes the document, whatever its version and content. If it is absent, the
-// error is ErrNotExist.
+// error is ErrNotExist. A symbolic link that led to it stays, and leads to where the
+// document is made the next time.
 func (d *Doc) Delete(ctx context.Context) error {
 	_, err := d.retry(ctx, func(old docState) (docState, error) {
 		if !old.exists {

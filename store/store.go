@@ -4,9 +4,11 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -82,7 +84,8 @@ func absolute(path string) (string, error) {
 }
 
 // OpenFile opens one document, which need not exist, though its directory must. Symbolic
-// links, to it and on the way to it, are followed by each operation, and stay links. The handle is to be shared by all
+// links, to it and on the way to it, are followed by each operation, and stay links: where
+// one leads to nothing, the document is absent, and is made there. The handle is to be shared by all
 // goroutines of a program, and to be closed.
 func OpenFile(path string, opts *Options) (*Doc, error) {
 	db, key, err := openFile(path, opts)
@@ -146,13 +149,20 @@ func followLinks(path string) (string, error) {
 		}
 		link := path
 		if path, err = followLink(files, link); err != nil {
-			if there, statErr := os.Stat(link); statErr == nil && !there.Mode().IsRegular() {
-				return "", checkRegular(fsys.Info{Mode: there.Mode()}) // such as a pipe in /dev/fd
-			}
 			return "", err
+		}
+		if _, err := files.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			if there, err := os.Stat(link); err == nil { // such as a pipe in /dev/fd
+				return "", cmp.Or(checkRegular(fsys.Info{Mode: there.Mode()}), errNoPath(link))
+			}
 		}
 	}
 	return "", errors.New("too many symbolic links")
+}
+
+// errNoPath is the error for a link of /proc to a file that is removed.
+func errNoPath(link string) error {
+	return fmt.Errorf("%s leads to a file that has no name any longer", link)
 }
 
 // openFiles makes the store on the file driver, for documents in dir.

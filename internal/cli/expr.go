@@ -79,7 +79,7 @@ func (f *exprFlags) task(
 		}
 		return nil, nil
 	}
-	if err := checkText(text); err != nil {
+	if err := checkLength(text); err != nil {
 		return nil, err
 	}
 	task := &exprTask{
@@ -105,8 +105,8 @@ func (f *exprFlags) task(
 	return task, nil
 }
 
-// checkText refuses a text that is too long for an expression.
-func checkText(text string) error {
+// checkLength refuses a text that is too long for an expression.
+func checkLength(text string) error {
 	if len(text) > longestText {
 		return &compileError{
 			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),

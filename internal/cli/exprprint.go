@@ -28,7 +28,7 @@ func compilePrint(ctx context.Context, text string, task exprTask) (*program, er
 			return nil, usage("--arg %s: the expression of --print has %s already", name[1:], name)
 		}
 	}
-	if err := checkText(text); err != nil {
+	if err := checkLength(text); err != nil {
 		return nil, ofPrint(err)
 	}
 	task.Text, task.Pair = []byte(text), true
