@@ -95,7 +95,7 @@ var trustMutants = []mutant{
 		"	return true\n",
 	}}},
 	{"trust: what may not be read hinders", "TestPlantedLeftover$", "sweep.go", []edit{{
-		"		case err != nil:\n			o.left",
-		"		case err != nil:\n			return err\n			o.left",
+		"		o.note(entry.Name, orphaned, err)\n",
+		"		if err != nil {\n			return err\n		}\n		o.note(entry.Name, orphaned, err)\n",
 	}}},
 }

@@ -68,7 +68,8 @@ func TestExpect(t *testing.T) {
 		{}, {Locking: true}, {Versions: store.VersionMtime}, {GuardForeign: true},
 	} {
 		for name, operation := range expecting {
-			t.Run(fmt.Sprintf("%s/%v,%v,%v", name, opts.Versions, opts.Locking, opts.GuardForeign), func(t *testing.T) {
+			mode := fmt.Sprintf("%v,%v,%v", opts.Versions, opts.Locking, opts.GuardForeign)
+			t.Run(name+"/"+mode, func(t *testing.T) {
 				t.Parallel()
 				path := filepath.Join(t.TempDir(), "doc.json")
 				doc, err := store.OpenFile(path, &opts)
@@ -99,7 +100,8 @@ func TestExpect(t *testing.T) {
 				if kept := name == "keep"; (string(data) == content) != kept || (version == second) != kept {
 					t.Errorf("the document is %s, %v", data, version)
 				}
-				if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".doc.json.*.tmp")); len(left) > 0 {
+				left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".doc.json.*.tmp"))
+				if len(left) > 0 {
 					t.Errorf("left behind: %v", left)
 				}
 			})
@@ -134,7 +136,9 @@ func TestExpectKinds(t *testing.T) {
 		t.Fatal(err)
 	}
 	docs := map[store.VersionMode]*store.Doc{}
-	for _, mode := range []store.VersionMode{store.VersionHash, store.VersionMtime, store.VersionAuto} {
+	for _, mode := range []store.VersionMode{
+		store.VersionHash, store.VersionMtime, store.VersionAuto,
+	} {
 		doc, err := store.OpenFile(path, &store.Options{Versions: mode})
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +166,8 @@ func TestExpectKinds(t *testing.T) {
 	e := newEngine(t)
 	e.put(t, "1")
 	hash, _ := store.ParseVersion("h:00000000000000000000000000000000-1")
-	if _, err := e.doc(t, store.Options{}).Expect(hash).Update(t.Context(), keep); !errors.Is(err, store.ErrVersion) {
+	_, err := e.doc(t, store.Options{}).Expect(hash).Update(t.Context(), keep)
+	if !errors.Is(err, store.ErrVersion) {
 		t.Errorf("a hash for an engine of revisions: %v", err)
 	}
 }

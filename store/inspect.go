@@ -64,7 +64,10 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		if s.file == nil {
 			return ErrNotExist
 		}
-		info = FileInfo{Path: path, Size: s.info.Size, Mode: s.info.Mode, ModTime: time.Unix(0, s.info.Mtime), Hash: s.version}
+		info = FileInfo{
+			Path: path, Size: s.info.Size, Mode: s.info.Mode,
+			ModTime: time.Unix(0, s.info.Mtime), Hash: s.version,
+		}
 		if d.timesTrusted() {
 			info.Mtime = mtimeVersion(s.info, s.file)
 		}

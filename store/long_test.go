@@ -19,7 +19,9 @@ func TestLongNames(t *testing.T) {
 		"text": strings.Repeat("語", 85),
 	}
 	for name, base := range long {
-		for _, opts := range []Options{{}, {Locking: true, Versions: VersionMtime}, {GuardForeign: true}} {
+		for _, opts := range []Options{
+			{}, {Locking: true, Versions: VersionMtime}, {GuardForeign: true},
+		} {
 			t.Run(fmt.Sprintf("%s/%v,%v", name, opts.Locking, opts.GuardForeign), func(t *testing.T) {
 				dir := t.TempDir()
 				path := filepath.Join(dir, base)

@@ -96,38 +96,35 @@ func (o *orphanage) find(dir, base string) error {
 		case !temporary && kind == fs.ModeSymlink:
 			orphaned, err = o.takeIntent(filepath.Join(dir, base))
 		}
-		switch {
-		case err != nil:
-			o.left = append(o.left, entry.Name)
-		case orphaned:
-			o.orphans = append(o.orphans, entry.Name)
-		}
+		o.note(entry.Name, orphaned, err)
 	}
 	return nil
+}
+
+// note notes what was found out of a file.
+func (o *orphanage) note(name string, orphaned bool, err error) {
+	switch {
+	case err != nil:
+		o.left = append(o.left, name)
+	case orphaned:
+		o.orphans = append(o.orphans, name)
+	}
 }
 
 // findKnown is find where this user may not list the directory: it looks at the names that
 // are known, of the row and of the intent.
 func (o *orphanage) findKnown(document string) {
-	found := func(path string, orphaned bool, err error) {
-		switch {
-		case err != nil:
-			o.left = append(o.left, filepath.Base(path))
-		case orphaned:
-			o.orphans = append(o.orphans, filepath.Base(path))
-		}
-	}
 	for place := range names.Places {
 		path := names.Place(document, place)
 		if info, err := o.d.files.Lstat(path); err == nil && info.Mode.IsRegular() {
 			orphaned, err := o.take(path, document, "")
-			found(path, orphaned, err)
+			o.note(filepath.Base(path), orphaned, err)
 		}
 	}
 	intent := names.Intent(document)
 	if info, err := o.d.files.Lstat(intent); err == nil && info.Mode&fs.ModeSymlink != 0 {
 		orphaned, err := o.takeIntent(document)
-		found(intent, orphaned, err)
+		o.note(filepath.Base(intent), orphaned, err)
 	}
 }
 

@@ -111,7 +111,8 @@ func files(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// makeFile makes a file that a script cannot hold: make FILE TEXT [TIMES], with Go's escapes in TEXT.
+// makeFile makes a file that a script cannot hold: make FILE TEXT [TIMES], with Go's escapes
+// in TEXT.
 func makeFile(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
 	ts.Check(err)
@@ -195,7 +196,8 @@ func nobody(ts *testscript.TestScript, _ bool, args []string) {
 		cmd.Dir = ts.MkAbs(".")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: id, Gid: id}}
 		out, err = cmd.CombinedOutput()
-		// What another test starts at this moment inherits the copy, still open for writing, until it is started.
+		// What another test starts at this moment inherits the copy, still open for writing,
+		// until it is started.
 		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(deadline) {
 			break
 		}

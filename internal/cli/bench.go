@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,42 +16,41 @@ import (
 	"github.com/jsonstore/jsonstore/internal/measure"
 )
 
-// benchWorkerVerb is what the processes of a measurement are started with. It is not for users.
-const benchWorkerVerb = "bench-worker"
-
 func (a *app) benchCommand() *cobra.Command {
-	var last time.Duration
-	var processes int
+	var t trial
 	var report string
 	cmd := &cobra.Command{
 		Use:   "bench [DIR]",
 		Short: "Measure what updates and reads cost in a directory, and say what follows from it",
-		Long: `Measure what updates and reads cost in a directory: in each mode and durability, by the number of processes and goroutines, by the size and
-number of documents; how long they take, how evenly processes come to their turn, and that no update was lost. It ends with advice in words.
-All happens in a new directory within, which is removed, as is one that was left by a bench or verify
-that was killed; nothing else is touched. If an update was lost, the exit code is 1.`,
+		Long: `Measure what updates and reads cost in a directory: in each mode and durability, by the
+number of processes and goroutines, by the size and number of documents; how long they take,
+how evenly processes come to their turn, and that no update was lost. It ends with advice in
+words. All happens in a new directory within, which is removed, as is one that was left by a
+bench or verify that was killed; nothing else is touched. If an update was lost, the exit code
+is 1.`,
 		Example: `  jsonstore bench state/
   jsonstore bench /mnt/data --time 2m --processes 32 --report bench.html`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().DurationVar(&last, "time", 30*time.Second, "measure for about this `TIME`; 5s is a quick look")
-	cmd.Flags().IntVar(&processes, "processes", 8, "run up to `N` processes at once")
-	cmd.Flags().StringVar(&report, "report", "", "also write a page with charts to `FILE`, in HTML that needs nothing else")
+	t.register(cmd.Flags(), "measure for about this `TIME`; 5s is a quick look",
+		"run up to `N` processes at once")
+	cmd.Flags().StringVar(&report, "report", "",
+		"also write a page with charts to `FILE`, in HTML that needs nothing else")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if last <= 0 || processes < 1 || processes > mostProcesses {
-			return usage("want a positive --time, and --processes from 1 to %d", mostProcesses)
+		if err := t.check(1); err != nil {
+			return err
 		}
 		if cmd.Flags().Changed("report") && report == "" {
 			return usage("want the name of a file for --report")
 		}
 		return a.inDirectory(cmd.Context(), args, func(ctx context.Context, dir string) error {
-			return a.bench(ctx, dir, last, processes, report)
+			return a.bench(ctx, dir, t, report)
 		})
 	}
 	return cmd
 }
 
-func (a *app) bench(ctx context.Context, dir string, last time.Duration, processes int, page string) error {
+func (a *app) bench(ctx context.Context, dir string, t trial, page string) error {
 	program, err := self(benchWorkerVerb)
 	if err != nil {
 		return err
@@ -60,7 +58,8 @@ func (a *app) bench(ctx context.Context, dir string, last time.Duration, process
 	files := fsys.New()
 	if !a.flags.allowNetwork {
 		if network, err := files.Network(dir); err == nil && network != "" {
-			return fmt.Errorf("it is not known to be on a local file system (%s); allow it with --allow-network at your own risk", network)
+			return fmt.Errorf("it is not known to be on a local file system (%s); "+
+				"allow it with --allow-network at your own risk", network)
 		}
 	}
 	if page != "" {
@@ -71,8 +70,9 @@ func (a *app) bench(ctx context.Context, dir string, last time.Duration, process
 	}
 	progress, done := a.countdown()
 	report, err := measure.Run(ctx, measure.Config{
-		Files: files, Dir: dir, Time: last, Processes: processes, Program: program, Version: version(),
-		Command:  fmt.Sprintf("jsonstore bench %s --time %v --processes %d", dir, last, processes),
+		Files: files, Dir: dir, Time: t.time, Processes: t.processes,
+		Program: program, Version: version(),
+		Command:  fmt.Sprintf("jsonstore bench %s --time %v --processes %d", dir, t.time, t.processes),
 		Progress: progress,
 	})
 	done()
@@ -119,16 +119,23 @@ func benchText(r *measure.Report) string {
 	for _, u := range r.Updates {
 		if u.Section != section {
 			section = u.Section
-			fmt.Fprintf(&b, "%sby %s\n%-18s %5s %5s %5s %8s %10s %9s %9s %9s %9s %7s %9s %9s %5s %5s\n", map[bool]string{true: "\n"}[b.Len() > 0], section,
-				"", "proc", "gor", "docs", "bytes", "updates/s", "median", "99.9 %", "longest", "conflicts", "retries", "escalated", "waits", "fair", "lost")
+			if b.Len() > 0 {
+				b.WriteByte('\n')
+			}
+			fmt.Fprintf(&b, "by %s\n%-18s %5s %5s %5s %8s ", section, "", "proc", "gor", "docs", "bytes")
+			fmt.Fprintf(&b, "%10s %9s %9s %9s %9s %7s %9s %9s %5s %5s\n", "updates/s", "median", "99.9 %",
+				"longest", "conflicts", "retries", "escalated", "waits", "fair", "lost")
 		}
-		fmt.Fprintf(&b, "%-18s %5d %5d %5d %8d ", u.Sync+", "+u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
+		fmt.Fprintf(&b, "%-18s %5d %5d %5d %8d ",
+			u.Sync+", "+u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
 		if !u.Measured() {
 			fmt.Fprintf(&b, "not measured: %s\n", u.Failure)
 			continue
 		}
-		fmt.Fprintf(&b, "%10.0f %9s %9s %9s %9d %7d %9d %9d %5.2f %5d", u.RatePerS, measure.Microseconds(u.MedianUs), measure.Microseconds(u.P999Us),
-			measure.Microseconds(u.LongestUs), u.Conflicts, u.Retries, u.Escalations, u.LockWaits, u.Fairness, u.Lost)
+		fmt.Fprintf(&b, "%10.0f %9s %9s %9s %9d %7d %9d %9d %5.2f %5d", u.RatePerS,
+			measure.Microseconds(u.MedianUs), measure.Microseconds(u.P999Us),
+			measure.Microseconds(u.LongestUs), u.Conflicts, u.Retries, u.Escalations, u.LockWaits,
+			u.Fairness, u.Lost)
 		if u.Failed > 0 {
 			fmt.Fprintf(&b, "  %d failed: %s", u.Failed, u.Failure)
 		}
@@ -136,7 +143,8 @@ func benchText(r *measure.Report) string {
 	}
 	fmt.Fprintf(&b, "\nreads\n%8s %12s %12s\n", "bytes", "first", "unchanged")
 	for _, read := range r.Reads {
-		fmt.Fprintf(&b, "%8d %12s %12s\n", read.Bytes, measure.Microseconds(read.FirstUs), measure.Microseconds(read.UnchangedUs))
+		fmt.Fprintf(&b, "%8d %12s %12s\n", read.Bytes,
+			measure.Microseconds(read.FirstUs), measure.Microseconds(read.UnchangedUs))
 	}
 	b.WriteByte('\n')
 	for _, advice := range r.Advice {
@@ -156,7 +164,8 @@ func (a *app) countdown() (tell func(done, all int, text string), done func()) {
 		case terminal:
 			const width = 24
 			full := width * done / all
-			fmt.Fprintf(a.stderr, "\r\x1b[K%s%s %d/%d %s", strings.Repeat("█", full), strings.Repeat("░", width-full), done, all, text)
+			bar := strings.Repeat("█", full) + strings.Repeat("░", width-full)
+			fmt.Fprintf(a.stderr, "\r\x1b[K%s %d/%d %s", bar, done, all, text)
 		case done%10 == 0:
 			fmt.Fprintf(a.stderr, "jsonstore: %d of %d: %s\n", done, all, text)
 		}
@@ -167,21 +176,4 @@ func (a *app) countdown() (tell func(done, all int, text string), done func()) {
 		}
 	}
 	return tell, done
-}
-
-func (a *app) benchWorkerCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:    benchWorkerVerb,
-		Short:  "Be one of the processes that jsonstore bench starts",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		err := measure.Work(cmd.Context(), a.stdin, a.stdout)
-		if err != nil && errors.Is(err, context.Canceled) {
-			return context.Canceled
-		}
-		return err
-	}
-	return cmd
 }

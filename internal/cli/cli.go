@@ -18,8 +18,8 @@ import (
 
 // Main runs the command with the arguments after its name, and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// A reader of our output that goes away is an error of writing, not the process's sudden death: the
-	// document may be changed by then, and somebody has to say so.
+	// A reader of our output that goes away is an error of writing, not the process's sudden
+	// death: the document may be changed by then, and somebody has to say so.
 	signal.Ignore(syscall.SIGPIPE)
 	if len(args) > 0 && isWorker(args[0]) {
 		// Who signals all processes, as a service manager does, signals the one that started this
@@ -90,9 +90,9 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
-		a.doctorCommand(), a.verifyCommand(), a.workerCommand(), a.benchCommand(), a.benchWorkerCommand(),
-		a.exprWorkerCommand(),
+		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)
+	root.AddCommand(a.workerCommands()...)
 	for _, cmd := range root.Commands() {
 		cmd.Args = usageArgs(cmd.Args)
 		cmd.DisableFlagsInUseLine = true
@@ -199,12 +199,12 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 }
 
-// shield stands before an argument that begins with a minus and is none of ours: a negative number. No
-// argument of a process can contain it.
+// shield stands before an argument that begins with a minus and is no flag: a negative
+// number. No argument of a process can contain it.
 const shield = "\x00"
 
-// shieldArgs makes arguments that flag parsers misread into ones that they do not: negative numbers are
-// values, and --arg and --argjson take two values, as in jq.
+// shieldArgs shields the arguments that flag parsers misread: negative numbers are values,
+// and --arg and --argjson take two values, as in jq.
 func shieldArgs(args []string) []string {
 	var out []string
 	for i := 0; i < len(args); i++ {

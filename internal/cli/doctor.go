@@ -20,9 +20,10 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
 		Short: "Tell whether a directory is fit for documents, at a glance",
-		Long: `Tell whether a directory is fit for documents, at a glance: what its file system is and can do, and which
-way documents are written there. It is . unless another one is named, or a file in it. A few small files are made in it
-and removed. Jsonstore verify tests what doctor only looks at. If the directory is not fit, the exit code is 1.`,
+		Long: `Tell whether a directory is fit for documents, at a glance: what its file system is and
+can do, and which way documents are written there. It is . unless another one is named, or a
+file in it. A few small files are made in it and removed. Jsonstore verify tests what doctor
+only looks at. If the directory is not fit, the exit code is 1.`,
 		Example: `  jsonstore doctor state/
   jsonstore doctor --json | jq .fit`,
 		Args: cobra.MaximumNArgs(1),
@@ -48,7 +49,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	program, err := self(workerVerb)
+	program, err := self(verifyWorkerVerb)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,8 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	findings := append(verify.Judge(facts, a.flags.allowNetwork), litter.Findings()...)
 	fit := verify.Fit(findings)
 	if a.flags.json {
-		err = wrote(encodeLine(a.stdout, doctored{dir, fit, facts, facts.DurabilityOrder(), litter, findings}))
+		report := doctored{dir, fit, facts, facts.DurabilityOrder(), litter, findings}
+		err = wrote(encodeLine(a.stdout, report))
 	} else {
 		var b strings.Builder
 		writeFindings(&b, findings)
@@ -79,7 +81,9 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 }
 
 // inDirectory does something with the directory that is named, or that of the file that is.
-func (a *app) inDirectory(ctx context.Context, args []string, do func(ctx context.Context, dir string) error) error {
+func (a *app) inDirectory(
+	ctx context.Context, args []string, do func(ctx context.Context, dir string) error,
+) error {
 	dir := "."
 	if len(args) > 0 {
 		dir = filepath.Clean(unshield(args[0]))
@@ -114,7 +118,8 @@ func (a *app) inDirectory(ctx context.Context, args []string, do func(ctx contex
 	return nil
 }
 
-// plainPath is an error about a path without it, since messages begin with that, and the exit code of an absent one.
+// plainPath is an error about a path without the path, since messages begin with that. It
+// keeps the exit code of an absent one.
 func plainPath(err error) error {
 	if where, ok := err.(*fs.PathError); ok {
 		return fmt.Errorf("%s: %w", where.Op, where.Err)

@@ -14,8 +14,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// maxDepth is the deepest nesting of a document. The encoder calls itself once a level, and a stack that
-// overflows ends the process.
+// maxDepth is the deepest nesting of a document. The encoder calls itself once a level, and a
+// stack that overflows ends the process.
 const maxDepth = 10_000
 
 // encoder writes a value as JSON, and refuses what JSON cannot say and what no document can hold.

@@ -11,10 +11,13 @@ func TestPlain(t *testing.T) {
 		Names:  []string{"$text", "$number", "$list"},
 		Values: [][]byte{[]byte(`"a b"`), []byte("12345678901234567890"), []byte("[1,[2]]")},
 	}
-	documents := []string{`{"n":1.10,"a b":{"x":[1]},"s":"t","l":[0],"o":{}}`, `{}`, `[1,2]`, `"s"`, "null", ""}
+	documents := []string{
+		`{"n":1.10,"a b":{"x":[1]},"s":"t","l":[0],"o":{}}`, `{}`, `[1,2]`, `"s"`, "null", "",
+	}
 	for _, text := range []string{
 		".n += 1", ".n -= 2.50", ".n -= -3", ".n = 1e400", ".n = $number", ".n += $number",
-		".s += \"\\n\\u0000\"", ".s = \"x\"", ".s = null", ".s += true", ".s = false", ".l += $list", ".o += $list",
+		".s += \"\\n\\u0000\"", ".s = \"x\"", ".s = null", ".s += true", ".s = false",
+		".l += $list", ".o += $list",
 		`."a b".x = 1`, `.["a b"].x = 1`, ".[$text].x += $list", ".new.deep.er = $text",
 		"del(.n)", "del(.new.deep)", `del(.["a b"].x)`, "del(.[$text])", ".n += 1 | .s = 2 | del(.l)",
 	} {
@@ -33,17 +36,23 @@ func TestPlain(t *testing.T) {
 			}
 			got, err := p.run(t.Context(), old)
 			want, wantErr := other.run(t.Context(), old)
-			if string(got) != string(want) || (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+			if string(got) != string(want) || (err == nil) != (wantErr == nil) ||
+				err != nil && err.Error() != wantErr.Error() {
 				t.Errorf("%s on %q: %s, %v, want %s, %v", text, document, got, err, want, wantErr)
 			}
 		}
 	}
 	for _, text := range []string{
-		".", ".n", "..", "1", ".n |= 1", ".n *= 2", ".n //= 1", ".n = .", ".n += .", ".n = .s", ".n -= $list", ".n -= $number",
-		".l[0] = 1", ".l[500000000] = 1", ".l[$number] = 1", ".l[0:1] = []", ".[] = 1", ".l[] += 1", ".n? = 1", ".. = 1",
-		"del(.l[0])", "del(.[])", "del(.n, .s)", "del(.n; .s)", "delete(.n)", "def f: .; .n = 1", "$list", ".n = [.]", ".n = {a: .}",
-		".n = \"\\(.)\"", ".n = ($list | .)", ".n = -$number", ".n = $list[0]", "(.n) = 1", ".n, .s = 1", "1 as $x | .n = $x",
-		"reduce range(9) as $i (.; .n = 1)", ".n = 1 | .", ".n = 1 | .s = .", ".n = input", ".n = now", ".n = $ENV", ".\"\\(.s)\" = 1", "",
+		".", ".n", "..", "1", ".n |= 1", ".n *= 2", ".n //= 1", ".n = .", ".n += .", ".n = .s",
+		".n -= $list", ".n -= $number",
+		".l[0] = 1", ".l[500000000] = 1", ".l[$number] = 1", ".l[0:1] = []", ".[] = 1",
+		".l[] += 1", ".n? = 1", ".. = 1",
+		"del(.l[0])", "del(.[])", "del(.n, .s)", "del(.n; .s)", "delete(.n)",
+		"def f: .; .n = 1", "$list", ".n = [.]", ".n = {a: .}",
+		".n = \"\\(.)\"", ".n = ($list | .)", ".n = -$number", ".n = $list[0]", "(.n) = 1",
+		".n, .s = 1", "1 as $x | .n = $x",
+		"reduce range(9) as $i (.; .n = 1)", ".n = 1 | .", ".n = 1 | .s = .", ".n = input",
+		".n = now", ".n = $ENV", ".\"\\(.s)\" = 1", "",
 	} {
 		task.Text = []byte(text)
 		if task.plain() != nil {

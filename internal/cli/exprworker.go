@@ -20,14 +20,10 @@ import (
 	"strings"
 
 	"github.com/itchyny/gojq"
-	"github.com/spf13/cobra"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
-
-// exprWorkerVerb is what such a process is started with. It is not for users.
-const exprWorkerVerb = "expr-worker"
 
 // exprStack is how large its stack may become.
 const exprStack = enoughMemory / 4
@@ -266,14 +262,4 @@ func (e *expression) single(ctx context.Context, input any) (any, error) {
 			"put them into one array by [ ]")}
 	}
 	return result, nil
-}
-
-func (a *app) exprWorkerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    exprWorkerVerb,
-		Short:  "Be the process that an expression runs in",
-		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE:   func(*cobra.Command, []string) error { return work(a.stdin, a.stdout) },
-	}
 }

@@ -134,7 +134,8 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 				var where *store.Error // the joined error has no document's name of its own
 				if errors.As(err, &where) {
 					if len(swept) > 0 {
-						where = &store.Error{Op: where.Op, Name: where.Name, Err: fmt.Errorf("%w; swept %s", where.Err, litter(swept))}
+						all := fmt.Errorf("%w; swept %s", where.Err, litter(swept))
+						where = &store.Error{Op: where.Op, Name: where.Name, Err: all}
 					}
 					return where
 				}
@@ -154,7 +155,8 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 				text = "valid; swept " + litter(swept)
 			}
 			if len(left) > 0 {
-				text += "; left alone, since this user may not read, remove or mend it: " + strings.Join(left, ", ")
+				text += "; left alone, since this user may not read, remove or mend it: " +
+					strings.Join(left, ", ")
 			}
 			return a.print(a.status(doc, each, text))
 		})

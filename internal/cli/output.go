@@ -1,10 +1,14 @@
 // What is printed where, and the exit codes.
 //
 //   - Standard output has data and nothing else: what was asked for.
-//   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do"; -q keeps them back.
-//   - With --json each result is an object on a line of standard output, each error one of standard error.
-//   - What cannot be written to standard output is an error, which says so if the document is changed already.
-//     Who reads no further, as head does, gets exit code 8 and no message where nothing was changed.
+//   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do". With -q
+//     there are none.
+//   - With --json each result is an object on a line of standard output, each error one on
+//     standard error.
+//   - A result that cannot be written is an error, which says so if the document is changed
+//     already. If the reader has gone, as head does, the exit code is 8, without a message
+//     where nothing was changed. A standard output that was closed before the start cannot be
+//     told from /dev/null: the runtime of Go opens that in its place.
 
 package cli
 
@@ -53,9 +57,9 @@ var errNo = errors.New("no")
 
 // kinds names the exit codes in JSON.
 var kinds = map[int]string{
-	exitUsage: "usage", exitCompile: "compile", exitAbsent: "not_exist", exitInvalid: "invalid", exitConflict: "conflict",
-	exitTimeout: "timeout", exitIO: "io", exitInterrupted: "interrupted",
-	exitTerminated: "interrupted",
+	exitUsage: "usage", exitCompile: "compile", exitAbsent: "not_exist", exitInvalid: "invalid",
+	exitConflict: "conflict", exitTimeout: "timeout", exitIO: "io",
+	exitInterrupted: "interrupted", exitTerminated: "interrupted",
 }
 
 // exitCode classifies an error. What is more telling comes first: an update that timed out after
@@ -76,7 +80,8 @@ func exitCode(err error) int {
 		{errors.As(err, &runtime), exitInvalid},
 		{errors.Is(err, store.ErrNotDurable), exitIO},
 		{errors.Is(err, store.ErrConflict), exitConflict},
-		{errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
+		{errors.Is(err, store.ErrVersion), exitUsage},
+		{errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
 		{errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge), exitInvalid},
 		{errors.Is(err, fs.ErrNotExist), exitAbsent},
 	} {
@@ -87,7 +92,8 @@ func exitCode(err error) int {
 	return exitIO
 }
 
-// fail reports an error about a file, or about none, and sets the exit code: that of the first error.
+// fail reports an error about a file, or about none, and sets the exit code, which is that of
+// the first error.
 func (a *app) fail(file string, err error) {
 	code := exitCode(err)
 	if code == exitInterrupted && a.cause != nil {
@@ -98,7 +104,8 @@ func (a *app) fail(file string, err error) {
 	}
 	var output *outputError
 	a.unheard = a.unheard || errors.As(err, &output)
-	if code == exitNo || a.unheard && output != nil && !output.published && errors.Is(err, syscall.EPIPE) {
+	unheard := output != nil && !output.published && errors.Is(err, syscall.EPIPE)
+	if code == exitNo || unheard {
 		return
 	}
 	// The store's own wrapping names the document once more.
@@ -218,11 +225,6 @@ func (a *app) show(r result, text []byte) error {
 		return nil
 	}
 	return a.print(text)
-}
-
-// done is the result of a verb that has none but that it was done.
-func (a *app) done(doc *store.Doc, version store.Version, text []byte) error {
-	return a.show(result{File: doc.Name(), Version: &version}, text)
 }
 
 func quote(text string) []byte { return splice.Quote(text) }

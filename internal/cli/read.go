@@ -24,9 +24,12 @@ func (a *app) getCommand() *cobra.Command {
 		Args: cobra.RangeArgs(1, 2),
 	}
 	cmd.Flags().BoolVarP(&raw, "raw", "r", false, "print a string without quotes and escapes")
-	cmd.Flags().BoolVarP(&exitStatus, "exit-status", "e", false, "exit with 1 if the value is null or false")
-	cmd.Flags().StringVar(&fallback, "default", "", "print this `TEXT` if there is no such file or value")
-	cmd.Flags().BoolVar(&withVersion, "with-version", false, "print the version first, on a line of its own")
+	cmd.Flags().BoolVarP(&exitStatus, "exit-status", "e", false,
+		"exit with 1 if the value is null or false")
+	cmd.Flags().StringVar(&fallback, "default", "",
+		"print this `TEXT` if there is no such file or value")
+	cmd.Flags().BoolVar(&withVersion, "with-version", false,
+		"print the version first, on a line of its own")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
 			var value []byte
@@ -80,7 +83,8 @@ func (a *app) versionCommand() *cobra.Command {
 			if err != nil && !errors.Is(err, store.ErrInvalid) {
 				return err
 			}
-			return a.done(doc, version, a.status(doc, each, version.String()))
+			text := a.status(doc, each, version.String())
+			return a.show(result{File: doc.Name(), Version: &version}, text)
 		})
 	}
 	return cmd

@@ -45,8 +45,3 @@ func interruptedBy(cause error) int {
 	}
 	return exitInterrupted
 }
-
-// isWorker reports whether a verb is one of those that the command starts itself by.
-func isWorker(verb string) bool {
-	return verb == workerVerb || verb == benchWorkerVerb || verb == exprWorkerVerb
-}

@@ -63,7 +63,8 @@ With --each, a file that is not there is an error, unless --create makes it.`,
 	flags.BoolVar(&u.diff, "diff", false, "print what changes, as a unified diff")
 	flags.StringVar(&u.give, "return", "",
 		"print `WHAT`: the document as it was (old), as it is (new), or its version (version)")
-	flags.StringVar(&u.print, "print", "", "print the result of this `JQ` expression over $old and $new")
+	flags.StringVar(&u.print, "print", "",
+		"print the result of this `JQ` expression over $old and $new")
 	flags.BoolVarP(&u.raw, "raw", "r", false, "with --print: a string without quotes and escapes")
 	flags.BoolVarP(&u.exitStatus, "exit-status", "e", false,
 		"with --print: exit with 1 if the result is null or false")

@@ -13,10 +13,15 @@ import (
 )
 
 func unfit() *verify.Report {
-	facts := verify.Facts{Dir: "state", System: "linux", FileSystem: "nfs", Network: "nfs", NoReplace: "native"}
+	facts := verify.Facts{
+		Dir: "state", System: "linux", FileSystem: "nfs", Network: "nfs", NoReplace: "native",
+	}
 	return &verify.Report{
 		Dir: "state", Processes: 8, Facts: facts, Findings: verify.Judge(facts, false),
-		Checks: []verify.Check{{Name: "no lost update", Mode: "hash", Sync: "durable", State: verify.Bad, Text: "updates were lost"}},
+		Checks: []verify.Check{{
+			Name: "no lost update", Mode: "hash", Sync: "durable",
+			State: verify.Bad, Text: "updates were lost",
+		}},
 	}
 }
 
@@ -25,8 +30,11 @@ func TestUnfit(t *testing.T) {
 	a := &app{stdout: &stdout, stderr: &stderr}
 	a.fail("state", a.showReport(unfit()))
 	for _, want := range []string{
-		"BAD   file system         nfs, not known to be local", "use a local directory, or --allow-network", "BAD   locks ", "\nnote  exchange ",
-		"BAD   no lost update      hash, durable:     updates were lost\n", "state is NOT fit for documents: see what is marked BAD\n",
+		"BAD   file system         nfs, not known to be local",
+		"use a local directory, or --allow-network",
+		"BAD   locks ", "\nnote  exchange ",
+		"BAD   no lost update      hash, durable:     updates were lost\n",
+		"state is NOT fit for documents: see what is marked BAD\n",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%q is not in:\n%s", want, stdout.String())
@@ -50,7 +58,8 @@ func TestUnfitJSON(t *testing.T) {
 		t.Errorf("got %v, want the answer no", err)
 	}
 	var got verify.Report
-	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil || got.Fit || got.Checks[0].State != verify.Bad {
+	err := json.Unmarshal(stdout.Bytes(), &got)
+	if err != nil || got.Fit || got.Checks[0].State != verify.Bad {
 		t.Errorf("%v: %s", err, stdout.String())
 	}
 }

@@ -30,7 +30,8 @@ func TestNames(t *testing.T) {
 		documents = append(documents, strings.Repeat("x", n), strings.Repeat("x", n-1)+"y")
 	}
 	for n := 1; n <= 255/3; n++ {
-		documents = append(documents, strings.Repeat("語", n), "a"+strings.Repeat("語", n-1), "ab"+strings.Repeat("語", n-1))
+		rest := strings.Repeat("語", n-1)
+		documents = append(documents, "語"+rest, "a"+rest, "ab"+rest)
 	}
 	// What could be taken for the stem of another one, and names that are no text.
 	for _, name := range []string{strings.Repeat("x", 255), strings.Repeat("語", 80)} {
