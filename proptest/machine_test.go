@@ -124,7 +124,7 @@ func (m *machine) close() {
 func (m *machine) actions() map[string]func(*rapid.T) {
 	actions := map[string]func(*rapid.T){
 		"read": m.read, "create": m.create, "swap": m.swap, "swap delete": m.swapDelete, "delete": m.delete,
-		"update": m.update, "keys": m.keys, "reopen": m.reopen,
+		"update": m.update, "expected update": m.expectedUpdate, "keys": m.keys, "reopen": m.reopen,
 		"get": m.get, "set": m.set, "add": m.add, "append": m.append, "unset": m.unset,
 		"merge patch": m.mergePatch, "json patch": m.jsonPatch, "typed": m.typed,
 	}

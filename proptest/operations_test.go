@@ -200,6 +200,55 @@ func (m *machine) update(t *rapid.T) {
 	m.mustHave(t, key, c)
 }
 
+// expectedUpdate is an update or a deletion that expects a version.
+func (m *machine) expectedUpdate(t *rapid.T) {
+	h, key, doc, c := m.draw(t)
+	old, want := m.oldVersion(t, h, key, doc)
+	content := m.content(t)
+	how := rapid.SampledFrom([]string{"write", "keep", "refuse", "delete"}).Draw(t, "how")
+	var version store.Version
+	var err error
+	called := false
+	if how == "delete" {
+		err = doc.Expect(old).Delete(context.Background())
+	} else {
+		version, err = doc.Expect(old).Update(context.Background(), func(was []byte) ([]byte, error) {
+			called = true
+			switch how {
+			case "keep":
+				return was, nil
+			case "refuse":
+				return nil, errRefused
+			}
+			return []byte(content), nil
+		})
+	}
+	switch {
+	case want != nil:
+		if called {
+			t.Fatalf("the function ran, though the version was not %v", old)
+		}
+	case how == "delete" && c.content == nil:
+		want = store.ErrNotExist
+	case how != "delete" && c.content != nil && !c.valid:
+		want = store.ErrInvalid
+	case how == "refuse":
+		want = errRefused
+	}
+	m.swapped(t, doc, old, want, err)
+	switch {
+	case err != nil:
+	case how == "delete":
+		m.became(key, nil)
+	case how == "write" && (c.content == nil || *c.content != content):
+		m.became(key, &content)
+		m.note(t, key, version)
+	default:
+		m.note(t, key, version)
+	}
+	m.mustHave(t, key, c)
+}
+
 func (m *machine) keys(t *rapid.T) {
 	h := rapid.SampledFrom(m.handles).Draw(t, "handle")
 	if h.db == nil {
