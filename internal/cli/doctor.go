@@ -55,6 +55,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	}
 	files := fsys.New()
 	opts.AllowNetwork = true // to look at what is there is no risk
+	opts.LockPath = ""       // it is that of one document
 	litter, err := verify.Look(ctx, files, dir, opts)
 	if err != nil {
 		return err

@@ -28,6 +28,7 @@ type commonFlags struct {
 	duplicates   bool
 	allowNetwork bool
 	guard        bool
+	lockFile     string
 	createMode   string // of the verbs that write
 }
 
@@ -45,6 +46,8 @@ func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
 	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for the lock")
+	flags.StringVar(&f.lockFile, "lock-file", "",
+		"lock `FILE`, which other programs lock already, instead of the document's own")
 	flags.BoolVar(&f.json, "json", false, "print results and errors as JSON, one object a line")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no messages")
 	flags.Int64Var(&f.maxSize, "max-size", 0, fmt.Sprintf(
@@ -65,6 +68,7 @@ func (f *commonFlags) options() (*store.Options, error) {
 		AllowDuplicateKeys: f.duplicates,
 		AllowNetwork:       f.allowNetwork,
 		GuardForeign:       f.guard,
+		LockPath:           unshield(f.lockFile),
 		LockWait:           f.wait,
 		Retry:              store.Retry{MaxTries: f.tries},
 		Logger:             slog.New(slog.DiscardHandler),

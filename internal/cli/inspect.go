@@ -49,6 +49,7 @@ type stat struct {
 	Modified time.Time     `json:"modified"`
 	LockFile string        `json:"lock_file"`
 	Locked   bool          `json:"locked"`
+	LockedBy int           `json:"locked_by,omitempty"` // a process
 	Orphans  []string      `json:"orphans"`
 	Left     []string      `json:"left"`
 }
@@ -57,7 +58,7 @@ func statOf(doc *store.Doc, info store.FileInfo) stat {
 	return stat{
 		File: doc.Name(), Path: info.Path, Hash: info.Hash, Mtime: info.Mtime, Size: info.Size,
 		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
-		LockFile: info.LockPath, Locked: info.Locked,
+		LockFile: info.LockPath, Locked: info.Locked, LockedBy: info.LockedBy.PID,
 		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
 	}
 }
@@ -67,6 +68,9 @@ func statText(doc *store.Doc, info store.FileInfo) string {
 	lock := "free"
 	if info.Locked {
 		lock = "held"
+		if info.LockedBy.PID != 0 {
+			lock += " by " + info.LockedBy.String()
+		}
 	}
 	mtime := info.Mtime.String()
 	if info.Mtime.IsAbsent() {

@@ -5,6 +5,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -68,7 +71,9 @@ func (a *app) write(
 		if f.expected != nil {
 			doc = doc.Expect(*f.expected)
 		}
+		heard := a.tellWait(doc)
 		w, err := do(ctx, doc)
+		heard()
 		if err != nil {
 			return err
 		}
@@ -99,4 +104,24 @@ func mustHave(doc *store.Doc, expected *store.Version, version store.Version) er
 		}
 	}
 	return &store.ConflictError{Key: doc.Name(), Want: *expected, Have: version}
+}
+
+// tellWait tells a person at a terminal, after a second, that the lock is waited for, and
+// who has it where the system says. It ends with the function that it returns.
+func (a *app) tellWait(doc *store.Doc) (heard func()) {
+	if a.flags.quiet || a.flags.json || !isTerminal(a.stderr) {
+		return func() {}
+	}
+	timer := time.AfterFunc(time.Second, func() {
+		owner, known := doc.LockOwner()
+		if doc.Stats().LockWaits == 0 || known && owner.PID == os.Getpid() {
+			return // it computes
+		}
+		text := "waits for the lock"
+		if known {
+			text += ", which " + owner.String() + " has"
+		}
+		fmt.Fprintf(a.stderr, "jsonstore: %s: %s; give up by Ctrl-C\n", doc.Name(), text)
+	})
+	return func() { timer.Stop() }
 }

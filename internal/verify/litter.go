@@ -27,6 +27,7 @@ type Litter struct {
 	Invalid   []string `json:"invalid"`   // documents that are not valid JSON
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
 	Locks     []string `json:"locks"`     // lock files whose access differs from the document's
+	TwoLocks  []string `json:"two_locks"` // documents that have a lock file and NAME.lock
 	Mounts    []string `json:"mounts"`    // files that are mount points, which cannot be replaced
 	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
 }
@@ -38,7 +39,7 @@ const (
 
 // Look examines the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
-	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{}, Leftovers: []string{}}
+	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{}, TwoLocks: []string{}, Leftovers: []string{}}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return found, err
@@ -76,6 +77,9 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 			hasOwners := os.Geteuid() >= 0
 			if lockErr == nil && !locked.LocksFor(info) && hasOwners {
 				found.Locks = append(found.Locks, filepath.Base(names.Lock(path)))
+			}
+			if _, err := files.Lstat(path + ".lock"); err == nil && lockErr == nil {
+				found.TwoLocks = append(found.TwoLocks, entry.Name)
 			}
 			err = readDocument(ctx, path, opts)
 			if err != nil && !errors.Is(err, store.ErrInvalid) {
@@ -138,6 +142,12 @@ func (l Litter) Findings() []Finding {
 			"that some users who may change a document cannot lock it; run jsonstore check FILE "+
 			"as root, or as the owner of the file: %s", n, some(l.Locks))
 		found = append(found, Finding{"lock files", Note, text})
+	}
+	if n := len(l.TwoLocks); n > 0 {
+		found = append(found, Finding{"two locks", Note, fmt.Sprintf("%d documents have a lock file of "+
+			"jsonstore and another one, NAME.lock, so that programs that lock different ones do not "+
+			"exclude each other; give all jsonstore commands --lock-file NAME.lock, "+
+			"or remove the one that nobody locks: %s", n, some(l.TwoLocks))})
 	}
 	if n := len(l.Mounts); n > 0 {
 		found = append(found, Finding{"mount points", Bad, fmt.Sprintf("%d files are mounted one by one, "+
