@@ -11,12 +11,13 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
 
 // maxDepth is the deepest nesting of a document. The encoder calls itself once a level, and a
 // stack that overflows ends the process.
-const maxDepth = 10_000
+const maxDepth = splice.DefaultDepth
 
 // encoder writes a value as JSON, and refuses what JSON cannot say and what no document can hold.
 type encoder struct {

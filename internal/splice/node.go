@@ -7,12 +7,13 @@ import "fmt"
 
 // Limits bounds what is accepted.
 type Limits struct {
-	Depth              int  // deepest nesting; 0 means 10,000, and 100,000 is the most
+	Depth              int  // deepest nesting; 0 means DefaultDepth, and 100,000 is the most
 	AllowDuplicateKeys bool // else a key that stands twice in an object is an error
 }
 
 const (
-	defaultDepth = 10_000
+	// DefaultDepth is the deepest nesting where Limits say nothing.
+	DefaultDepth = 10_000
 	// The scanner calls itself once a level. This many levels take a few tens of megabytes of
 	// stack; a stack that overflows ends the program, whatever it has deferred.
 	largestDepth = 100_000
@@ -20,7 +21,7 @@ const (
 
 func (l Limits) depth() int {
 	if l.Depth == 0 {
-		return defaultDepth
+		return DefaultDepth
 	}
 	return min(l.Depth, largestDepth)
 }
