@@ -94,6 +94,59 @@ func TestLinksStayLinks(t *testing.T) {
 	})
 }
 
+// TestLockFileIsTold: the path of the lock file is absolute, beside the document where links
+// lead to, and known before either is there.
+func TestLockFileIsTold(t *testing.T) {
+	root, ctx := t.TempDir(), t.Context()
+	if err := os.MkdirAll(filepath.Join(root, "far"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("far/doc.json", filepath.Join(root, "link.json")); err != nil {
+		t.Fatal(err)
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := filepath.Join(real, "far", ".doc.json.lock")
+	db, err := Open(root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	docs := []*Doc{
+		db.Doc("link"), db.Doc("far/doc"), open(t, filepath.Join(root, "link.json"), Options{}),
+		open(t, filepath.Join(root, "far", "doc.json"), Options{}),
+	}
+	for _, doc := range docs {
+		if got, err := doc.LockFile(); got != want {
+			t.Errorf("the lock file of %s is %s (%v), want %s", doc.Name(), got, err, want)
+		}
+	}
+	if _, err := os.Lstat(want); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("to tell it has made it: %v", err)
+	}
+	for _, doc := range docs {
+		if _, err := doc.Update(ctx, increment); err != nil {
+			t.Error(err)
+		}
+		if info, err := doc.Inspect(ctx); info.LockPath != want {
+			t.Errorf("the lock file of %s is %s (%v), want %s", doc.Name(), info.LockPath, err, want)
+		}
+		if _, err := os.Lstat(want); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := db.Doc("..").LockFile(); !errors.Is(err, ErrKey) {
+		t.Errorf("of a key that is none: %v", err)
+	}
+	other := filepath.Join(root, "other.lock")
+	doc := open(t, filepath.Join(root, "far", "doc.json"), Options{LockPath: other})
+	if got, err := doc.LockFile(); got != other {
+		t.Errorf("the lock file that is joined is %s (%v), want %s", got, err, other)
+	}
+}
+
 // TestDeletedByALink: a document that is deleted by a link is absent by it, is made anew
 // where it was, and the links stay links.
 func TestDeletedByALink(t *testing.T) {
