@@ -90,8 +90,12 @@ func TestMovedLinks(t *testing.T) {
 				_, openErr = again.Update(ctx, increment)
 				again.Close()
 			}
-			if _, err := doc.Update(ctx, increment); err == nil || openErr == nil {
-				t.Errorf("of a link to nothing: %v; opened anew: %v", err, openErr)
+			// The document is made there, if the directory is there.
+			_, err = doc.Update(ctx, increment)
+			made, readErr := os.ReadFile(at(c.document))
+			if (err == nil) != (openErr == nil) || err == nil && string(made) != "2" ||
+				err != nil && readErr == nil {
+				t.Errorf("of a link to nothing: %v; opened anew: %v; made %q", err, openErr, made)
 			}
 			wantFile(t, first, "2")
 			wantFile(t, second, "11")
