@@ -250,7 +250,8 @@ func checkRegular(info fsys.Info) error {
 	case info.Mode&fs.ModeDevice != 0:
 		kind = "device"
 	}
-	return fmt.Errorf("is not a regular file but a %s; a document is a file that can be replaced", kind)
+	return fmt.Errorf("is not a regular file but a %s; a document is a file that can be replaced",
+		kind)
 }
 
 // readAll reads a file of the expected size, which another program may be changing.

@@ -168,7 +168,8 @@ func TestDeletedByALink(t *testing.T) {
 		}
 		defer db.Close()
 		for _, doc := range []*Doc{
-			open(t, at("second.json"), opts), open(t, at("far/doc.json"), opts), db.Doc("second"), db.Doc("first"),
+			open(t, at("second.json"), opts), open(t, at("far/doc.json"), opts),
+			db.Doc("second"), db.Doc("first"),
 		} {
 			if _, version, err := doc.Read(ctx); !errors.Is(err, ErrNotExist) || !version.IsAbsent() {
 				t.Errorf("%s, before it is made: %v, %v", doc.Name(), version, err)

@@ -89,9 +89,9 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 }
 
 // LockFile returns the path of the file that is locked for changes of the document: it is
-// beside the document where symbolic links lead to, or Options.LockPath. Neither need be there. A program that
-// knows nothing of the store excludes its writers by holding a lock on that file (flock on
-// Unix). It is ErrUnsupported where documents are not files.
+// beside the document where symbolic links lead to, or Options.LockPath. Neither need be
+// there. A program that knows nothing of the store excludes its writers by holding a lock on
+// that file (flock on Unix). It is ErrUnsupported where documents are not files.
 func (d *Doc) LockFile() (string, error) {
 	files, ok := d.drv.(*fileDriver)
 	lock, err := "", d.keyErr

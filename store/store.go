@@ -85,8 +85,8 @@ func absolute(path string) (string, error) {
 
 // OpenFile opens one document, which need not exist, though its directory must. Symbolic
 // links, to it and on the way to it, are followed by each operation, and stay links: where
-// one leads to nothing, the document is absent, and is made there. The handle is to be shared by all
-// goroutines of a program, and to be closed.
+// one leads to nothing, the document is absent, and is made there. The handle is to be
+// shared by all goroutines of a program, and to be closed.
 func OpenFile(path string, opts *Options) (*Doc, error) {
 	db, key, err := openFile(path, opts)
 	if err != nil {
@@ -359,7 +359,8 @@ func (d *Doc) errEmpty() error {
 				ErrInvalid, strings.Join(orphans, " or "), "else, "+startOver)
 		}
 	}
-	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s", ErrInvalid, startOver)
+	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s",
+		ErrInvalid, startOver)
 }
 
 // checkNew checks what is to become the document.

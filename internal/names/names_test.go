@@ -78,8 +78,10 @@ func TestNamesStay(t *testing.T) {
 	for path, want := range map[string]string{
 		"state/doc.json":                "state/.doc.json.lock",
 		strings.Repeat("x", 213):        "." + strings.Repeat("x", 213) + ".lock",
-		"d/" + strings.Repeat("x", 214): "d/." + strings.Repeat("x", 100) + ".0b93f4b9b0255a8d3c98003a6972b32b.longlock",
-		strings.Repeat("語", 84) + ".js": "." + strings.Repeat("語", 33) + ".7a54289a33103d09ddaa4da486bf86f8.longlock",
+		"d/" + strings.Repeat("x", 214): "d/." + strings.Repeat("x", 100) +
+			".0b93f4b9b0255a8d3c98003a6972b32b.longlock",
+		strings.Repeat("語", 84) + ".js": "." + strings.Repeat("語", 33) +
+			".7a54289a33103d09ddaa4da486bf86f8.longlock",
 	} {
 		if got := Lock(path); got != want {
 			t.Errorf("the lock of %s is %s, want %s", path, got, want)

@@ -39,7 +39,10 @@ const (
 
 // Look examines the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
-	found := Litter{Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{}, TwoLocks: []string{}, Leftovers: []string{}}
+	found := Litter{
+		Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{},
+		TwoLocks: []string{}, Leftovers: []string{},
+	}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
 		return found, err
@@ -144,15 +147,16 @@ func (l Litter) Findings() []Finding {
 		found = append(found, Finding{"lock files", Note, text})
 	}
 	if n := len(l.TwoLocks); n > 0 {
-		found = append(found, Finding{"two locks", Note, fmt.Sprintf("%d documents have a lock file of "+
-			"jsonstore and another one, NAME.lock, so that programs that lock different ones do not "+
-			"exclude each other; give all jsonstore commands --lock-file NAME.lock, "+
-			"or remove the one that nobody locks: %s", n, some(l.TwoLocks))})
+		text := fmt.Sprintf("%d documents have a lock file of jsonstore and another one, NAME.lock, "+
+			"so that programs that lock different ones do not exclude each other; give all "+
+			"jsonstore commands --lock-file NAME.lock, or remove the one that nobody locks: %s",
+			n, some(l.TwoLocks))
+		found = append(found, Finding{"two locks", Note, text})
 	}
 	if n := len(l.Mounts); n > 0 {
-		found = append(found, Finding{"mount points", Bad, fmt.Sprintf("%d files are mounted one by one, "+
-			"as into a container, so that they cannot be replaced; mount their directory instead: %s",
-			n, some(l.Mounts))})
+		text := fmt.Sprintf("%d files are mounted one by one, as into a container, so that they "+
+			"cannot be replaced; mount their directory instead: %s", n, some(l.Mounts))
+		found = append(found, Finding{"mount points", Bad, text})
 	}
 	if len(l.Leftovers) > 0 {
 		text := "of a doctor, verify or bench that was killed; the next verify or bench " +
