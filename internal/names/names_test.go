@@ -76,8 +76,8 @@ func TestNames(t *testing.T) {
 // TestNamesStay: programs of all versions, and flock in shell scripts, take the same lock.
 func TestNamesStay(t *testing.T) {
 	for path, want := range map[string]string{
-		"state/doc.json":                "state/.doc.json.lock",
-		strings.Repeat("x", 213):        "." + strings.Repeat("x", 213) + ".lock",
+		"state/doc.json":         "state/.doc.json.lock",
+		strings.Repeat("x", 213): "." + strings.Repeat("x", 213) + ".lock",
 		"d/" + strings.Repeat("x", 214): "d/." + strings.Repeat("x", 100) +
 			".0b93f4b9b0255a8d3c98003a6972b32b.longlock",
 		strings.Repeat("語", 84) + ".js": "." + strings.Repeat("語", 33) +
