@@ -112,7 +112,7 @@ func TestChangedWhileUpdated(t *testing.T) {
 	}
 	defer doc.Close()
 	list := acl(6, 6, 4, 6, 0)
-	a := doc.drv.(*fileDriver).attempt(doc.key, VersionHash)
+	a := doc.drv.files.attempt(doc.key, VersionHash)
 	defer a.Close()
 	ctx := context.Background()
 	if _, _, err = a.Read(ctx); err == nil {

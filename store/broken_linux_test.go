@@ -114,7 +114,7 @@ func TestJournalFails(t *testing.T) {
 			return nil
 		})
 	}
-	if order := docs[0].drv.(*fileDriver).flushOrder(docs[0].name, 1); order != JournalOrder {
+	if order := docs[0].drv.files.flushOrder(docs[0].name, 1); order != JournalOrder {
 		t.Skipf("this ext4 is flushed in the order %v", order)
 	}
 	go func() {

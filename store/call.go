@@ -11,7 +11,6 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 
-	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/combine"
 )
 
@@ -297,7 +296,7 @@ func (c *call) outcome() (Version, error) {
 	a := c.Answer
 	if a.Version == combine.Own && c.made.exists {
 		// On its own goroutine, while the bytes are its own.
-		c.version = c.doc.drv.(driver.Combiner).Superseded(c.made.data)
+		c.version = c.doc.drv.combiner.Superseded(c.made.data)
 	}
 	switch {
 	case a.Err == nil:

@@ -19,7 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/combine"
 )
 
@@ -54,9 +53,9 @@ type lines struct {
 	byKey map[string]*line
 }
 
-func newLines(drv driver.Driver) *lines {
+func newLines(drv *engine) *lines {
 	most := 1
-	if _, ok := drv.(driver.Combiner); ok {
+	if drv.combiner != nil {
 		most = maxBatch
 	}
 	unique := drv.Caps().UniqueVersions

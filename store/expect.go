@@ -31,8 +31,8 @@ func (d *Doc) Expect(v Version) *Doc {
 
 // checkExpect complains about an expectation that no version of the document can fulfil.
 func (d *Doc) checkExpect() error {
-	files, ok := d.drv.(*fileDriver)
-	if d.expect == nil || !ok {
+	files := d.drv.files
+	if d.expect == nil || files == nil {
 		return nil // the first read shows which kind of versions an engine has
 	}
 	return driver.CheckKind(*d.expect, files.modeFor(*d.expect).kind())
@@ -49,7 +49,7 @@ func (d *Doc) isExpected(have Version) error {
 		}
 	}
 	d.db.stats.conflicts.Add(1)
-	if files, ok := d.drv.(*fileDriver); ok {
+	if files := d.drv.files; files != nil {
 		// The expected version may come from a kept read that is out of date.
 		files.shared.snapshots.drop(files, d.key)
 	}

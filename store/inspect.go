@@ -5,7 +5,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -39,12 +38,9 @@ type FileInfo struct {
 // Inspect describes the document's file; it need not be valid JSON. An absent document is
 // ErrNotExist. It is ErrUnsupported where documents are not files.
 func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
-	files, ok := d.drv.(*fileDriver)
-	info, err := FileInfo{}, d.keyErr
-	switch {
-	case err == nil && !ok:
-		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
-	case err == nil:
+	info := FileInfo{}
+	files, err := d.onFiles()
+	if err == nil {
 		info, err = files.inspect(ctx, d.key)
 	}
 	if err != nil {
@@ -93,12 +89,9 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 // there. A program that knows nothing of the store excludes its writers by holding a lock on
 // that file (flock on Unix). It is ErrUnsupported where documents are not files.
 func (d *Doc) LockFile() (string, error) {
-	files, ok := d.drv.(*fileDriver)
-	lock, err := "", d.keyErr
-	switch {
-	case err == nil && !ok:
-		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
-	case err == nil:
+	lock := ""
+	files, err := d.onFiles()
+	if err == nil {
 		lock, err = files.lockPath(d.key)
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ func openSimulated(files fsys.FS, opts Options) (*Doc, error) {
 
 // withoutSweep makes a handle look for nothing that dead processes have left.
 func withoutSweep(doc *Doc) {
-	doc.drv.(*fileDriver).shared.rows.wait = map[string]int{simulated: 1 << 30}
+	doc.drv.files.shared.rows.wait = map[string]int{simulated: 1 << 30}
 }
 
 func appendName(name string) func(old []byte) ([]byte, error) {

@@ -239,7 +239,7 @@ func TestKeepOfAnotherFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer doc.Close()
-	a := doc.drv.(*fileDriver).attempt(doc.key, VersionHash)
+	a := doc.drv.files.attempt(doc.key, VersionHash)
 	defer a.Close()
 	ctx := context.Background()
 	if _, _, err = a.Read(ctx); err == nil {
@@ -258,7 +258,7 @@ func TestKeepOfAnotherFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	opened, err := a.current.file.Stat()
-	named, namedErr := doc.drv.(*fileDriver).files.Lstat(path)
+	named, namedErr := doc.drv.files.files.Lstat(path)
 	if err != nil || namedErr != nil || !opened.SameFile(named) {
 		t.Errorf("%+v is open, %+v is there: %v, %v", opened, named, err, namedErr)
 	}

@@ -26,18 +26,14 @@ func (o LockOwner) String() string {
 	return fmt.Sprintf("process %d (%s)", o.PID, o.Command)
 }
 
-// lockOwners is what a driver is that knows who holds a document's lock.
-type lockOwners interface {
-	lockOwner(key string) (LockOwner, bool)
-}
-
 // LockOwner returns who holds the document's lock just now. It is false if nobody does, and
 // where the system does not say: it is known on Linux, of processes that this one can see.
 func (d *Doc) LockOwner() (LockOwner, bool) {
-	if owners, ok := d.drv.(lockOwners); ok && d.keyErr == nil {
-		return owners.lockOwner(d.key)
+	files, err := d.onFiles()
+	if err != nil {
+		return LockOwner{}, false
 	}
-	return LockOwner{}, false
+	return files.lockOwner(d.key)
 }
 
 // lockOwner looks at the lock file by its name, which the owner has open.

@@ -95,7 +95,7 @@ func TestMarks(t *testing.T) {
 	t.Run("remote", func(t *testing.T) {
 		path := markedDoc(t, markNoIntent, true)
 		doc := open(t, path, Options{})
-		doc.drv.(*fileDriver).shared.locks.remote.Store(true)
+		doc.drv.files.shared.locks.remote.Store(true)
 		update(t, doc, "42")
 	})
 	t.Run("of a stranger", func(t *testing.T) {

@@ -38,7 +38,7 @@ func twoOf(t *testing.T, opts Options) (path string, one, other *attempt) {
 	var tries []*attempt
 	for range 2 {
 		doc := open(t, path, opts)
-		files := doc.drv.(*fileDriver)
+		files := doc.drv.files
 		files.shared.rows.due(path) // it has been looked at
 		try := files.Attempt(doc.key).(*attempt)
 		t.Cleanup(try.Close)

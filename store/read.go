@@ -215,7 +215,7 @@ func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {
 	if d.keyErr != nil {
 		return &snapshot{}, d.keyErr
 	}
-	if files, ok := d.drv.(*fileDriver); ok {
+	if files := d.drv.files; files != nil {
 		s, err = files.snapshot(ctx, d.key)
 	} else {
 		s = &snapshot{}

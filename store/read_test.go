@@ -155,7 +155,7 @@ func TestReadsAreFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		db := newDB(drv, &full, &counters{})
-		doc := &Doc{db: db, drv: drv, opts: &full, key: path, name: path, owns: true}
+		doc := &Doc{db: db, drv: db.drv, opts: &full, key: path, name: path, owns: true}
 		defer doc.Close()
 		now := "" // what is in the file, empty for no file
 		n := 0
@@ -349,7 +349,7 @@ func TestSnapshotsAreBounded(t *testing.T) {
 	for i := range mostSnapshots + 10 {
 		read(fmt.Sprint(i), fmt.Sprint(i))
 	}
-	kept := &db.drv.(*fileDriver).shared.snapshots
+	kept := &db.drv.files.shared.snapshots
 	sum := 0
 	for _, s := range kept.byKey {
 		sum += len(s.data)

@@ -16,6 +16,7 @@ type try struct {
 	doc     *Doc // all of them have its options
 	ctx     context.Context
 	attempt driver.Attempt
+	onFile  *attempt // the same, nil where documents are not files
 
 	// forgotten is closed when what was staged is released, since one who built it has left; nil
 	// if nobody has.
@@ -30,17 +31,27 @@ type try struct {
 // newTry begins a try for c.
 func newTry(c *call) *try {
 	t := &try{doc: c.doc, ctx: context.Background()}
-	if files, ok := c.doc.drv.(*fileDriver); ok && c.doc.expect != nil {
-		t.attempt = files.attempt(c.doc.key, files.modeFor(*c.doc.expect))
-	} else if attempter, ok := c.doc.drv.(driver.Attempter); ok {
-		t.attempt = attempter.Attempt(c.doc.key)
-	} else {
-		t.attempt = &simpleAttempt{drv: c.doc.drv, key: c.doc.key}
-	}
-	if _, ok := c.doc.drv.(driver.Combiner); !ok {
+	t.attempt, t.onFile = c.doc.attempt()
+	if c.doc.drv.combiner == nil {
 		t.ctx = c.ctx // nobody else is part of it
 	}
 	return t
+}
+
+// attempt begins a try at an update of the document, with what the engine can do. OnFile is
+// the same attempt, nil where documents are not files.
+func (d *Doc) attempt() (try driver.Attempt, onFile *attempt) {
+	switch drv := d.drv; {
+	case drv.files != nil:
+		onFile = drv.files.attempt(d.key, drv.files.mode)
+		if d.expect != nil {
+			onFile.mode = drv.files.modeFor(*d.expect)
+		}
+		return onFile, onFile
+	case drv.attempter != nil:
+		return drv.attempter.Attempt(d.key), nil
+	}
+	return &simpleAttempt{drv: d.drv, key: d.key}, nil
 }
 
 // forget releases what is staged, while the lock is waited for.
@@ -84,11 +95,9 @@ func (t *try) step(do combine.Step, state docState) (r report) {
 	case combine.Read:
 		r.State.data, t.read, err = t.attempt.Read(t.ctx)
 		r.State.exists, t.found = !t.read.IsAbsent(), t.read
-		if a, ok := t.attempt.(*attempt); ok && err == nil {
-			r.State.doubted = a.doubted()
-		}
 		if err == nil {
 			stats.reads.Add(1)
+			r.State.doubted = t.onFile != nil && t.onFile.doubted()
 		}
 	case combine.Stage:
 		if t.deletes = !state.exists; !t.deletes {

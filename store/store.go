@@ -32,7 +32,7 @@ func ParseVersion(text string) (Version, error) { return driver.ParseVersion(tex
 // A DB is a set of documents, each under a key. Its methods may be called concurrently,
 // from any number of goroutines, processes and programs.
 type DB struct {
-	drv   driver.Driver
+	drv   *engine
 	opts  *Options
 	lines *lines
 	stats *counters
@@ -129,7 +129,7 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	if name == given || name != abs {
 		return db, name, nil
 	}
-	db.drv.(*fileDriver).linked = given
+	db.drv.files.linked = given
 	return db, name, nil
 }
 
@@ -213,7 +213,8 @@ func New(drv driver.Driver, opts *Options) (*DB, error) {
 }
 
 func newDB(drv driver.Driver, opts *Options, stats *counters) *DB {
-	return &DB{drv: drv, opts: opts, stats: stats, lines: newLines(drv)}
+	engine := newEngine(drv)
+	return &DB{drv: engine, opts: opts, stats: stats, lines: newLines(engine)}
 }
 
 // Doc returns a handle on the document with a key, whether it exists or not. A key that
@@ -272,7 +273,7 @@ func (db *DB) Close() error {
 // concurrently. Byte slices that it hands out must not be changed.
 type Doc struct {
 	db     *DB
-	drv    driver.Driver
+	drv    *engine
 	opts   *Options
 	key    string // as the driver knows it
 	name   string // as the user knows it
@@ -299,8 +300,8 @@ func (d *Doc) With(change func(*Options)) (*Doc, error) {
 	}
 	other := *d
 	other.opts, other.owns = &full, false
-	if files, ok := d.drv.(*fileDriver); ok {
-		other.drv = files.with(&full)
+	if files := d.drv.files; files != nil {
+		other.drv = newEngine(files.with(&full))
 	}
 	return &other, nil
 }
@@ -353,7 +354,7 @@ func (d *Doc) checkContent(data []byte) error {
 // behind writers that flush nothing.
 func (d *Doc) errEmpty() error {
 	const startOver = "to start over, delete the document"
-	if files, ok := d.drv.(*fileDriver); ok {
+	if files := d.drv.files; files != nil {
 		if orphans := files.orphans(d.key); len(orphans) > 0 {
 			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s beside it; %s",
 				ErrInvalid, strings.Join(orphans, " or "), "else, "+startOver)
@@ -443,12 +444,8 @@ func (d *Doc) wrote(op string, err error) error {
 // keeps from the document. Writers sweep by themselves when they first write. It is
 // ErrUnsupported where documents are not files.
 func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
-	files, ok := d.drv.(*fileDriver)
-	err = d.keyErr
-	switch {
-	case err == nil && !ok:
-		err = fmt.Errorf("%w: documents in the engine %q are no files", ErrUnsupported, d.drv.Caps().Name)
-	case err == nil:
+	files, err := d.onFiles()
+	if err == nil {
 		removed, left, err = files.sweepDocument(ctx, d.key)
 	}
 	if err != nil {
