@@ -43,7 +43,7 @@ var trustMutants = []mutant{
 		"		digits, temporary := names.TemporaryOf(base, entry.Name)\n",
 		"		_, digits, temporary := names.Temporary(entry.Name)\n",
 	}}},
-	{"trust: a name of the store's own is a document", "TestOwnNames", "store.go", []edit{{
+	{"trust: a name of the store's own is a document", "TestOwnNames", "open.go", []edit{{
 		"	if err := checkDocumentName(abs); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},
@@ -55,7 +55,7 @@ var trustMutants = []mutant{
 		"	if err := checkLink(files, path); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},
-	{"a file system that may have other mounts is used", "TestTwoMounts", "store.go", []edit{{
+	{"a file system that may have other mounts is used", "TestTwoMounts", "open.go", []edit{{
 		"	if remote && !opts.AllowNetwork {\n",
 		"	if false {\n",
 	}}},

@@ -21,18 +21,20 @@ type attempt struct {
 	key       string
 	path      string // where the document is, which is known from the first step on
 	mode      VersionMode
-	locking   locking    // how to take the lock
-	held      *heldLock  // the document's lock, else nil
-	current   *state     // what was read; open until Close, so that its inode number stays taken
-	staged    *staged    // the new version, until it is published
-	data      []byte     // its content
-	published bool       // there is something to settle
-	confirmed bool       // what is there is to be settled
-	unlocked  bool       // there is nothing to be locked, since the directory is not there
-	renamed   fsys.File  // the file that was published, until it is settled, if that takes its flush
-	dirs      []fsys.Dir // to be flushed once it is published
-	dev       uint64     // of the document, or of what is staged where there was none
-	displaced string     // the temporary name of the version that was exchanged for it, to be removed
+	locking   locking   // how to take the lock
+	held      *heldLock // the document's lock, else nil
+	current   *state    // what was read; open until Close, so that its inode number stays taken
+	staged    *staged   // the new version, until it is published
+	data      []byte    // its content
+	published bool      // there is something to settle
+	confirmed bool      // what is there is to be settled
+	unlocked  bool      // there is nothing to be locked, since the directory is not there
+	// renamed is the published file, until it is settled, if that takes its flush.
+	renamed fsys.File
+	dirs    []fsys.Dir // to be flushed once it is published
+	dev     uint64     // of the document, or of what is staged where there was none
+	// displaced is the temporary name of the version that was exchanged for it, to be removed.
+	displaced string
 }
 
 // Attempt implements driver.Attempter.
@@ -160,7 +162,8 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 // doubted reports whether what was read is to be published anew even if nobody changes
 // it.
 func (a *attempt) doubted() bool {
-	return a.current.file != nil && a.d.opts.Durability == Durable && a.d.shared.flushed.doubts(a.path)
+	return a.current.file != nil && a.d.opts.Durability == Durable &&
+		a.d.shared.flushed.doubts(a.path)
 }
 
 // Forget implements driver.Attempt.

@@ -392,7 +392,8 @@ func TestBrokenDevice(t *testing.T) {
 }
 
 func cutPower(
-	t *testing.T, p *powerCuts, setup func(*simfs.World) (check func() error, cut func(*simfs.World) error),
+	t *testing.T, p *powerCuts, setup func(*simfs.World) (check func() error,
+		cut func(*simfs.World) error),
 ) {
 	t.Helper()
 	var cut func(*simfs.World) error

@@ -217,7 +217,8 @@ func ExampleDoc_Unset() {
 func ExampleDoc_MergePatch() {
 	doc := open(`{"title": "old", "tags": ["x"], "draft": true}`)
 	defer remove(doc)
-	if _, err := doc.MergePatch(context.Background(), []byte(`{"title": "new", "draft": null}`)); err != nil {
+	if _, err := doc.MergePatch(context.Background(),
+		[]byte(`{"title": "new", "draft": null}`)); err != nil {
 		log.Fatal(err)
 	}
 	show(doc)
@@ -227,7 +228,10 @@ func ExampleDoc_MergePatch() {
 func ExampleDoc_JSONPatch() {
 	doc := open(`{"stock": 3}`)
 	defer remove(doc)
-	patch := []byte(`[{"op": "test", "path": "/stock", "value": 4}, {"op": "remove", "path": "/stock"}]`)
+	patch := []byte(`[
+		{"op": "test", "path": "/stock", "value": 4},
+		{"op": "remove", "path": "/stock"}
+	]`)
 	_, err := doc.JSONPatch(context.Background(), patch)
 	fmt.Println(errors.Is(err, store.ErrTest))
 	show(doc)

@@ -86,18 +86,21 @@ func TestExpect(t *testing.T) {
 				for _, wrong := range []store.Version{first, store.Absent} {
 					var conflict *store.ConflictError
 					err := operation(ctx, doc.Expect(wrong))
-					if !errors.As(err, &conflict) || conflict.Want != wrong || conflict.Have != second {
+					if !errors.As(err, &conflict) || conflict.Want != wrong ||
+						conflict.Have != second {
 						t.Errorf("expecting %v: %v", wrong, err)
 					}
 				}
-				if data, version, err := doc.Read(ctx); string(data) != content || version != second {
+				if data, version, err := doc.Read(ctx); string(data) != content ||
+					version != second {
 					t.Errorf("after conflicts the document is %s, %v (%v)", data, version, err)
 				}
 				if err := operation(ctx, doc.Expect(second)); err != nil {
 					t.Errorf("expecting what is there: %v", err)
 				}
 				data, version, _ := doc.Read(ctx)
-				if kept := name == "keep"; (string(data) == content) != kept || (version == second) != kept {
+				if kept := name == "keep"; (string(data) == content) != kept ||
+					(version == second) != kept {
 					t.Errorf("the document is %s, %v", data, version)
 				}
 				left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".doc.json.*.tmp"))
@@ -152,7 +155,8 @@ func TestExpectKinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := docs[store.VersionHash+store.VersionMtime-mode]
-		if _, err := other.Expect(version).Set(t.Context(), "n", 2); !errors.Is(err, store.ErrVersion) {
+		if _, err := other.Expect(version).Set(t.Context(), "n", 2); !errors.Is(err,
+			store.ErrVersion) {
 			t.Errorf("%v for a handle of the other kind: %v", version, err)
 		}
 		auto := docs[store.VersionAuto].Expect(version)
@@ -289,7 +293,8 @@ func TestExpectLoops(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					_, err = doc.Expect(version).Set(t.Context(), "@this", json.RawMessage(fmt.Sprint(n+1)))
+					_, err = doc.Expect(version).Set(t.Context(), "@this",
+						json.RawMessage(fmt.Sprint(n+1)))
 					switch {
 					case err == nil:
 						done++
@@ -302,7 +307,8 @@ func TestExpectLoops(t *testing.T) {
 		}
 	}
 	all.Wait()
-	if data, err := os.ReadFile(path); string(data) != fmt.Sprintf("%d\n", handles*goroutines*times) {
+	if data, err := os.ReadFile(path); string(data) != fmt.Sprintf("%d\n",
+		handles*goroutines*times) {
 		t.Errorf("the counter is %q (%v)", data, err)
 	}
 }

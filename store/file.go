@@ -48,7 +48,9 @@ var (
 	_ driver.Combiner = (*fileDriver)(nil)
 )
 
-func newFileDriver(files fsys.FS, single string, opts *Options, stats *counters) (*fileDriver, error) {
+func newFileDriver(
+	files fsys.FS, single string, opts *Options, stats *counters,
+) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
 		shared: &fileShared{locks: lockTable{
 			files: files, stats: stats, joined: opts.LockPath, opened: files.Now(),
@@ -143,9 +145,11 @@ func followLink(files fsys.FS, path string) (string, error) {
 	if !filepath.IsAbs(target) {
 		// "..", in the target, goes up from where the link really is, which here is told from the
 		// path: so no directory on it may itself be a link.
-		for dir := filepath.Dir(path); strings.Contains(target, "..") && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		for dir := filepath.Dir(path); strings.Contains(target, "..") &&
+			dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 			if info, err := files.Lstat(dir); err == nil && info.Mode&fs.ModeSymlink != 0 {
-				return "", fmt.Errorf("%s is a symbolic link upwards, in a directory that is a link itself (%s); name the document by another path", path, dir)
+				return "", fmt.Errorf("%s is a symbolic link upwards, in a directory that is "+
+					"a link itself (%s); name the document by another path", path, dir)
 			}
 		}
 		target = filepath.Join(filepath.Dir(path), target)
@@ -187,7 +191,8 @@ func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*
 		}
 		s.close()
 	}
-	return nil, fmt.Errorf("%s keeps changing while it is read: another program writes to it in place", path)
+	return nil, fmt.Errorf("%s keeps changing while it is read: another program writes to "+
+		"it in place", path)
 }
 
 func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bool, err error) {
@@ -229,7 +234,8 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 		return s, false, err
 	}
 	s.version = mtimeVersion(s.info, s.file)
-	return s, after.Mtime == s.info.Mtime && after.Size == s.info.Size && after.Ctime == s.info.Ctime, nil
+	return s, after.Mtime == s.info.Mtime && after.Size == s.info.Size &&
+		after.Ctime == s.info.Ctime, nil
 }
 
 func checkRegular(info fsys.Info) error {
@@ -280,7 +286,8 @@ func (d *fileDriver) readAll(file io.Reader, size int64) ([]byte, error) {
 }
 
 func errTooLarge(size, limit int64) error {
-	return fmt.Errorf("%w: %d bytes, the limit is %d; raise MaxSize if that is meant", ErrTooLarge, size, limit)
+	return fmt.Errorf("%w: %d bytes, the limit is %d; raise MaxSize if that is meant",
+		ErrTooLarge, size, limit)
 }
 
 // Read implements driver.Driver.
@@ -316,7 +323,8 @@ func (d *fileDriver) orphans(key string) []string {
 }
 
 func (d *fileDriver) Caps() driver.Caps {
-	return driver.Caps{Name: "file", UniqueVersions: d.mode == VersionMtime, MaxSize: d.opts.MaxSize}
+	return driver.Caps{Name: "file", UniqueVersions: d.mode == VersionMtime,
+		MaxSize: d.opts.MaxSize}
 }
 
 func (d *fileDriver) Close() error {

@@ -58,7 +58,8 @@ func TestLinksStayLinks(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(dir, "far"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "far", "doc.json"), []byte("0"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "far", "doc.json"), []byte("0"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		for name, target := range map[string]string{"second": "first", "first": "far/doc.json"} {
@@ -81,16 +82,19 @@ func TestLinksStayLinks(t *testing.T) {
 			}
 		})
 		for _, name := range names {
-			if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != "120" {
+			if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil ||
+				string(data) != "120" {
 				t.Errorf("%s: %s, %v", name, data, err)
 			}
 		}
 		for _, name := range names[:2] {
-			if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			if info, err := os.Lstat(filepath.Join(dir, name)); err != nil ||
+				info.Mode()&fs.ModeSymlink == 0 {
 				t.Errorf("%s is no link any more (%v)", name, err)
 			}
 		}
-		wantFiles(t, open(t, filepath.Join(dir, "far", "doc.json"), opts), "doc.json", ".doc.json.lock")
+		wantFiles(t, open(t, filepath.Join(dir, "far", "doc.json"), opts), "doc.json",
+			".doc.json.lock")
 	})
 }
 
@@ -131,7 +135,8 @@ func TestLockFileIsTold(t *testing.T) {
 			t.Error(err)
 		}
 		if info, err := doc.Inspect(ctx); info.LockPath != want {
-			t.Errorf("the lock file of %s is %s (%v), want %s", doc.Name(), info.LockPath, err, want)
+			t.Errorf("the lock file of %s is %s (%v), want %s", doc.Name(), info.LockPath, err,
+				want)
 		}
 		if _, err := os.Lstat(want); err != nil {
 			t.Error(err)
@@ -171,7 +176,8 @@ func TestDeletedByALink(t *testing.T) {
 			open(t, at("second.json"), opts), open(t, at("far/doc.json"), opts),
 			db.Doc("second"), db.Doc("first"),
 		} {
-			if _, version, err := doc.Read(ctx); !errors.Is(err, ErrNotExist) || !version.IsAbsent() {
+			if _, version, err := doc.Read(ctx); !errors.Is(err, ErrNotExist) ||
+				!version.IsAbsent() {
 				t.Errorf("%s, before it is made: %v, %v", doc.Name(), version, err)
 			}
 			version, err := doc.Create(ctx, []byte("1"))
@@ -205,15 +211,18 @@ func TestLinkInALinkedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := errors.Join(os.MkdirAll(at("real/deep"), 0o700), os.Mkdir(at("other"), 0o700),
-		os.WriteFile(at("real/doc.json"), []byte("1"), 0o600), os.WriteFile(at("doc.json"), []byte("100"), 0o600),
-		os.Symlink("../doc.json", at("real/deep/link.json")), os.Symlink("real/deep", at("short"))); err != nil {
+		os.WriteFile(at("real/doc.json"), []byte("1"), 0o600), os.WriteFile(at("doc.json"),
+			[]byte("100"), 0o600),
+		os.Symlink("../doc.json", at("real/deep/link.json")), os.Symlink("real/deep",
+			at("short"))); err != nil {
 		t.Fatal(err)
 	}
 	doc := open(t, at("short/link.json"), Options{})
 	if _, err := doc.Update(context.Background(), increment); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"real/doc.json": "2", "doc.json": "100", "short/link.json": "2"} {
+	for name, want := range map[string]string{"real/doc.json": "2", "doc.json": "100",
+		"short/link.json": "2"} {
 		if data, err := os.ReadFile(at(name)); err != nil || string(data) != want {
 			t.Errorf("%s: %s, %v; want %s", name, data, err, want)
 		}
@@ -223,7 +232,8 @@ func TestLinkInALinkedDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Doc("short/link").Update(context.Background(), increment); err == nil || !strings.Contains(err.Error(), "a link itself") {
+	if _, err := db.Doc("short/link").Update(context.Background(), increment); err == nil ||
+		!strings.Contains(err.Error(), "a link itself") {
 		t.Errorf("beneath a root: %v", err)
 	}
 	if _, err := db.Doc("real/deep/link").Update(context.Background(), increment); err != nil {
@@ -296,7 +306,8 @@ func TestSweep(t *testing.T) {
 	dead, long := ".doc.json.3.tmp", ".doc.json.0123456789abcdef.tmp"
 	write(dead)
 	write(long)
-	foreign := []string{".doc.json.tmp", ".doc.json.0123.tmp", "doc.json.0123456789abcdef.tmp", ".doc.json.0123456789abcdeX.tmp",
+	foreign := []string{".doc.json.tmp", ".doc.json.0123.tmp", "doc.json.0123456789abcdef.tmp",
+		".doc.json.0123456789abcdeX.tmp",
 		".other.json.0123456789abcdef.tmp", ".other.json.3.tmp", ".doc.json.9.tmp"}
 	for _, name := range foreign {
 		write(name)
@@ -337,12 +348,14 @@ func TestDirectoryOfDocuments(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil || string(data) != "2" {
+	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil ||
+		string(data) != "2" {
 		t.Errorf("%s, %v", data, err)
 	}
 	// Links within lead to one document, links out lead nowhere.
-	for name, target := range map[string]string{"bob.json": "users/eu/alice.json", "out.json": filepath.Join(outside, "x.json"),
-		"up.json": "../" + filepath.Base(outside) + "/x.json", "away": outside} {
+	for name, target := range map[string]string{"bob.json": "users/eu/alice.json",
+		"out.json": filepath.Join(outside, "x.json"),
+		"up.json":  "../" + filepath.Base(outside) + "/x.json", "away": outside} {
 		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -353,7 +366,8 @@ func TestDirectoryOfDocuments(t *testing.T) {
 	if _, err := db.Doc("bob").Update(ctx, increment); err != nil {
 		t.Error(err)
 	}
-	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil || string(data) != "3" {
+	if data, err := os.ReadFile(filepath.Join(dir, "users", "eu", "alice.json")); err != nil ||
+		string(data) != "3" {
 		t.Errorf("through a link: %s, %v", data, err)
 	}
 	for _, key := range []string{"out", "up", "away/x", "away/new"} {
@@ -389,14 +403,17 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, key := range []string{"a", "a/b", "a.b", "ä", "日本/語", "a b", "console", "com10", strings.Repeat("x", 200)} {
+	for _, key := range []string{"a", "a/b", "a.b", "ä", "日本/語", "a b", "console", "com10",
+		strings.Repeat("x", 200)} {
 		if _, err := db.Doc(key).Create(context.Background(), []byte("1")); err != nil {
 			t.Errorf("%q: %v", key, err)
 		}
 	}
-	for _, key := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", ".a", "a/.b", `a\b`, "a\x00b", "a\nb", "a\x7f", "\xff",
+	for _, key := range []string{"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", ".a", "a/.b",
+		`a\b`, "a\x00b", "a\nb", "a\x7f", "\xff",
 		"con", "CON", "nul.txt", "a/com1", "LPT9.x", "a.", "a ", " a", "a:b", "a*", "a?", `a"`, "a<", "a|b", strings.Repeat("x", 201)} {
-		if _, err := db.Doc(key).Create(context.Background(), []byte("1")); !errors.Is(err, ErrKey) {
+		if _, err := db.Doc(key).Create(context.Background(), []byte("1")); !errors.Is(err,
+			ErrKey) {
 			t.Errorf("%q: %v, want ErrKey", key, err)
 		}
 		if _, _, err := db.Doc(key).Read(context.Background()); !errors.Is(err, ErrKey) {
@@ -407,7 +424,8 @@ func TestKeys(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
-	for _, opts := range []Options{{Versions: 7}, {Versions: -1}, {Durability: 3}, {Perm: fs.ModeDir}, {MaxSize: -1}, {MaxDepth: -1},
+	for _, opts := range []Options{{Versions: 7}, {Versions: -1}, {Durability: 3},
+		{Perm: fs.ModeDir}, {MaxSize: -1}, {MaxDepth: -1},
 		{Retry: Retry{MaxTries: -1}}, {Retry: Retry{MinBackoff: -1}}} {
 		if doc, err := OpenFile(path, &opts); err == nil {
 			doc.Close()

@@ -22,7 +22,8 @@ import (
 // guarded is a scenario with programs that take no lock beside guarded writers.
 type guarded struct {
 	scenario
-	foreign int  // such programs; each appends its name to what it has read, and renames over the document
+	// foreign is how many such programs; each appends its name to what it has read, and renames over the document
+	foreign int
 	sweeper bool // one looks through the directory meanwhile
 }
 
@@ -33,7 +34,10 @@ type meddled struct{ scenario }
 func (m meddled) setup(w *simfs.World) (check func() error) {
 	m.prepare(w)
 	quiet := w.Quiet
-	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || quiet(op, name) }
+	w.Quiet = func(op, name string) bool {
+		return strings.HasPrefix(name, foreignTemp) ||
+			quiet(op, name)
+	}
 	for i, opts := range m.writers {
 		name := string(rune('a' + i))
 		m.opened(w, name, opts, func(doc *Doc) error {
@@ -83,8 +87,12 @@ func foreignWriter(name string) func(files fsys.FS) error {
 
 func (g guarded) setup(w *simfs.World) (check func() error) {
 	g.prepare(w)
-	w.Quiet = func(op, name string) bool { return strings.HasPrefix(name, foreignTemp) || g.quiet(op, name) }
-	// required is what the document has to have: what the last foreign program wrote, and who published after it.
+	w.Quiet = func(op, name string) bool {
+		return strings.HasPrefix(name, foreignTemp) ||
+			g.quiet(op, name)
+	}
+	// required is what the document has to have: what the last foreign program wrote,
+	// and who published after it.
 	var required, deleted []string
 	var deleting, taken []byte // what the deleter means to delete, and what it took away
 	w.OnPublish = func(by *simfs.Process, _ string, old, new []byte) error {
@@ -145,8 +153,10 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 			if strings.HasPrefix(name, foreignTemp) {
 				continue // of a foreign program that died
 			}
-			// What a dead guard had displaced is kept where others have gone on without it, or may have.
-			if _, digits, _ := names.Temporary(filepath.Base(name)); g.deaths == 0 || len(digits) != names.GuardedDigits {
+			// What a dead guard had displaced is kept where others have gone on without
+			// it, or may have.
+			if _, digits, _ := names.Temporary(filepath.Base(name)); g.deaths == 0 ||
+				len(digits) != names.GuardedDigits {
 				return fmt.Errorf("left beside the document: %s, %s", name, w.Content(name))
 			}
 			content = append(slices.Clone(content), w.Content(name)...)
@@ -161,17 +171,19 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 	}
 }
 
-// TestWithoutGuard: the same without the guard does lose them, or TestInterleavings would show nothing of it.
+// TestWithoutGuard: the same without the guard does lose them, or TestInterleavings
+// would show nothing of it.
 func TestWithoutGuard(t *testing.T) {
-	g := guarded{scenario: scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`}, foreign: 1}
+	g := guarded{scenario: scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`},
+		foreign: 1}
 	e := simfs.Explorer{Setup: g.setup}
 	if err := e.Run(); err == nil || !strings.Contains(err.Error(), "lost") {
 		t.Errorf("found %v, want a lost foreign version", err)
 	}
 }
 
-// TestGuardOnFiles: what a program renames into place between verify and publish, or between verify and
-// deletion, is found there, put back and built upon.
+// TestGuardOnFiles: what a program renames into place between verify and publish, or
+// between verify and deletion, is found there, put back and built upon.
 func TestGuardOnFiles(t *testing.T) {
 	everyMode(t, func(t *testing.T, opts Options) {
 		opts.GuardForeign = true
@@ -239,9 +251,11 @@ func TestGuardUnsupported(t *testing.T) {
 	checkUnlocked(t, doc)
 }
 
-// TestGuardNames: the name of what a guard has displaced tells what it is, and fits beside the longest document.
+// TestGuardNames: the name of what a guard has displaced tells what it is, and fits
+// beside the longest document.
 func TestGuardNames(t *testing.T) {
-	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("2")), stampDigits(fsys.Info{Mtime: 3})}
+	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("2")),
+		stampDigits(fsys.Info{Mtime: 3})}
 	path := filepath.Join("dir", strings.Repeat("x", 213))
 	guarded := filepath.Base(names.Guarded(path, name.String()))
 	base, digits, ok := names.Temporary(guarded)
@@ -253,8 +267,8 @@ func TestGuardNames(t *testing.T) {
 	}
 }
 
-// TestGuardCannotPutBack: if what was displaced cannot be put back, it is kept, and the update, which is
-// published, is not tried again as if it was a conflict.
+// TestGuardCannotPutBack: if what was displaced cannot be put back, it is kept, and the
+// update, which is published, is not tried again as if it was a conflict.
 func TestGuardCannotPutBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
 	if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {

@@ -28,9 +28,9 @@ type Options struct {
 	// document's place by renaming, at the very moment of a write: the write finds it
 	// and is a conflict. It needs a file system that can exchange two names, else
 	// writes are ErrUnsupported, and costs some microseconds. For a moment readers may
-	// then see a version that is withdrawn, or nothing where a deletion is. Programs that write into the file instead
-	// of replacing it cannot be guarded against: what they write after the document was
-	// read under the lock is lost. Default: false.
+	// then see a version that is withdrawn, or nothing where a deletion is. Programs
+	// that write into the file instead of replacing it cannot be guarded against: what
+	// they write after the document was read under the lock is lost. Default: false.
 	GuardForeign bool
 
 	// Durability is what a write waits for before it returns. Default: Durable.

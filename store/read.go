@@ -209,6 +209,27 @@ func (t *snapshots) close() {
 	t.byKey, t.bytes = nil, 0
 }
 
+// Read returns the document and its version. It takes no lock and never waits for a
+// writer: it sees one whole version, the newest when it was opened. An absent document is
+// ErrNotExist and has the version Absent. One that is not valid JSON is ErrInvalid; its
+// bytes and version are returned all the same, for repair by CompareAndSwap.
+//
+// A handle keeps what it has read. While the file's inode, size, mode and times stay,
+// which one system call tells, Read returns that again, unless the file was younger
+// than 100 milliseconds when it was read: a change might not show in its times then. (2
+// seconds, where times are coarse; on file systems where not each change shows, such as
+// FAT, nothing is kept.) A write through a memory mapping that has written to the page
+// before does not show in the times, not even after msync: such a program has to set
+// the file's time afterwards, as touch does, or to replace the file. The bytes are
+// shared with other callers and must not be changed.
+func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
+	s, err := d.read(ctx)
+	if err != nil {
+		return s.data, s.version, d.error("read", err)
+	}
+	return s.data, s.version, nil
+}
+
 // read returns the document, which is valid under the limits of d unless there is an error. What
 // it returns is never nil.
 func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {

@@ -241,7 +241,9 @@ func ignoreNotExist(err error) error {
 
 // sweepDocument removes the orphans of one document and returns their names, and those
 // of what is left alone.
-func (d *fileDriver) sweepDocument(_ context.Context, key string) (removed, left []string, err error) {
+func (d *fileDriver) sweepDocument(
+	_ context.Context, key string,
+) (removed, left []string, err error) {
 	err = d.following(key, func(path string) error {
 		info, err := d.files.Lstat(path)
 		if err == nil && info.Mode&fs.ModeSymlink != 0 {
@@ -282,4 +284,20 @@ func (d *fileDriver) mendLockFile(path string) bool {
 	}
 	unlock()
 	return d.lockFits(path)
+}
+
+// Sweep removes the temporary files that dead processes left beside the document, and returns
+// their names, and those of temporary files that it has left alone: that it may not read or
+// remove, that are too large, or that another user may have made, whom a sticky directory
+// keeps from the document. Writers sweep by themselves when they first write. It is
+// ErrUnsupported where documents are not files.
+func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
+	files, err := d.onFiles()
+	if err == nil {
+		removed, left, err = files.sweepDocument(ctx, d.key)
+	}
+	if err != nil {
+		return removed, left, d.error("sweep", err)
+	}
+	return removed, left, nil
 }

@@ -82,7 +82,11 @@ func TestOwnNames(t *testing.T) {
 func TestSweepOnlyOurs(t *testing.T) {
 	dir := t.TempDir()
 	type fate string
-	const written, swept, stays = fate("goes when it is written"), fate("goes when it is swept"), fate("stays")
+	const (
+		written = fate("goes when it is written")
+		swept   = fate("goes when it is swept")
+		stays   = fate("stays")
+	)
 	names := map[string]fate{
 		".doc.json.0.tmp":                 written,
 		".doc.json.7.tmp":                 written,

@@ -358,7 +358,9 @@ func TestConflicts(t *testing.T) {
 		}
 		wantFiles(t, doc, "doc.json", ".doc.json.lock")
 
-		elapsed, err := doc.With(func(o *Options) { o.Retry = Retry{MaxElapsed: 5 * time.Millisecond} })
+		elapsed, err := doc.With(func(o *Options) {
+			o.Retry = Retry{MaxElapsed: 5 * time.Millisecond}
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

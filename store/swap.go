@@ -1,0 +1,117 @@
+// Compare-and-swap by hand, and what content a document may have.
+
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+// checkContent checks what is in the document.
+func (d *Doc) checkContent(data []byte) error {
+	err := splice.Check(data, d.opts.limits())
+	if err == nil {
+		return nil
+	}
+	if len(bytes.TrimSpace(data)) == 0 {
+		return d.errEmpty()
+	}
+	return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
+}
+
+// errEmpty is the error for a document without content, which is what a power cut leaves
+// behind writers that flush nothing.
+func (d *Doc) errEmpty() error {
+	const startOver = "to start over, delete the document"
+	if files := d.drv.files; files != nil {
+		if orphans := files.orphans(d.key); len(orphans) > 0 {
+			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s "+
+				"beside it; %s",
+				ErrInvalid, strings.Join(orphans, " or "), "else, "+startOver)
+		}
+	}
+	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s",
+		ErrInvalid, startOver)
+}
+
+// checkNew checks what is to become the document.
+func (d *Doc) checkNew(data []byte) error {
+	limit := d.opts.MaxSize
+	if engine := d.drv.Caps().MaxSize; engine > 0 && engine < limit {
+		limit = engine
+	}
+	if int64(len(data)) > limit {
+		return errTooLarge(int64(len(data)), limit)
+	}
+	if err := splice.Check(data, d.opts.limits()); err != nil {
+		return fmt.Errorf("the new content is %w JSON: %w; the document was left as it was",
+			ErrInvalid, err)
+	}
+	return nil
+}
+
+// CompareAndSwap replaces the document with data if its version is old, and returns the
+// new version. With Absent it creates the document, and is ErrExist if it is there. If
+// the version is another one, the error is a *ConflictError and nothing was changed.
+//
+// On files the linearization point is a rename under the document's lock. A crash
+// before it leaves the old version, after it the new one. When it returns without error
+// the change is as durable as Options.Durability says. ErrNotDurable comes with the new
+// version.
+func (d *Doc) CompareAndSwap(ctx context.Context, old Version, data []byte) (Version, error) {
+	version := Absent
+	err := d.write(func() (err error) {
+		if err = d.checkNew(data); err == nil {
+			version, err = d.drv.Swap(ctx, d.key, old, data)
+		}
+		return err
+	})
+	if err := d.wrote("swap", err); err != nil {
+		return version, err
+	}
+	return version, nil
+}
+
+// CompareAndDelete deletes the document if its version is old. Otherwise, as for a document
+// that is absent, the error is a *ConflictError and nothing was changed.
+func (d *Doc) CompareAndDelete(ctx context.Context, old Version) error {
+	return d.wrote("delete", d.write(func() error { return d.drv.Delete(ctx, d.key, old) }))
+}
+
+// Create makes the document; if it is there, the error is ErrExist. It is
+// CompareAndSwap from Absent.
+func (d *Doc) Create(ctx context.Context, data []byte) (Version, error) {
+	return d.CompareAndSwap(ctx, Absent, data)
+}
+
+// write does what writes to the document without standing in line.
+func (d *Doc) write(do func() error) error {
+	if d.keyErr != nil {
+		return d.keyErr
+	}
+	done, err := d.nest()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return do()
+}
+
+// wrote counts a write with the given outcome, and gives its error the document's name.
+func (d *Doc) wrote(op string, err error) error {
+	if err == nil || errors.Is(err, ErrNotDurable) {
+		d.db.stats.writes.Add(1)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrConflict) {
+		d.db.stats.conflicts.Add(1)
+	}
+	return d.error(op, err)
+}
