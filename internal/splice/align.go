@@ -10,7 +10,11 @@
 
 package splice
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+)
 
 type aligner struct {
 	*merger
@@ -152,7 +156,7 @@ func (a *aligner) twins(i, j int) bool {
 func (a *aligner) moved(left []int) {
 	places := map[uint64][]int{}
 	for _, i := range a.free() {
-		if a.before[i].Kind < Array {
+		if a.before[i].Kind < Array && !a.isLossy(i) {
 			continue // nothing in it that could be lost
 		}
 		digest := a.merger.before.digest(&a.before[i])
@@ -165,6 +169,12 @@ func (a *aligner) moved(left []int) {
 			places[digest] = at[1:]
 		}
 	}
+}
+
+// isLossy reports whether an element of before may stand for half of a surrogate pair.
+func (a *aligner) isLossy(i int) bool {
+	d, n := a.merger.before, &a.before[i]
+	return a.merger.old.lossy && n.Kind == String && bytes.ContainsRune(d.raw(n), utf8.RuneError)
 }
 
 // keyed pairs objects by the value of one member: the id if they have one, else the member that

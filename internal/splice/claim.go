@@ -23,7 +23,7 @@ func (c claim) unknown() bool { return c.before < 0 && c.after < 0 }
 func (m *merger) claims(old, before, after *Node) (claims []claim, claimed []bool) {
 	claims, claimed = make([]claim, len(old.Members)), make([]bool, len(after.Members))
 	was, is := m.before.finder(before), m.after.finder(after)
-	several, unknown := m.old.duplicates, false
+	several, unknown := m.old.repeats(), false
 	for i := range claims {
 		key := old.Members[i].Key
 		c := claim{before: i, after: is.find(key)}

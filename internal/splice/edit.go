@@ -2,10 +2,7 @@
 
 package splice
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // An Editor makes one edit of a document. It does not change the document that it has.
 type Editor struct {
@@ -54,7 +51,7 @@ func (e *Editor) put(n *Node, text []byte) []byte {
 
 // fresh parses a value that is new and lays it out to stand inside of outer.
 func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
-	d, err := parse(raw, lim, 0, math.MaxInt)
+	d, err := parse(raw, lim, everything)
 	if err != nil {
 		return nil, err
 	}

@@ -12,11 +12,11 @@ import (
 // Equal reports whether two documents have equal values.
 func Equal(a, b []byte, lim Limits) (bool, error) {
 	w := windowOf(a, b)
-	x, err := parse(a, lim, w.from, len(a)-w.rest)
+	x, err := parse(a, lim, w.of(a))
 	if err != nil {
 		return false, err
 	}
-	y, err := parse(b, lim, w.from, len(b)-w.rest)
+	y, err := parse(b, lim, w.of(b))
 	if err != nil {
 		return false, err
 	}
@@ -25,6 +25,9 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 
 // window says where two texts differ: they are equal before from and in the last rest bytes.
 type window struct{ from, rest int }
+
+// of is the window in one of the two texts.
+func (w window) of(data []byte) scope { return scope{from: w.from, until: len(data) - w.rest} }
 
 func windowOf(a, b []byte) (w window) {
 	const step = 256
@@ -67,7 +70,7 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 	case Number:
 		return equalNumbers(a.raw(n), b.raw(m))
 	case String:
-		return equalStrings(a.raw(n), b.raw(m))
+		return bytes.Equal(a.string(n), b.string(m))
 	case Array:
 		a.open(n)
 		b.open(m)
@@ -85,20 +88,15 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 	return true
 }
 
-func equalStrings(a, b []byte) bool {
-	escapedA, escapedB := bytes.IndexByte(a, '\\') >= 0, bytes.IndexByte(b, '\\') >= 0
-	return (escapedA || escapedB) && bytes.Equal(decode(a, escapedA), decode(b, escapedB))
-}
-
 func equalObjects(a *document, n *Node, b *document, m *Node) bool {
 	ours, theirs := a.finder(n), b.finder(m)
-	if !a.duplicates && !b.duplicates && len(n.Members) != len(m.Members) {
+	if !a.repeats() && !b.repeats() && len(n.Members) != len(m.Members) {
 		return false
 	}
 	found := 0
 	for i := range n.Members {
 		member := &n.Members[i]
-		if a.duplicates && ours.find(member.Key) != i {
+		if a.repeats() && ours.find(member.Key) != i {
 			continue // a later one counts
 		}
 		j := theirs.find(member.Key)
@@ -112,7 +110,7 @@ func equalObjects(a *document, n *Node, b *document, m *Node) bool {
 
 // countKeys counts the different keys of an object.
 func (d *document) countKeys(n *Node) int {
-	if !d.duplicates {
+	if !d.repeats() {
 		return len(n.Members)
 	}
 	f := d.finder(n)
@@ -142,6 +140,14 @@ func (h *hasher) mix(a, b uint64) uint64 {
 	return high ^ low + b
 }
 
+// key is the digest of a key, which is the same for a lossy document.
+func (h *hasher) key(m *Member) uint64 {
+	if len(m.Key) != m.KeyEnd-m.KeyStart-2 && HasHalf(m.Key) {
+		return maphash.Bytes(h.seed, lossy([]byte(m.Key)))
+	}
+	return maphash.String(h.seed, m.Key)
+}
+
 // digest returns the digest of a value, which it computes once.
 func (d *document) digest(n *Node) uint64 {
 	if n.digest != 0 {
@@ -158,8 +164,11 @@ func (d *document) digest(n *Node) uint64 {
 			sum = h.mix(sum, maphash.String(h.seed, canonical(raw)))
 		}
 	case String:
-		raw := d.raw(n)
-		sum = h.mix(sum, maphash.Bytes(h.seed, decode(raw, bytes.IndexByte(raw, '\\') >= 0)))
+		text := d.string(n)
+		if len(text) != n.End-n.Start-2 {
+			text = lossy(text) // one digest, whether the document is lossy or not
+		}
+		sum = h.mix(sum, maphash.Bytes(h.seed, text))
 	case Array:
 		d.open(n)
 		for i := range n.Elems {
@@ -171,8 +180,8 @@ func (d *document) digest(n *Node) uint64 {
 		members := uint64(0)
 		for i := range n.Members {
 			m := &n.Members[i]
-			if !d.duplicates || f.find(m.Key) == i {
-				members += h.mix(maphash.String(h.seed, m.Key), d.digest(&m.Value))
+			if !d.repeats() || f.find(m.Key) == i {
+				members += h.mix(h.key(m), d.digest(&m.Value))
 			}
 		}
 		sum = h.mix(sum, members)

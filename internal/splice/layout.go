@@ -4,7 +4,6 @@ package splice
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 )
 
@@ -126,20 +125,6 @@ func (n *Node) part(i int) (start, end int) {
 		return n.Members[i].KeyStart, n.Members[i].Value.End
 	}
 	return n.Elems[i].Start, n.Elems[i].End
-}
-
-// Quote writes a string as JSON, without the escapes that only HTML needs.
-func Quote(text string) []byte {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a string always encodes
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-}
-
-// Unquote returns what the text of a JSON string, with its quotes, stands for.
-func Unquote(text []byte) string {
-	return string(decode(text, bytes.IndexByte(text, '\\') >= 0))
 }
 
 // appendNew writes a value of another document, laid out to stand in a container with the

@@ -56,10 +56,10 @@ type merger struct {
 func twoWay(old, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(old, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, m.window.from, len(old)-m.window.rest); err != nil {
+	if m.old, err = parse(old, lim, m.window.of(old)); err != nil {
 		return nil, err
 	}
-	if m.after, err = parse(after, lim, m.window.from, len(after)-m.window.rest); err != nil {
+	if m.after, err = parse(after, lim, m.window.of(after)); err != nil {
 		return nil, err
 	}
 	m.before = m.old
@@ -68,16 +68,17 @@ func twoWay(old, after []byte, lim Limits) (*merger, error) {
 	return m, nil
 }
 
+// threeWay decodes old as encoding/json has done to make before.
 func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(before, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, 0, math.MaxInt); err != nil {
+	if m.old, err = parse(old, lim, scope{until: math.MaxInt, lossy: true}); err != nil {
 		return nil, err
 	}
-	if m.before, err = parse(before, lim, m.window.from, len(before)-m.window.rest); err != nil {
+	if m.before, err = parse(before, lim, m.window.of(before)); err != nil {
 		return nil, err
 	}
-	if m.after, err = parse(after, lim, m.window.from, len(after)-m.window.rest); err != nil {
+	if m.after, err = parse(after, lim, m.window.of(after)); err != nil {
 		return nil, err
 	}
 	m.old.hash = newHasher()
@@ -170,7 +171,7 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 		was, is := m.before.finder(before), m.after.finder(after)
 		for i := range after.Members {
 			member := &after.Members[i]
-			if claimed[i] || m.after.duplicates && is.find(member.Key) != i {
+			if claimed[i] || m.after.repeats() && is.find(member.Key) != i {
 				continue
 			}
 			if b := was.find(member.Key); b >= 0 && equal(m.before, &before.Members[b].Value, m.after, &member.Value) {

@@ -6,14 +6,14 @@ package splice
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 )
 
 // Check checks that data is exactly one JSON value by RFC 8259, with white space
 // around it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An
-// escaped half of a surrogate pair is accepted, as by encoding/json. The error is a *SyntaxError.
+// escaped half of a surrogate pair is accepted, as by encoding/json: it is one code unit of a
+// string, and different from all others. The error is a *SyntaxError.
 func Check(data []byte, lim Limits) error {
 	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
 	return s.document(nil)
@@ -251,19 +251,6 @@ func (s *scanner) escape() error {
 
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
-}
-
-// decode returns what a string's text, with the quotes, stands for. A lone half of a
-// surrogate pair stands for U+FFFD.
-func decode(text []byte, escaped bool) []byte {
-	if !escaped {
-		return text[1 : len(text)-1]
-	}
-	var decoded string
-	if json.Unmarshal(text, &decoded) != nil {
-		return text // not reached: the scanner has accepted it
-	}
-	return []byte(decoded)
 }
 
 // container scans an array or object. What is in it is put in the tree unless it is not asked for.

@@ -2,18 +2,28 @@
 
 package splice
 
-import "math"
+import (
+	"bytes"
+	"math"
+)
 
 // source is a document's text.
 type source struct {
 	data []byte
 	text string // a copy of data, if there is need of it: all keys without escapes are parts of it
+	// Strings are decoded as encoding/json does, which takes any half of a surrogate pair for
+	// U+FFFD. With halves, keys that differ may be decoded to the same then.
+	lossy, halves bool
 }
 
 // key decodes the key data[start:end].
 func (s *source) key(start, end int, escaped bool) string {
 	if escaped {
-		return string(decode(s.data[start:end], true))
+		key := decode(s.data[start:end], true)
+		if s.lossy && HasHalf(key) {
+			s.halves, key = true, lossy(key)
+		}
+		return string(key)
 	}
 	if s.text == "" {
 		s.text = string(s.data)
@@ -68,7 +78,7 @@ func keep[T any](store *[]T, parts []T) []T {
 
 // Parse is Check and returns where everything is.
 func Parse(data []byte, lim Limits) (*Node, error) {
-	t, err := parse(data, lim, 0, math.MaxInt)
+	t, err := parse(data, lim, everything)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +93,25 @@ type document struct {
 	hash       *hasher
 }
 
-func parse(data []byte, lim Limits, from, until int) (*document, error) {
-	d := &document{source: source{data: data}, root: &Node{}, duplicates: lim.AllowDuplicateKeys}
-	s := scanner{source: &d.source, lim: lim, left: lim.depth(), tree: tree{from: from, until: until}}
+// scope says how a document is taken apart.
+type scope struct {
+	from, until int  // what in a container is left out, see tree
+	lossy       bool // see source
+}
+
+var everything = scope{until: math.MaxInt}
+
+func parse(data []byte, lim Limits, sc scope) (*document, error) {
+	d := &document{source: source{data: data, lossy: sc.lossy}, root: &Node{}, duplicates: lim.AllowDuplicateKeys}
+	s := scanner{source: &d.source, lim: lim, left: lim.depth(), tree: tree{from: sc.from, until: sc.until}}
 	if err := s.document(d.root); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
+
+// repeats reports whether an object may have a decoded key twice. Then the last one counts.
+func (d *document) repeats() bool { return d.duplicates || d.halves }
 
 // open reads what is in a container, if it was left out.
 func (d *document) open(n *Node) {
@@ -102,6 +123,19 @@ func (d *document) open(n *Node) {
 }
 
 func (d *document) raw(n *Node) []byte { return d.data[n.Start:n.End] }
+
+// string decodes a string.
+func (d *document) string(n *Node) []byte {
+	text := d.raw(n)
+	if bytes.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1]
+	}
+	decoded := decode(text, true)
+	if d.lossy {
+		decoded = lossy(decoded)
+	}
+	return decoded
+}
 
 // finder finds members of an object that are asked for in about the order in which they stand.
 type finder struct {
@@ -116,7 +150,7 @@ const fewMembers = 8
 
 func (d *document) finder(n *Node) finder {
 	d.open(n)
-	return finder{members: n.Members, last: d.duplicates}
+	return finder{members: n.Members, last: d.repeats()}
 }
 
 // find returns the index of the member with a key, -1 if there is none.

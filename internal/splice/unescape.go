@@ -1,0 +1,180 @@
+// Strings without their escapes.
+//
+// JSON may name half of a surrogate pair, as in "\ud800", for which UTF-8 has no bytes.
+// Here it is decoded to the three bytes that the rule of UTF-8 gives for it, as WTF-8 does
+// (https://simonsapin.github.io/wtf-8/). No document has these bytes otherwise, since they
+// are not valid UTF-8. So two decoded strings are equal if and only if their code units are.
+
+package splice
+
+import (
+	"bytes"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// decode returns what a valid string's text, with the quotes, stands for.
+func decode(text []byte, escaped bool) []byte {
+	text = text[1 : len(text)-1]
+	if !escaped {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return append(out, text...)
+		}
+		out = append(out, text[:at]...)
+		c := text[at+1]
+		text = text[at+2:]
+		switch c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			var r rune
+			r, text = codePoint(text)
+			out = appendRune(out, r)
+		default: // a quote, a backslash or a slash
+			out = append(out, c)
+		}
+	}
+}
+
+// codePoint reads what follows \u, and the escape after it if the two are a surrogate pair.
+func codePoint(text []byte) (r rune, rest []byte) {
+	r, rest = hex(text), text[4:]
+	if !utf16.IsSurrogate(r) || len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' {
+		return r, rest
+	}
+	if pair := utf16.DecodeRune(r, hex(rest[2:])); pair != utf8.RuneError {
+		return pair, rest[6:]
+	}
+	return r, rest
+}
+
+// hex is the value of four hex digits.
+func hex(digits []byte) (r rune) {
+	for _, c := range digits[:4] {
+		switch {
+		case c <= '9':
+			c -= '0'
+		default:
+			c = c | 0x20 - 'a' + 10
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
+
+func appendRune(out []byte, r rune) []byte {
+	if utf16.IsSurrogate(r) {
+		return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
+	}
+	return utf8.AppendRune(out, r)
+}
+
+// halfAt returns the half of a surrogate pair that decoded text begins with, 0 if it begins
+// with another character.
+func halfAt[T string | []byte](text T) rune {
+	if len(text) < 3 || text[0] != 0xed || text[1] < 0xa0 || text[1] > 0xbf || text[2]&0xc0 != 0x80 {
+		return 0
+	}
+	return 0xd000 | rune(text[1]&0x3f)<<6 | rune(text[2]&0x3f)
+}
+
+// HasHalf reports whether decoded text has half of a surrogate pair in it.
+func HasHalf[T string | []byte](text T) bool {
+	for i := 0; i+2 < len(text); i++ {
+		if text[i] == 0xed && halfAt(text[i:]) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// lossy returns decoded text as encoding/json decodes it: half of a pair is U+FFFD.
+func lossy(text []byte) []byte {
+	if !HasHalf(text) {
+		return text
+	}
+	var out []byte
+	for len(text) > 0 {
+		if halfAt(text) != 0 {
+			out, text = utf8.AppendRune(out, utf8.RuneError), text[3:]
+			continue
+		}
+		out, text = append(out, text[0]), text[1:]
+	}
+	return out
+}
+
+// Quote writes a string as JSON, without the escapes that only HTML needs.
+func Quote(text string) []byte { return AppendQuote(nil, text) }
+
+// AppendQuote appends a string as JSON. Text that is not UTF-8 becomes U+FFFD, but for half
+// of a surrogate pair, which Unquote and Member.Key may have: that is written as its escape.
+func AppendQuote(out []byte, text string) []byte {
+	const digits = "0123456789abcdef"
+	out = append(out, '"')
+	from := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if isPlain[c] {
+			i++
+			continue
+		}
+		size := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(text[i:])
+			switch half := halfAt(text[i:]); {
+			case half != 0:
+				r, size = half, 3
+			case r == utf8.RuneError && size == 1:
+			case r == '\u2028' || r == '\u2029': // which JavaScript once took for the end of a line
+			default:
+				i += size
+				continue
+			}
+			out = append(out, text[from:i]...)
+			out = append(out, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+			i += size
+			from = i
+			continue
+		}
+		out = append(out, text[from:i]...)
+		switch c {
+		case '"', '\\':
+			out = append(out, '\\', c)
+		case '\b':
+			out = append(out, '\\', 'b')
+		case '\f':
+			out = append(out, '\\', 'f')
+		case '\n':
+			out = append(out, '\\', 'n')
+		case '\r':
+			out = append(out, '\\', 'r')
+		case '\t':
+			out = append(out, '\\', 't')
+		default:
+			out = append(out, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
+		}
+		i++
+		from = i
+	}
+	return append(append(out, text[from:]...), '"')
+}
+
+// Unquote returns what the text of a JSON string, with its quotes, stands for. See HasHalf.
+func Unquote(text []byte) string {
+	return string(decode(text, bytes.IndexByte(text, '\\') >= 0))
+}
