@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/jsonstore/jsonstore/internal/docpath"
+	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
 // Get returns the JSON value at a path, and the document's version. If there is no document, or no
@@ -36,12 +37,19 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	return value, s.version, nil
 }
 
-// Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the document as it is, to the
-// byte. A json.RawMessage is taken as it is. Set makes the document and the objects on the way if they are not there. The
-// index -1, or the length of an array, appends to it. It is an Update.
+// Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the document
+// as it is, to the byte. What is equal in the value that is there keeps its spelling, as 1.10
+// for 1.1. A json.RawMessage is written as it is spelled; where it takes the place of an object
+// or array, the order of members and the layout stay. Set makes the document and the objects on
+// the way if they are not there. The index -1, or the length of an array, appends to it. It is
+// an Update.
 func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) {
+	spelling := splice.KeepOld
+	if _, ok := value.(json.RawMessage); ok {
+		spelling = splice.AsGiven
+	}
 	return d.edit(ctx, "set", value, func(old, raw []byte) ([]byte, error) {
-		return docpath.Set(old, path, raw, d.opts.limits())
+		return docpath.Set(old, path, raw, spelling, d.opts.limits())
 	})
 }
 

@@ -26,7 +26,7 @@ func Merge(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 	if absent {
 		return append(merged, '\n'), nil
 	}
-	return splice.Merge(doc, merged, lim)
+	return splice.MergeSpelled(doc, merged, splice.AsGiven, lim)
 }
 
 // merge writes what RFC 7396 calls MergePatch(target, patch); target may be nil.

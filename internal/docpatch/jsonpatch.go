@@ -351,5 +351,5 @@ func Apply(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 			return nil, fmt.Errorf("operation %d (%s) of the patch: %w", i, o.op, err)
 		}
 	}
-	return splice.Merge(doc, p.root.append(nil), lim)
+	return splice.MergeSpelled(doc, p.root.append(nil), splice.AsGiven, lim)
 }

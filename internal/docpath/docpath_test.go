@@ -69,9 +69,31 @@ func TestSet(t *testing.T) {
 		{`[1]`, "-1", "2", `[1,2]`},
 		{`5`, "@this", "6", `6`},
 	} {
-		got, err := Set([]byte(test.doc), test.path, []byte(test.value), lim)
+		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
 		if err != nil || string(got) != test.want {
 			t.Errorf("Set(%s, %q, %s) = %q, %v; want %q", test.doc, test.path, test.value, got, err, test.want)
+		}
+	}
+}
+
+// TestSpelling: of what is equal, text that somebody wrote is spelled as given.
+func TestSpelling(t *testing.T) {
+	for _, test := range []struct{ doc, path, value, keep, given string }{
+		{`{"n": 1}`, "n", "1.0", `{"n": 1}`, `{"n": 1.0}`},
+		{`{"n": 100}`, "n", "1e2", `{"n": 100}`, `{"n": 1e2}`},
+		{`{"n": 0}`, "n", "-0", `{"n": 0}`, `{"n": -0}`},
+		{`{"s": "\u00e9"}`, "s", `"é"`, `{"s": "\u00e9"}`, `{"s": "é"}`},
+		{`{"o": { "b": 1, "a": [1.0, {"x":2}] }}`, "o", `{"a":[1,{"x":2.0}],"b":1}`, `{"o": { "b": 1, "a": [1.0, {"x":2}] }}`, `{"o": { "b": 1, "a": [1, {"x":2.0}] }}`},
+		{`{"l": [1, 2, 3]}`, "l", `[0, 1.0, 2.0, 3]`, `{"l": [0, 1, 2, 3]}`, `{"l": [0, 1.0, 2.0, 3]}`},
+		{`[1.0,2]`, "@this", `[1,2]`, `[1.0,2]`, `[1,2]`},
+	} {
+		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
+		if err != nil || string(got) != test.keep {
+			t.Errorf("Set(%s, %s) = %s, %v; want %s", test.doc, test.value, got, err, test.keep)
+		}
+		got, err = Set([]byte(test.doc), test.path, []byte(test.value), splice.AsGiven, lim)
+		if err != nil || string(got) != test.given {
+			t.Errorf("Set(%s, %s), as given = %s, %v; want %s", test.doc, test.value, got, err, test.given)
 		}
 	}
 }
@@ -100,7 +122,7 @@ func TestEditsRefuse(t *testing.T) {
 		{`{"a":`, "a", "1", content, "unexpected end"},
 		{`5`, "a", "1", content, "the document is a number"},
 	} {
-		got, err := Set([]byte(test.doc), test.path, []byte(test.value), lim)
+		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
 		var unusable *Error
 		if err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &unusable) != test.kind {
 			t.Errorf("Set(%q, %s) = %q, %v, want %s", test.path, test.value, got, err, test.want)
@@ -184,7 +206,7 @@ func keys(t *rapid.T) []string {
 func TestPathsNameKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := keys(t)
-		edited, err := Set([]byte(`{"other": [1]}`), Join(keys...), []byte(`"here"`), lim)
+		edited, err := Set([]byte(`{"other": [1]}`), Join(keys...), []byte(`"here"`), splice.KeepOld, lim)
 		if err != nil && keys[0] == "other" {
 			return
 		}
@@ -223,7 +245,7 @@ func TestSetAgreesWithSjson(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ours, err := Set(doc, path, value, lim)
+		ours, err := Set(doc, path, value, splice.KeepOld, lim)
 		if err != nil {
 			if !strings.Contains(err.Error(), "which has no members") { // sjson replaces the scalar
 				t.Fatal(err)
@@ -273,7 +295,7 @@ func FuzzEdit(f *testing.F) {
 		if edited, found, err := Delete(doc, path, lim); err == nil && len(doc) > 0 && (splice.Check(edited, lim) != nil || !found && !bytes.Equal(edited, doc)) {
 			t.Fatalf("Delete(%q, %q) = %q", doc, path, edited)
 		}
-		edited, err := Set(doc, path, value, lim)
+		edited, err := Set(doc, path, value, splice.KeepOld, lim)
 		if err != nil {
 			return
 		}

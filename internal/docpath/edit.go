@@ -80,11 +80,13 @@ func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, er
 	return raw, true, nil
 }
 
-// Set puts a value at a path. Of a value that is there, what is equal in the new one stays as
-// it is. Objects that are missing on the way are made, and null counts as missing; so is an
-// array, by the index 0 or -1. On an array, its length or -1 appends. An empty doc is a
-// document that is not there.
-func Set(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error) {
+// Set puts a value at a path. Of a value that is there, the order and layout stay, and what
+// is equal in the new one is spelled as spelling says. Objects that are missing on the way are
+// made, and null counts as missing; so is an array, by the index 0 or -1. On an array, its
+// length or -1 appends. An empty doc is a document that is not there.
+func Set(
+	doc []byte, path string, raw []byte, spelling splice.Spelling, lim splice.Limits,
+) ([]byte, error) {
 	steps, err := parseEdit(path)
 	if err != nil {
 		return nil, err
@@ -92,11 +94,13 @@ func Set(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error)
 	if err := splice.Check(raw, lim); err != nil {
 		return nil, fmt.Errorf("the value is not JSON: %w", err)
 	}
-	return set(doc, path, steps, bytes.TrimSpace(raw), lim)
+	return set(doc, path, steps, bytes.TrimSpace(raw), spelling, lim)
 }
 
-func set(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) ([]byte, error) {
-	edited, text, err := put(doc, path, steps, raw, lim)
+func set(
+	doc []byte, path string, steps []step, raw []byte, spelling splice.Spelling, lim splice.Limits,
+) ([]byte, error) {
+	edited, text, err := put(doc, path, steps, raw, spelling, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +120,9 @@ func checked(path string, edited, text []byte, lim splice.Limits) ([]byte, error
 }
 
 // put returns the edited document and the text that it put there.
-func put(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) (edited, text []byte, err error) {
+func put(
+	doc []byte, path string, steps []step, raw []byte, spelling splice.Spelling, lim splice.Limits,
+) (edited, text []byte, err error) {
 	if len(doc) == 0 {
 		text, err = wrap(path, steps, raw)
 		return append(text, '\n'), text, err
@@ -140,7 +146,7 @@ func put(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) (
 	}
 	edit := splice.NewEditor(doc, root)
 	if taken == len(steps) {
-		edited, err = edit.Replace(n, raw, lim)
+		edited, err = edit.Replace(n, raw, spelling, lim)
 		return edited, raw, err
 	}
 	switch n.Kind {
@@ -161,7 +167,7 @@ func put(doc []byte, path string, steps []step, raw []byte, lim splice.Limits) (
 		}
 	case splice.Null:
 		if text, err = wrap(path, steps[taken:], raw); err == nil {
-			edited, err = edit.Replace(n, text, lim)
+			edited, err = edit.Replace(n, text, spelling, lim)
 		}
 	default:
 		err = fmt.Errorf("path %q: %s is %v, which has no members; set that to an object first", path, upTo(steps, taken), n.Kind)
@@ -206,7 +212,7 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	raw = bytes.TrimSpace(raw)
 	list := append(append([]byte{'['}, raw...), ']')
 	if len(doc) == 0 {
-		return set(doc, path, steps, list, lim)
+		return set(doc, path, steps, list, splice.AsGiven, lim)
 	}
 	root, err := splice.Parse(doc, lim)
 	if err != nil {
@@ -216,7 +222,7 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	n, taken := find(root, steps)
 	switch {
 	case taken < len(steps) || n.Kind == splice.Null:
-		return set(doc, path, steps, list, lim)
+		return set(doc, path, steps, list, splice.AsGiven, lim)
 	case n.Kind != splice.Array:
 		return nil, fmt.Errorf("path %q: %v is there, and no array to append to", path, n.Kind)
 	}

@@ -35,7 +35,7 @@ func TestLayouts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := []byte(docs[0])
-			set, err := Set(before, "a.m.x", []byte(" 1 "), lim)
+			set, err := Set(before, "a.m.x", []byte(" 1 "), splice.KeepOld, lim)
 			if err != nil || string(set) != docs[1] {
 				t.Errorf("Set: %q, %v\nwant %q", set, err, docs[1])
 			}
@@ -80,7 +80,7 @@ func TestSetThenDelete(t *testing.T) {
 		if err != nil || !found || parent[0] != '{' || strings.Contains(path, "-1") {
 			return // Set makes what is on the way too
 		}
-		edited, err := Set(doc, path, raw, lim)
+		edited, err := Set(doc, path, raw, splice.KeepOld, lim)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestDepth(t *testing.T) {
 		{`{"a": {"b": {}}}`, "a.b.c", "[]", true}, {`{"a": {"b": {}}}`, "a.b.c", "[[]]", false}, {`{"a": {"b": {}}}`, "a.b.c.d", "1", true}, {`{"a": {"b": {}}}`, "a.b.c.d.e", "1", false},
 		{"", "a.b.c.d", "1", true}, {"", "a.b.c.d.e", "1", false}, {`{"a": {"b": 1}}`, "a.b", "[[[]]]", false}, {"null", "a.b.c.d.e", "1", false}, {"[[[]]]", "0.0.-1", "[[]]", false},
 	} {
-		got, err := Set([]byte(test.doc), test.path, []byte(test.value), lim)
+		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
 		if (err == nil) != test.fits || err == nil && splice.Check(got, lim) != nil || err != nil && got != nil {
 			t.Errorf("Set(%s, %q, %s) = %s, %v", test.doc, test.path, test.value, got, err)
 		}
@@ -152,7 +152,7 @@ func TestAbsent(t *testing.T) {
 	}
 	for _, path := range []string{"", "\xff", "a.\xc3"} {
 		var unusable *Error
-		if got, err := Set(nil, path, []byte("1"), lim); !errors.As(err, &unusable) {
+		if got, err := Set(nil, path, []byte("1"), splice.KeepOld, lim); !errors.As(err, &unusable) {
 			t.Errorf("Set(%q) = %s, %v", path, got, err)
 		}
 	}
@@ -181,7 +181,7 @@ func FuzzPath(f *testing.F) {
 				t.Fatalf("Join(%q) = %q, which is split into %v", keys, path, steps)
 			}
 		}
-		doc, err := Set(nil, path, []byte("[1]"), lim)
+		doc, err := Set(nil, path, []byte("[1]"), splice.KeepOld, lim)
 		if err != nil {
 			t.Fatal(err)
 		}

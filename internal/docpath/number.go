@@ -40,12 +40,12 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 				return nil, "", fmt.Errorf("path %q: %w", path, err)
 			}
 			sum = value.add(by).String()
-			edited, err = splice.NewEditor(doc, root).Replace(n, []byte(sum), lim)
+			edited, err = splice.NewEditor(doc, root).Replace(n, []byte(sum), splice.KeepOld, lim)
 			return edited, sum, err
 		}
 	}
 	sum = by.String()
-	edited, err = set(doc, path, steps, []byte(sum), lim)
+	edited, err = set(doc, path, steps, []byte(sum), splice.KeepOld, lim)
 	return edited, sum, err
 }
 

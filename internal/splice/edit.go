@@ -60,9 +60,9 @@ func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
 
 // Replace puts a value in the place of n: where both are containers, what is equal in them
 // stays as it is. The error is for a value that is not JSON.
-func (e *Editor) Replace(n *Node, raw []byte, lim Limits) ([]byte, error) {
+func (e *Editor) Replace(n *Node, raw []byte, spelling Spelling, lim Limits) ([]byte, error) {
 	outer, _ := e.layouts(n)
-	text, err := mergeAt(e.data[n.Start:n.End], raw, outer, lim)
+	text, err := mergeAt(e.data[n.Start:n.End], raw, spelling, outer, lim)
 	if err != nil {
 		return nil, err
 	}

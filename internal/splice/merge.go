@@ -7,15 +7,29 @@ import (
 	"math"
 )
 
+// Spelling says whose spelling a number or string has after a merge if the old one and the
+// new one are equal.
+type Spelling bool
+
+const (
+	KeepOld Spelling = false // for values that programs made: they have no spelling of their own
+	AsGiven Spelling = true  // for text that somebody wrote as it is meant
+)
+
 // Merge returns old, changed so that its value is that of new, and else as it was: what is equal in
 // both keeps its bytes, also the spelling of numbers and strings; members keep their order, new ones come
 // last and are laid out like those that are there. If the values are equal it returns
 // old itself. An empty old is a document that is not there: the result is new.
 func Merge(old, new []byte, lim Limits) ([]byte, error) {
+	return MergeSpelled(old, new, KeepOld, lim)
+}
+
+// MergeSpelled is Merge with a choice of the spelling.
+func MergeSpelled(old, new []byte, spelling Spelling, lim Limits) ([]byte, error) {
 	if len(old) == 0 {
 		return new, Check(new, lim)
 	}
-	m, err := twoWay(old, new, lim)
+	m, err := twoWay(old, new, spelling, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -38,9 +52,9 @@ func MergeChange(old, before, after []byte, lim Limits) ([]byte, error) {
 	return m.merge(m.old.rootLayout()), nil
 }
 
-// mergeAt is Merge for a value that stands in a container with the layout outer.
-func mergeAt(old, new []byte, outer layout, lim Limits) ([]byte, error) {
-	m, err := twoWay(old, new, lim)
+// mergeAt is MergeSpelled for a value that stands in a container with the layout outer.
+func mergeAt(old, new []byte, spelling Spelling, outer layout, lim Limits) ([]byte, error) {
+	m, err := twoWay(old, new, spelling, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +64,12 @@ func mergeAt(old, new []byte, outer layout, lim Limits) ([]byte, error) {
 type merger struct {
 	old, before, after *document // before is old in a merge of two
 	window             window    // where before and after differ
+	spelling           Spelling
 	changed            *bool
 }
 
-func twoWay(old, after []byte, lim Limits) (*merger, error) {
-	m := &merger{window: windowOf(old, after), changed: new(bool)}
+func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
+	m := &merger{window: windowOf(old, after), spelling: spelling, changed: new(bool)}
 	var err error
 	if m.old, err = parse(old, lim, m.window.of(old)); err != nil {
 		return nil, err
@@ -131,7 +146,8 @@ func (m *merger) value(out []byte, old, before, after *Node, outer layout) []byt
 			return m.array(out, old, before, after, outer)
 		}
 	}
-	if before != nil && equal(m.before, before, m.after, after) || m.before != m.old && equal(m.old, old, m.after, after) {
+	if m.spelling == KeepOld && (before != nil && equal(m.before, before, m.after, after) ||
+		m.before != m.old && equal(m.old, old, m.after, after)) {
 		return append(out, m.old.raw(old)...)
 	}
 	*m.changed = true
@@ -200,7 +216,8 @@ func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byt
 		m.before.open(before)
 	}
 	if before == nil || !m.oneForOne(old, before, after) {
-		two := merger{old: m.old, before: m.old, after: m.after, changed: m.changed, window: window{-1, -1}}
+		two := *m
+		two.before, two.window = m.old, window{-1, -1}
 		return two.array(out, old, old, after, outer)
 	}
 	lay := layoutOf(m.old.data, old, outer)

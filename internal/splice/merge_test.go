@@ -121,7 +121,7 @@ func TestEditor(t *testing.T) {
 	check(got, err, "{\n  \"a\": {\n    \"b\": [0, 1, 2]\n  },\n  \"c\": []\n}\n")
 	got, err = e.InsertElem(c, 0, []byte(`0`), Limits{})
 	check(got, err, "{\n  \"a\": {\n    \"b\": [1, 2]\n  },\n  \"c\": [\n    0\n  ]\n}\n")
-	got, err = e.Replace(a, []byte(`{"b":[1,3]}`), Limits{})
+	got, err = e.Replace(a, []byte(`{"b":[1,3]}`), KeepOld, Limits{})
 	check(got, err, "{\n  \"a\": {\n    \"b\": [1, 3]\n  },\n  \"c\": []\n}\n")
 	check(e.RemovePart(b, 1), nil, "{\n  \"a\": {\n    \"b\": [1]\n  },\n  \"c\": []\n}\n")
 	check(e.RemovePart(e.root, 0), nil, "{\n  \"c\": []\n}\n")
