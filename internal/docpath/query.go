@@ -26,8 +26,7 @@ const (
 // squared, or double at each use.
 var modifiers = []string{"this", "keys", "values", "reverse", "flatten", "join", "ugly", "valid"}
 
-// ask answers a query about a valid document, or a part of one. Two faults of gjson remain: it
-// compares numbers as floats, so that integers beyond 2^53 can be taken for a neighbour, and
+// ask answers a query about a valid document, or a part of one. A fault of gjson remains:
 // behind a pipe or #. it looks into the text of a string that has brackets.
 func ask(raw []byte, path, query string, lim splice.Limits) (answer []byte, found bool, err error) {
 	if problem := refuse(query, len(raw)); problem != "" {
@@ -38,6 +37,9 @@ func ask(raw []byte, path, query string, lim splice.Limits) (answer []byte, foun
 	}
 	if raw[0] != '[' && raw[0] != '{' && (query[0] != '@' || strings.ContainsAny(query, ".|")) {
 		return nil, false, nil // there is nothing in a scalar, but gjson looks for brackets in the text of a string
+	}
+	if answer, found, handled, err := compare(raw, path, query, lim); handled {
+		return answer, found, err
 	}
 	result := gjson.GetBytes(raw, query)
 	if answer = []byte(result.Raw); !result.Exists() || len(answer) == 0 {

@@ -4,6 +4,8 @@ package splice
 
 import (
 	"bytes"
+	"cmp"
+	"iter"
 	"math/big"
 	"strconv"
 )
@@ -132,4 +134,64 @@ func closeNumbers(a, b []byte) bool {
 	x, _ := strconv.ParseFloat(string(a), 64)
 	y, _ := strconv.ParseFloat(string(b), 64)
 	return x == y || bytes.IndexByte(b, '.') >= 0 && float32(x) == float32(y)
+}
+
+// CompareNumbers compares what two numbers are worth, exactly: -1 if a is less than b, 1 if it
+// is more, 0 if they are equal.
+func CompareNumbers(a, b []byte) int {
+	if equalNumbers(a, b) {
+		return 0
+	}
+	x, y := sizeOf(a), sizeOf(b)
+	if x.sign != y.sign {
+		return cmp.Compare(x.sign, y.sign)
+	}
+	order := x.point.Cmp(y.point)
+	if order == 0 {
+		order = bytes.Compare(x.digits, y.digits) // neither has zeros at the end
+	}
+	return x.sign * order
+}
+
+// size is a number as sign * 0.digits * 10^point.
+type size struct {
+	sign   int
+	digits []byte
+	point  *big.Int
+}
+
+func sizeOf(text []byte) size {
+	negative, digits, shift, exponent := mantissa(text)
+	s := size{sign: 1, digits: digits, point: new(big.Int)}
+	if negative {
+		s.sign = -1
+	}
+	if len(digits) == 0 {
+		s.sign = 0
+	}
+	if len(exponent) > 0 {
+		s.point.SetString(string(exponent), 10)
+	}
+	s.point.Add(s.point, big.NewInt(shift+int64(len(digits))))
+	return s
+}
+
+// Numbers iterates over the texts of the numbers in valid JSON.
+func Numbers(data []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		s := scanner{source: &source{data: data}}
+		for s.pos < len(data) {
+			start := s.pos
+			switch c := data[s.pos]; {
+			case c == '"':
+				_, _ = s.str()
+			case c == '-' || '0' <= c && c <= '9':
+				if s.number() != nil || !yield(data[start:s.pos]) {
+					return
+				}
+			default:
+				s.pos++
+			}
+		}
+	}
 }

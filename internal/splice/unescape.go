@@ -9,6 +9,7 @@ package splice
 
 import (
 	"bytes"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -100,6 +101,28 @@ func HasHalf[T string | []byte](text T) bool {
 	}
 	return false
 }
+
+// HasHalves reports whether JSON text, whose strings have their escapes yet, names half of a
+// surrogate pair.
+func HasHalves(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 || at+1 == len(text) {
+			return false
+		}
+		text = text[at+1:]
+		if len(text) < 5 || text[0] != 'u' || slices.ContainsFunc(text[1:5], notHex) {
+			text = text[1:]
+			continue
+		}
+		var r rune
+		if r, text = codePoint(text[1:]); utf16.IsSurrogate(r) {
+			return true
+		}
+	}
+}
+
+func notHex(c byte) bool { return !isHex(c) }
 
 // lossy returns decoded text as encoding/json decodes it: half of a pair is U+FFFD.
 func lossy(text []byte) []byte {

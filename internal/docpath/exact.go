@@ -1,0 +1,232 @@
+// Comparisons of numbers in queries. Gjson compares them as floats, to which some numbers that
+// differ are the same. Where that could change an answer, the common form of a query is
+// answered here, by the digits, and any other is refused.
+
+package docpath
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/internal/splice"
+)
+
+const operators = "=!<>%"
+
+// compared returns what a query may compare numbers with.
+func compared(query string) (with []string) {
+	for i := 0; i < len(query); i++ {
+		op := query[i:]
+		op = op[:len(op)-len(strings.TrimLeft(op, operators))]
+		if op == "" {
+			continue
+		}
+		i += len(op)
+		value := query[i:]
+		if end := strings.IndexAny(value, ")]"); end >= 0 {
+			value = value[:end]
+		}
+		value = unquoted(value)
+		// No number matches a pattern, nor is there a float in other text.
+		if _, err := strconv.ParseFloat(value, 64); !strings.Contains(op, "%") && (err == nil || isRange(err)) {
+			with = append(with, value)
+		}
+	}
+	return with
+}
+
+func isRange(err error) bool { return strings.HasSuffix(err.Error(), strconv.ErrRange.Error()) }
+
+func unquoted(value string) string {
+	value = strings.TrimSpace(value)
+	if len(value) > 2 && value[0] == '"' && value[len(value)-1] == '"' {
+		value = value[1 : len(value)-1]
+	}
+	return value
+}
+
+// mistaken returns a number in valid JSON that is not one of those given, but the same float.
+func mistaken(raw []byte, with []string) string {
+	exact, floats := true, make([]float64, len(with))
+	for i, value := range with {
+		exact = exact && isExact([]byte(value))
+		floats[i], _ = strconv.ParseFloat(value, 64)
+	}
+	for text := range splice.Numbers(raw) {
+		if exact && isExact(text) {
+			continue
+		}
+		float, _ := strconv.ParseFloat(string(text), 64)
+		for i, other := range floats {
+			if float == other && !(isNumber(with[i]) && splice.CompareNumbers(text, []byte(with[i])) == 0) {
+				return string(text)
+			}
+		}
+	}
+	return ""
+}
+
+// isExact reports whether a number has so few digits that all such numbers are different floats.
+func isExact(text []byte) bool {
+	if len(text) > 15 {
+		return false
+	}
+	for _, c := range text {
+		if (c < '0' || c > '9') && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func isNumber(text string) bool {
+	root, err := splice.Parse([]byte(text), splice.Limits{})
+	return err == nil && root.Kind == splice.Number
+}
+
+// filter is a query of the form #(path op number) or #(path op number)#, and what follows it.
+type filter struct {
+	path   []step
+	op     string
+	number []byte
+	all    bool
+	then   string // behind a dot, for each that is found
+	pipe   string // behind a pipe, for all that is found
+}
+
+func parseFilter(query string) (f filter, ok bool) {
+	query, ok = strings.CutPrefix(query, "#(")
+	end := strings.IndexByte(query, ')')
+	at := strings.IndexAny(query, operators)
+	if !ok || at < 0 || end < at {
+		return f, false
+	}
+	path, comparison, rest := strings.TrimSpace(query[:at]), query[at:end], query[end+1:]
+	if path != "" {
+		var again string
+		var err error
+		if f.path, again, err = parse(path); err != nil || again != "" || path == whole {
+			return f, false
+		}
+	}
+	value := strings.TrimLeft(comparison, operators)
+	f.op = comparison[:len(comparison)-len(value)]
+	f.number = []byte(unquoted(value))
+	if !slices.Contains([]string{"=", "==", "!=", "<", "<=", ">", ">="}, f.op) || !isNumber(string(f.number)) {
+		return f, false
+	}
+	rest, f.all = strings.CutPrefix(rest, "#")
+	switch {
+	case rest == "":
+		return f, true
+	case len(rest) > 1 && rest[0] == '.' && !strings.Contains(rest, "|"):
+		f.then = rest[1:]
+		return f, true
+	case len(rest) > 1 && rest[0] == '|':
+		f.pipe = rest[1:]
+		return f, true
+	}
+	return f, false
+}
+
+// matches compares a value as gjson does, but numbers by what they are worth.
+func (f *filter) matches(text []byte, kind splice.Kind) bool {
+	var order int
+	switch kind {
+	case splice.Number:
+		order = splice.CompareNumbers(text, f.number)
+	case splice.String:
+		order = strings.Compare(splice.Unquote(text), string(f.number))
+	case splice.True:
+		return f.op == "!=" || f.op == ">="
+	case splice.False:
+		return f.op == "!=" || f.op == "<="
+	default:
+		return false
+	}
+	switch f.op {
+	case "!=":
+		return order != 0
+	case "<":
+		return order < 0
+	case "<=":
+		return order <= 0
+	case ">":
+		return order > 0
+	case ">=":
+		return order >= 0
+	}
+	return order == 0
+}
+
+// exactly answers a query about valid JSON that has numbers which gjson would mistake.
+func exactly(raw []byte, path string, f filter, lim splice.Limits) (answer []byte, found bool, err error) {
+	lim.AllowDuplicateKeys = true
+	root, err := splice.Parse(raw, lim)
+	if err != nil || root.Kind != splice.Array {
+		return nil, false, err
+	}
+	all := []byte{'['}
+	for i := range root.Elems {
+		elem := &root.Elems[i]
+		path := f.path
+		if len(path) == 0 && elem.Kind >= splice.Array {
+			path = []step{{literal: true}} // to gjson the empty path is the empty key
+		}
+		value, taken := find(elem, path)
+		if taken < len(path) || !f.matches(raw[value.Start:value.End], value.Kind) {
+			continue
+		}
+		got, there := raw[elem.Start:elem.End], true
+		if f.then != "" {
+			if got, there, err = Get(got, f.then, lim); err != nil {
+				return nil, false, err
+			}
+		}
+		if !f.all {
+			answer, found = got, there
+			break
+		}
+		if there {
+			if len(all) > 1 {
+				all = append(all, ',')
+			}
+			all = append(all, got...)
+		}
+	}
+	if f.all {
+		answer, found = append(all, ']'), true
+	}
+	if found && f.pipe != "" {
+		return Get(answer, f.pipe, lim)
+	}
+	return answer, found, nil
+}
+
+// compare answers a query by exactly if gjson could be wrong about it; else it is not handled.
+func compare(raw []byte, path, query string, lim splice.Limits) (answer []byte, found, handled bool, err error) {
+	if !strings.ContainsAny(query, operators) {
+		return nil, false, false, nil
+	}
+	if splice.HasHalves([]byte(query)) || splice.HasHalves(raw) {
+		return nil, false, true, &Error{path, `a query does not compare text with half of a surrogate pair in it, as "\ud800"; ` +
+			"there is one in the query, or in what it is about"}
+	}
+	with := compared(query)
+	if len(with) == 0 {
+		return nil, false, false, nil
+	}
+	number := mistaken(raw, with)
+	if number == "" {
+		return nil, false, false, nil
+	}
+	f, ok := parseFilter(query)
+	if !ok {
+		return nil, false, true, &Error{path, fmt.Sprintf("the query would compare %.40s as a float, which is the same for other numbers; "+
+			"queries of the form LIST.#(PATH==NUMBER) or LIST.#(PATH==NUMBER)#.PATH compare exactly", number)}
+	}
+	answer, found, err = exactly(raw, path, f, lim)
+	return answer, found, true, err
+}
