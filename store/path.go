@@ -20,8 +20,9 @@ import (
 // A backslash takes the next character as it is, a colon before a part makes it a key even if
 // it looks like an index, and Path escapes whole keys. "@this" is the whole document. Get also answers
 // gjson's queries, as in "users.#(age>40).name", with the modifiers @keys, @values, @reverse, @flatten, @join,
-// @ugly and @valid; edits do not take them. A query compares numbers as float64, and its time is not bounded by
-// the context: do not run strangers' queries on large documents.
+// @ugly and @valid; edits do not take them. Numbers are compared exactly, by queries of this form; others are
+// ErrPath where a number in the document is the same float64 as the one that it is compared with, but another
+// number. The time of a query is not bounded by the context: do not run strangers' queries on large documents.
 func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	s, err := d.read(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 
 // Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the document
 // as it is, to the byte. What is equal in the value that is there keeps its spelling, as 1.10
-// for 1.1. A json.RawMessage is written as it is spelled; where it takes the place of an object
+// for 1.1. A string, or key of a map, that is not valid UTF-8 is ErrInvalid. A json.RawMessage is written as it is spelled; where it takes the place of an object
 // or array, the order of members and the layout stay. Set makes the document and the objects on
 // the way if they are not there. The index -1, or the length of an array, appends to it. It is
 // an Update.
@@ -80,7 +81,7 @@ func (d *Doc) edit(ctx context.Context, op string, value any, do func(old, raw [
 	if !ok {
 		var err error
 		if raw, err = encode(value); err != nil {
-			return Absent, d.error(op, fmt.Errorf("%w: %w", ErrInvalid, err))
+			return Absent, d.error(op, err)
 		}
 	}
 	return d.update(ctx, op, func(old []byte) ([]byte, error) {

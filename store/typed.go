@@ -3,7 +3,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +36,8 @@ func decode(data []byte, value any) error {
 // Update may call fn more than once: it decodes the document into a T, calls fn to
 // change it, and writes what fn changed back into the document, and nothing else. Members that
 // T does not know, the order of members, white space and the spelling of numbers stay. An
-// absent document is the zero T. It returns the value that it wrote. Otherwise it is Doc.Update.
+// absent document is the zero T. A string that is not valid UTF-8 is ErrInvalid. It returns the
+// value that it wrote. Otherwise it is Doc.Update.
 func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, Version, error) {
 	var value T
 	version, err := doc.update(ctx, "update", func(old []byte) ([]byte, error) {
@@ -61,20 +61,13 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 		if old == nil {
 			return append(after, '\n'), nil
 		}
-		return splice.MergeChange(old, before, after, doc.opts.limits())
+		merged, err := splice.MergeChange(old, before, after, doc.opts.limits())
+		if err != nil {
+			return nil, fmt.Errorf("%w value: %w", ErrInvalid, err)
+		}
+		return merged, nil
 	})
 	return value, version, err
-}
-
-// encode is json.Marshal without the escapes that only HTML needs.
-func encode(value any) ([]byte, error) {
-	var buf bytes.Buffer
-	encoder := json.NewEncoder(&buf)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return nil, fmt.Errorf("the value cannot be encoded: %w", err)
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of the

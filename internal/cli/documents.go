@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -90,7 +91,7 @@ func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, err
 		}
 	}
 	if asString {
-		return quote(string(data)), nil
+		return quoteText("the text for --string", string(data))
 	}
 	return data, nil
 }
@@ -118,4 +119,20 @@ func (a *app) input(ctx context.Context) ([]byte, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// quoteText writes text as JSON, and complains about text that JSON cannot hold.
+func quoteText(what, text string) ([]byte, error) {
+	if err := checkText(what, text); err != nil {
+		return nil, err
+	}
+	return quote(text), nil
+}
+
+func checkText(what, text string) error {
+	if utf8.ValidString(text) {
+		return nil
+	}
+	return usage("%s is not valid UTF-8, which JSON has to be: %.60q; convert it first, as by iconv",
+		what, text)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -49,11 +50,18 @@ func (a *app) valueCommand(edit editByPath, cmd *cobra.Command) *cobra.Command {
 			var value []byte
 			var err error
 			if literal {
-				value = quote(args[2])
-			} else if value, err = a.value(ctx, args[2], asString); err != nil {
+				value, err = quoteText("the text for --string", args[2])
+			} else {
+				value, err = a.value(ctx, args[2], asString)
+			}
+			if err != nil {
 				return written{}, err
 			}
-			version, err := edit(doc, ctx, unshield(args[1]), json.RawMessage(value))
+			var given any = json.RawMessage(value)
+			if asString {
+				given = splice.Unquote(value) // which JSON may spell in several ways
+			}
+			version, err := edit(doc, ctx, unshield(args[1]), given)
 			return written{result: result{Version: &version}}, err
 		})
 	}

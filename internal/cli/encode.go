@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
@@ -21,16 +22,17 @@ const maxDepth = splice.DefaultDepth
 
 // encoder writes a value as JSON, and refuses what JSON cannot say and what no document can hold.
 type encoder struct {
-	out   []byte
-	depth int
-	limit int64 // in bytes
+	out    []byte
+	depth  int
+	limit  int64 // in bytes
+	halves bool  // some characters stand for halves of surrogate pairs, see exprvalue.go
 }
 
 // encodeResult writes the result of an expression for a document of so many bytes at the most.
-func encodeResult(value any, limit int64) ([]byte, error) {
+func encodeResult(value any, limit int64, halves bool) ([]byte, error) {
 	// The text may be a little longer than the document, which keeps the spelling of numbers: 1e9 of
 	// it may be 1000000000 here. The store has the last word; this is to stop early.
-	e := encoder{limit: 4*limit + 1024}
+	e := encoder{limit: 4*limit + 1024, halves: halves}
 	if err := e.value(value); err != nil {
 		return nil, err
 	}
@@ -82,7 +84,13 @@ func (e *encoder) text(text string) error {
 	if err := e.fits(len(text)); err != nil {
 		return err
 	}
-	e.out = append(e.out, quote(text)...)
+	if !utf8.ValidString(text) {
+		return &runtimeError{fmt.Errorf("the result has text that is not valid UTF-8: %.60q", text)}
+	}
+	if e.halves {
+		text = halved(text)
+	}
+	e.out = splice.AppendQuote(e.out, text)
 	return nil
 }
 

@@ -82,6 +82,9 @@ func (f *exprFlags) task(
 	if err := checkLength(text); err != nil {
 		return nil, err
 	}
+	if err := checkExpression(text); err != nil {
+		return nil, err
+	}
 	task := &exprTask{
 		Text: []byte(text), MaxSize: common.maxSize, Duplicates: common.duplicates,
 	}
@@ -90,12 +93,18 @@ func (f *exprFlags) task(
 		if !ok {
 			return nil, usage("--arg takes a name and a value")
 		}
+		if err := checkText("--arg", name+unshield(value)); err != nil {
+			return nil, err
+		}
 		task.add(name, quote(unshield(value)))
 	}
 	for _, arg := range f.json {
 		name, value, ok := strings.Cut(arg, shield)
 		if !ok {
 			return nil, usage("--argjson takes a name and a value")
+		}
+		if err := checkText("--argjson", name+value); err != nil {
+			return nil, err
 		}
 		if err := splice.Check([]byte(value), splice.Limits{}); err != nil {
 			return nil, usage("--argjson %s: the value is not JSON: %v", name, err)
@@ -128,3 +137,15 @@ func readText(path string) (string, error) {
 
 // longestText is the longest expression in bytes: what is longer is a file that was not meant.
 const longestText = 32 << 10
+
+// checkExpression complains about text that an expression cannot have.
+func checkExpression(text string) error {
+	if err := checkText("the expression", text); err != nil {
+		return err
+	}
+	if splice.HasHalves([]byte(text)) {
+		return usage("the expression names half of a surrogate pair, " +
+			"which its language cannot keep; give it by --argjson")
+	}
+	return nil
+}

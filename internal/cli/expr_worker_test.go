@@ -52,7 +52,7 @@ func TestProgram(t *testing.T) {
 	})
 	for range 2 { // by the same process
 		got, err := p.run(t.Context(), []byte("{\n\"b\": 1.10, \"c\": 1e400\n}\n"))
-		want := `{"b":1.10,"c":1e400,"x":"<` + "\ufffd" + `>","y":12345678901234567890,"z":"\n\u0000"}`
+		want := `{"b":1.10,"c":1e400,"x":"<\ud800>","y":12345678901234567890,"z":"\n\u0000"}`
 		if err != nil || string(got) != want {
 			t.Errorf("got %s (%v), want %s", got, err, want)
 		}

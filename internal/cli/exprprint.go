@@ -31,6 +31,9 @@ func compilePrint(ctx context.Context, text string, task exprTask) (*program, er
 	if err := checkLength(text); err != nil {
 		return nil, ofPrint(err)
 	}
+	if err := checkExpression(text); err != nil {
+		return nil, err
+	}
 	task.Text, task.Pair = []byte(text), true
 	p, err := compile(ctx, task)
 	return p, ofPrint(err)
@@ -81,15 +84,25 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	halves, err := checkHalves(string(e.Text), append([][]byte{old, new}, e.Values...)...)
+	if err != nil {
+		return nil, &runtimeError{err}
+	}
+	if e.order != nil {
+		e.order = newKeyOrder()
+	}
 	var values [len(pairNames)]any
 	for i, document := range [...][]byte{old, new} {
 		if document == nil {
 			continue
 		}
 		lim := splice.Limits{AllowDuplicateKeys: e.Duplicates}
-		if values[i], err = decode(document, lim); err != nil {
+		r, err := newReader(document, lim)
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 		}
+		r.order = e.order
+		values[i] = r.value()
 	}
 	with := *e
 	with.values = append(slices.Clone(e.values), values[:]...)
@@ -97,7 +110,7 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit())
+	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit(), halves)
 }
 
 // isLook reports whether a query of --print only looks up keys and indexes, so that it

@@ -145,11 +145,12 @@ func readDocument(input *bufio.Reader) ([]byte, error) {
 	return document, nil
 }
 
-// expression is a task that is compiled.
+// expression is a task that is compiled. It is for one goroutine.
 type expression struct {
 	exprTask
 	code   *gojq.Code
-	values []any
+	values []any     // of the variables
+	order  *keyOrder // of the document, if the expression asks for it
 }
 
 func (t exprTask) compile() (*expression, error) {
@@ -162,12 +163,22 @@ func (t exprTask) compile() (*expression, error) {
 	if err != nil {
 		return nil, &compileError{err}
 	}
-	// Without loaders and an input, there is no way out: no environment, files or modules.
-	names := t.Names
+	var own literals
+	own.takeFrom(query, string(t.Text))
+	e.values = append(e.values, own.values...)
+	names := slices.Concat(t.Names, own.names)
 	if t.Pair {
-		names = append(slices.Clone(names), pairNames[:]...)
+		names = append(names, pairNames[:]...)
 	}
-	if e.code, err = gojq.Compile(query, gojq.WithVariables(names)); err != nil {
+	options := []gojq.CompilerOption{gojq.WithVariables(names)}
+	if bytes.Contains(t.Text, []byte(unsortedKeys)) {
+		e.order = newKeyOrder()
+		options = append(options, gojq.WithFunction(unsortedKeys, 0, 0, func(value any, _ []any) any {
+			return e.order.unsorted(value)
+		}))
+	}
+	// Without loaders and an input, there is no way out: no environment, files or modules.
+	if e.code, err = gojq.Compile(query, options...); err != nil {
 		return nil, &compileError{err}
 	}
 	return e, nil
@@ -177,24 +188,13 @@ func (t exprTask) compile() (*expression, error) {
 func (t exprTask) arguments() ([]any, error) {
 	var values []any
 	for _, value := range t.Values {
-		decoded, err := decode(value, splice.Limits{})
+		r, err := newReader(value, splice.Limits{})
 		if err != nil {
 			return nil, err
 		}
-		values = append(values, decoded)
+		values = append(values, r.value())
 	}
 	return values, nil
-}
-
-func decode(data []byte, lim splice.Limits) (any, error) {
-	if err := splice.Check(data, lim); err != nil {
-		return nil, err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // numbers that are not computed with keep all their digits
-	var value any
-	err := decoder.Decode(&value)
-	return value, err
 }
 
 // run makes the new content of the old, nil if there is none.
@@ -202,18 +202,28 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	if e.Pair {
 		return e.runPair(ctx, old)
 	}
+	halves, err := checkHalves(string(e.Text), append([][]byte{old}, e.Values...)...)
+	if err != nil {
+		return nil, &runtimeError{err}
+	}
 	var input any
 	if old != nil {
-		var err error
-		if input, err = decode(old, splice.Limits{AllowDuplicateKeys: e.Duplicates}); err != nil {
+		r, err := newReader(old, splice.Limits{AllowDuplicateKeys: e.Duplicates})
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 		}
+		if e.order != nil {
+			e.order = newKeyOrder()
+			r.order = e.order
+		}
+		input = r.value()
 	}
 	result, err := e.one(ctx, input, memoryFor(len(old)))
 	if err != nil {
 		return nil, err
 	}
-	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit())
+	limit := (&commonFlags{maxSize: e.MaxSize}).sizeLimit()
+	return encodeResult(result, limit, halves)
 }
 
 // one is the one result, made in so many bytes of memory. A run looks at its context between two

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ func (a *app) getCommand() *cobra.Command {
 			if errors.Is(err, fs.ErrNotExist) && cmd.Flags().Changed("default") {
 				value, err = []byte(unshield(fallback)), nil
 				if a.flags.json && splice.Check(value, splice.Limits{}) != nil {
+					if err := checkText("the text for --default", string(value)); err != nil {
+						return err
+					}
 					value = quote(string(value))
 				}
 			}
@@ -51,7 +55,12 @@ func (a *app) getCommand() *cobra.Command {
 			}
 			text := value
 			if raw && len(value) > 0 && value[0] == '"' {
-				text = []byte(splice.Unquote(value) + "\n") // one of its own stays beside it
+				plain := splice.Unquote(value)
+				if splice.HasHalf(plain) {
+					return fmt.Errorf("%w text: the string has half of a surrogate pair in it, "+
+						"which UTF-8 has no bytes for; get it without -r", store.ErrInvalid)
+				}
+				text = []byte(plain + "\n") // one of its own stays beside it
 			}
 			if withVersion {
 				text = append([]byte(version.String()+"\n"), text...)

@@ -48,6 +48,14 @@ With --print, a second expression says what to print of the update that was made
 the document before it, $new and . the one after it. If it fails, nothing is changed. So a
 document can be a queue: whoever takes a job prints it, and nobody else does.
 
+The language is that of jq (https://jqlang.github.io/jq/manual/), with a difference: while
+an expression works on objects these have no order. So .[], to_entries, with_entries and
+keys go by the sorted keys, and the members of a new object are written sorted; those that
+the document has stay where they are. keys_unsorted has the document's order:
+[keys_unsorted[] as $k | {key: $k, value: .[$k]}] are the entries in it. To write an object
+in an order of yours, use set or patch. Numbers that are not computed with keep all their
+digits.
+
 With --each, a file that is not there is an error, unless --create makes it.`,
 		Example: `  jsonstore update counter.json --expr '.count += 1'
   jsonstore update users.json --expr '.[$name].age = $age' --arg name ada --argjson age 36

@@ -43,7 +43,11 @@ func decode(text []byte, escaped bool) []byte {
 		case 'u':
 			var r rune
 			r, text = codePoint(text)
-			out = appendRune(out, r)
+			if utf16.IsSurrogate(r) {
+				out = AppendHalf(out, r)
+			} else {
+				out = utf8.AppendRune(out, r)
+			}
 		default: // a quote, a backslash or a slash
 			out = append(out, c)
 		}
@@ -76,16 +80,14 @@ func hex(digits []byte) (r rune) {
 	return r
 }
 
-func appendRune(out []byte, r rune) []byte {
-	if utf16.IsSurrogate(r) {
-		return append(out, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
-	}
-	return utf8.AppendRune(out, r)
+// AppendHalf appends half of a surrogate pair to decoded text.
+func AppendHalf(out []byte, half rune) []byte {
+	return append(out, 0xe0|byte(half>>12), 0x80|byte(half>>6)&0x3f, 0x80|byte(half)&0x3f)
 }
 
-// halfAt returns the half of a surrogate pair that decoded text begins with, 0 if it begins
+// HalfAt returns the half of a surrogate pair that decoded text begins with, 0 if it begins
 // with another character.
-func halfAt[T string | []byte](text T) rune {
+func HalfAt[T string | []byte](text T) rune {
 	if len(text) < 3 || text[0] != 0xed || text[1] < 0xa0 || text[1] > 0xbf || text[2]&0xc0 != 0x80 {
 		return 0
 	}
@@ -95,7 +97,7 @@ func halfAt[T string | []byte](text T) rune {
 // HasHalf reports whether decoded text has half of a surrogate pair in it.
 func HasHalf[T string | []byte](text T) bool {
 	for i := 0; i+2 < len(text); i++ {
-		if text[i] == 0xed && halfAt(text[i:]) != 0 {
+		if text[i] == 0xed && HalfAt(text[i:]) != 0 {
 			return true
 		}
 	}
@@ -131,7 +133,7 @@ func lossy(text []byte) []byte {
 	}
 	var out []byte
 	for len(text) > 0 {
-		if halfAt(text) != 0 {
+		if HalfAt(text) != 0 {
 			out, text = utf8.AppendRune(out, utf8.RuneError), text[3:]
 			continue
 		}
@@ -159,7 +161,7 @@ func AppendQuote(out []byte, text string) []byte {
 		if c >= utf8.RuneSelf {
 			var r rune
 			r, size = utf8.DecodeRuneInString(text[i:])
-			switch half := halfAt(text[i:]); {
+			switch half := HalfAt(text[i:]); {
 			case half != 0:
 				r, size = half, 3
 			case r == utf8.RuneError && size == 1:
