@@ -42,17 +42,29 @@ func child(n *splice.Node, s step) *splice.Node {
 	return nil
 }
 
+// toward is where steps lead. To an edit that makes something new, -1 is no element: it means
+// the place after the last one.
+func toward(steps []step, last int) []splice.Step {
+	way := make([]splice.Step, len(steps))
+	for i, s := range steps {
+		way[i] = splice.Step{Key: s.key, Index: splice.Nowhere}
+		if at, ok := s.index(); ok {
+			way[i].Index = at
+			if at == -1 {
+				way[i].Index = last
+			}
+		}
+	}
+	return way
+}
+
 // pinned writes out -1 where it leads to a last element that is there: for an edit of what is
 // there, since to set it means a new one.
-func pinned(root *splice.Node, steps []step) []step {
+func pinned(found *splice.Located, steps []step) []step {
 	steps = slices.Clone(steps)
-	n := root
-	for i := range steps {
-		if at, ok := steps[i].index(); ok && at == -1 && n.Kind == splice.Array && len(n.Elems) > 0 {
-			steps[i].key = strconv.Itoa(len(n.Elems) - 1)
-		}
-		if n = child(n, steps[i]); n == nil {
-			break
+	for i := range len(found.Nodes) - 1 {
+		if at, ok := steps[i].index(); ok && at == -1 && found.Nodes[i].Kind == splice.Array {
+			steps[i].key = strconv.Itoa(found.Counts[i] - 1)
 		}
 	}
 	return steps
@@ -66,14 +78,14 @@ func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, er
 	if err != nil || len(doc) == 0 {
 		return nil, false, err
 	}
-	root, err := splice.Parse(doc, lim)
+	l, err := splice.Locate(doc, toward(steps, splice.Last), lim)
 	if err != nil {
 		return nil, false, err
 	}
-	n, taken := find(root, steps)
-	if taken < len(steps) {
+	if len(l.Nodes) <= len(steps) {
 		return nil, false, nil
 	}
+	n := l.End()
 	if raw = doc[n.Start:n.End]; query != "" {
 		return ask(raw, path, query, lim)
 	}
@@ -127,24 +139,12 @@ func put(
 		text, err = wrap(path, steps, raw)
 		return append(text, '\n'), text, err
 	}
-	root, err := splice.Parse(doc, lim)
+	l, err := splice.Locate(doc, toward(steps, splice.Nowhere), lim)
 	if err != nil {
 		return nil, nil, err
 	}
-	n, taken := root, 0
-	for taken < len(steps) {
-		// -1 is the place after the last, which is never there yet.
-		if i, ok := steps[taken].index(); ok && i == -1 && n.Kind == splice.Array {
-			break
-		}
-		next := child(n, steps[taken])
-		if next == nil {
-			break
-		}
-		n = next
-		taken++
-	}
-	edit := splice.NewEditor(doc, root)
+	n, taken := l.End(), len(l.Nodes)-1
+	edit := splice.NewEditor(doc, l.Root)
 	if taken == len(steps) {
 		edited, err = edit.Replace(n, raw, spelling, lim)
 		return edited, raw, err
@@ -159,8 +159,8 @@ func put(
 		if !ok {
 			return nil, nil, &Error{path, fmt.Sprintf("%s is an array, which takes an index, not %q", upTo(steps, taken), steps[taken].key)}
 		}
-		if i > len(n.Elems) {
-			return nil, nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one", upTo(steps, taken), len(n.Elems))}
+		if count := l.Counts[taken]; i > count {
+			return nil, nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one", upTo(steps, taken), count)}
 		}
 		if text, err = wrap(path, steps[taken+1:], raw); err == nil {
 			edited, err = edit.InsertElem(n, len(n.Elems), text, lim)
@@ -214,23 +214,23 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	if len(doc) == 0 {
 		return set(doc, path, steps, list, splice.AsGiven, lim)
 	}
-	root, err := splice.Parse(doc, lim)
+	l, err := splice.Locate(doc, toward(steps, splice.Last), lim)
 	if err != nil {
 		return nil, err
 	}
-	steps = pinned(root, steps)
-	n, taken := find(root, steps)
-	switch {
-	case taken < len(steps) || n.Kind == splice.Null:
+	switch n := l.End(); {
+	case len(l.Nodes) <= len(steps) || n.Kind == splice.Null:
+		steps = pinned(l, steps)
 		return set(doc, path, steps, list, splice.AsGiven, lim)
 	case n.Kind != splice.Array:
 		return nil, fmt.Errorf("path %q: %v is there, and no array to append to", path, n.Kind)
+	default:
+		edited, err := splice.NewEditor(doc, l.Root).InsertElem(n, len(n.Elems), raw, lim)
+		if err != nil {
+			return nil, err
+		}
+		return checked(path, edited, raw, lim)
 	}
-	edited, err := splice.NewEditor(doc, root).InsertElem(n, len(n.Elems), raw, lim)
-	if err != nil {
-		return nil, err
-	}
-	return checked(path, edited, raw, lim)
 }
 
 // Delete removes the value at a path; found says whether there was one. On an array, -1 is the
@@ -248,28 +248,18 @@ func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bo
 		return doc, false, nil
 	}
 	for {
-		root, err := splice.Parse(edited, lim)
+		l, err := splice.Locate(edited, toward(steps, splice.Last), lim)
 		if err != nil {
 			return nil, false, err
 		}
-		parent, taken := find(root, steps[:len(steps)-1])
-		last := steps[len(steps)-1]
-		if taken < len(steps)-1 || child(parent, last) == nil {
+		if len(l.Nodes) <= len(steps) {
 			return edited, found, nil
 		}
-		edit := splice.NewEditor(edited, root)
+		parent := l.Nodes[len(steps)-1]
+		edited, found = splice.NewEditor(edited, l.Root).RemovePart(parent, l.Part()), true
 		if parent.Kind == splice.Array {
-			i, _ := last.index()
-			if i == -1 {
-				i = len(parent.Elems) - 1
-			}
-			return edit.RemovePart(parent, i), true, nil
+			return edited, true, nil
 		}
-		i := 0
-		for parent.Members[i].Key != last.key {
-			i++
-		}
-		edited, found = edit.RemovePart(parent, i), true
 		// A key that stands twice, where that is allowed, goes twice.
 	}
 }

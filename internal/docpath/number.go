@@ -24,13 +24,12 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 	}
 	current := "0"
 	if len(doc) > 0 {
-		root, err := splice.Parse(doc, lim)
+		l, err := splice.Locate(doc, toward(steps, splice.Last), lim)
 		if err != nil {
 			return nil, "", err
 		}
-		steps = pinned(root, steps)
-		n, taken := find(root, steps)
-		if taken == len(steps) && n.Kind != splice.Null {
+		steps = pinned(l, steps)
+		if n := l.End(); len(l.Nodes) > len(steps) && n.Kind != splice.Null {
 			if n.Kind != splice.Number {
 				return nil, "", fmt.Errorf("path %q: %v is there, to which no number can be added", path, n.Kind)
 			}
@@ -40,7 +39,7 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 				return nil, "", fmt.Errorf("path %q: %w", path, err)
 			}
 			sum = value.add(by).String()
-			edited, err = splice.NewEditor(doc, root).Replace(n, []byte(sum), splice.KeepOld, lim)
+			edited, err = splice.NewEditor(doc, l.Root).Replace(n, []byte(sum), splice.KeepOld, lim)
 			return edited, sum, err
 		}
 	}

@@ -101,19 +101,32 @@ func (d *document) rootLayout() layout {
 	} else {
 		outer.lead = own.lead
 	}
-	// The colon is that of the first object that is to be seen.
-	for n := d.root; ; {
-		d.open(n)
-		switch {
-		case len(n.Members) > 0:
-			outer.colon = d.data[n.Members[0].KeyEnd:n.Members[0].Value.Start]
-			return outer
-		case len(n.Elems) > 0:
-			n = &n.Elems[0]
-		default:
-			return outer
-		}
+	outer.colon = firstColon(d.data, d.root.Start, outer.colon)
+	return outer
+}
+
+// firstColon returns what stands between a key and its value in the first object, if a value
+// is an object or begins with one.
+func firstColon(data []byte, start int, none []byte) []byte {
+	s := scanner{source: &source{data: data}, pos: start}
+	for s.data[s.pos] == '[' {
+		s.pos++
+		s.space()
 	}
+	if s.data[s.pos] != '{' {
+		return none
+	}
+	s.pos++
+	s.space()
+	if s.data[s.pos] == '}' {
+		return none
+	}
+	_, _ = s.str() // there is no error: it was scanned before
+	end := s.pos
+	s.space()
+	s.pos++
+	s.space()
+	return data[end:s.pos]
 }
 
 // parts is how many members or elements a container has.

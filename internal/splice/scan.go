@@ -26,6 +26,7 @@ type scanner struct {
 	left int      // levels that may still be opened
 	keys [][]byte // decoded keys of the objects that are open, one object's after the other's
 	tree tree
+	way  *way // where only one place is looked for, see locate.go
 }
 
 func (s *scanner) fail(at int, format string, args ...any) error {
@@ -85,6 +86,8 @@ func (s *scanner) value(into *Node) (err error) {
 	}
 	start, kind := s.pos, Null
 	switch c := s.data[s.pos]; {
+	case (c == '{' || c == '[') && s.way != nil:
+		return s.onWay(into, 0)
 	case c == '{' || c == '[':
 		return s.container(into)
 	case c == '"':
@@ -337,29 +340,15 @@ func (s *scanner) object(parts bool) error {
 	first := len(s.keys)
 	var many keySet
 	for {
-		if s.pos >= len(s.data) || s.data[s.pos] != '"' {
-			return s.unexpected("a key in quotes")
-		}
-		start := s.pos
-		escaped, err := s.str()
+		key, err := s.memberKey(first, &many)
 		if err != nil {
 			return err
 		}
-		end := s.pos
-		if !s.lim.AllowDuplicateKeys && s.isDouble(first, &many, decode(s.data[start:end], escaped)) {
-			return s.fail(start, "key %s stands twice in one object", s.data[start:end])
-		}
-		s.space()
-		if s.pos >= len(s.data) || s.data[s.pos] != ':' {
-			return s.unexpected("':'")
-		}
-		s.pos++
-		s.space()
 		if err := s.value(into); err != nil {
 			return err
 		}
 		if parts {
-			member.Key, member.KeyStart, member.KeyEnd = s.key(start, end, escaped), start, end
+			member.Key, member.KeyStart, member.KeyEnd = s.key(key), key.start, key.end
 			s.tree.members = push(s.tree.members, member)
 		}
 		if done, err := s.next('}'); done || err != nil {
@@ -367,4 +356,35 @@ func (s *scanner) object(parts bool) error {
 			return err
 		}
 	}
+}
+
+// keyText is a key: data[start:end], and what that stands for.
+type keyText struct {
+	start, end int
+	text       []byte
+}
+
+// memberKey scans a key and the colon behind it, and complains if the object, whose keys begin
+// at first, has it already.
+func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
+	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
+		return k, s.unexpected("a key in quotes")
+	}
+	k.start = s.pos
+	escaped, err := s.str()
+	if err != nil {
+		return k, err
+	}
+	k.end = s.pos
+	k.text = decode(s.data[k.start:k.end], escaped)
+	if !s.lim.AllowDuplicateKeys && s.isDouble(first, many, k.text) {
+		return k, s.fail(k.start, "key %s stands twice in one object", s.data[k.start:k.end])
+	}
+	s.space()
+	if s.pos >= len(s.data) || s.data[s.pos] != ':' {
+		return k, s.unexpected("':'")
+	}
+	s.pos++
+	s.space()
+	return k, nil
 }

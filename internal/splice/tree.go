@@ -16,10 +16,10 @@ type source struct {
 	lossy, halves bool
 }
 
-// key decodes the key data[start:end].
-func (s *source) key(start, end int, escaped bool) string {
-	if escaped {
-		key := decode(s.data[start:end], true)
+// key returns a key as a string.
+func (s *source) key(k keyText) string {
+	if len(k.text) != k.end-k.start-2 {
+		key := k.text
 		if s.lossy && HasHalf(key) {
 			s.halves, key = true, lossy(key)
 		}
@@ -28,7 +28,7 @@ func (s *source) key(start, end int, escaped bool) string {
 	if s.text == "" {
 		s.text = string(s.data)
 	}
-	return s.text[start+1 : end-1]
+	return s.text[k.start+1 : k.end-1]
 }
 
 // tree collects the parts of the containers that are open, the inner ones' after the outer ones',

@@ -1,0 +1,192 @@
+// One place in a document, found in one pass and with little memory, however large the document
+// is. Of each container on the way only those parts are kept that an edit looks at: the first,
+// the last two, and the one on the way with its neighbours.
+
+package splice
+
+// A Step leads from a container to one of its parts: in an object to the member with the key, in
+// an array to the element with the index.
+type Step struct {
+	Key   string
+	Index int // Last, or Nowhere
+}
+
+// Indexes with a meaning of their own.
+const (
+	Last    = -1 // the last element, if there is one
+	Nowhere = -2 // no element
+)
+
+// Located is a document, and what is found on a way through it.
+type Located struct {
+	Root *Node
+	// Nodes are the root and what the steps lead to, as far as there is something. Containers
+	// among them, but for the last one, have only some of their parts.
+	Nodes  []*Node
+	Counts []int // of the parts that these have in the document
+	parts  []int // which of the parts that they have is the next node
+}
+
+// End is the last of the nodes.
+func (l *Located) End() *Node { return l.Nodes[len(l.Nodes)-1] }
+
+// Part is which part of the node before the last one the last one is.
+func (l *Located) Part() int { return l.parts[len(l.Nodes)-2] }
+
+// Locate is Check and returns what the steps lead to.
+func Locate(data []byte, steps []Step, lim Limits) (*Located, error) {
+	l := &Located{Root: &Node{}}
+	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth(), way: &way{steps: steps}}
+	if err := s.document(l.Root); err != nil {
+		return nil, err
+	}
+	l.Nodes = append(l.Nodes, l.Root)
+	for n := l.Root; ; l.Nodes = append(l.Nodes, n) {
+		at := len(l.Nodes) - 1
+		if at == len(s.way.passed) {
+			return l, nil
+		}
+		passed := s.way.passed[at]
+		l.Counts, l.parts = append(l.Counts, passed.count), append(l.parts, passed.part)
+		if passed.part < 0 {
+			return l, nil
+		}
+		n = n.value(passed.part)
+	}
+}
+
+// way is what a scanner that locates looks for.
+type way struct {
+	steps  []Step
+	passed []passed // the containers on the way so far
+}
+
+// passed is a container on the way: how many parts it has, and which of those that it has kept
+// is on the way, or -1.
+type passed struct{ count, part int }
+
+// onWay scans a container at the end of the steps that were gone.
+func (s *scanner) onWay(into *Node, gone int) error {
+	w := s.way
+	step := Step{Index: Nowhere}
+	is := func([]byte) bool { return false }
+	if gone < len(w.steps) {
+		step = w.steps[gone]
+		is = func(key []byte) bool { return string(key) == step.Key }
+	}
+	w.passed = append(w.passed[:gone], passed{part: -1})
+	start := s.pos
+	if s.left == 0 {
+		return s.fail(start, "nested deeper than %d levels", s.lim.depth())
+	}
+	s.left--
+	*into = Node{Kind: Array, Start: start}
+	if s.data[start] == '{' {
+		into.Kind = Object
+	}
+	s.pos++
+	s.space()
+	var err error
+	if into.Kind == Object {
+		err = s.membersOnWay(into, gone, is)
+	} else {
+		err = s.elemsOnWay(into, gone, step.Index)
+	}
+	s.left++
+	into.End = s.pos
+	return err
+}
+
+// partOnWay scans a part that is on the way, or is not.
+func (s *scanner) partOnWay(into *Node, gone int, on bool) error {
+	w := s.way
+	if !on {
+		s.way = nil // in it is nothing that is looked for
+		err := s.value(into)
+		s.way = w
+		return err
+	}
+	w.passed = w.passed[:gone+1]
+	if s.pos < len(s.data) && (s.data[s.pos] == '{' || s.data[s.pos] == '[') {
+		return s.onWay(into, gone+1)
+	}
+	return s.value(into)
+}
+
+func (s *scanner) membersOnWay(into *Node, gone int, is func(key []byte) bool) error {
+	if s.pos < len(s.data) && s.data[s.pos] == '}' {
+		s.pos++
+		return nil
+	}
+	first := len(s.keys)
+	var many keySet
+	var t thinner
+	for {
+		var m Member
+		key, err := s.memberKey(first, &many)
+		if err != nil {
+			return err
+		}
+		m.KeyStart, m.KeyEnd = key.start, key.end
+		on := is(key.text)
+		if err := s.partOnWay(&m.Value, gone, on); err != nil {
+			return err
+		}
+		into.Members = thin(&t, into.Members, m, on)
+		if done, err := s.next('}'); done || err != nil {
+			s.keys = s.keys[:first]
+			s.way.passed[gone] = t.passed()
+			return err
+		}
+	}
+}
+
+func (s *scanner) elemsOnWay(into *Node, gone, index int) error {
+	if s.pos < len(s.data) && s.data[s.pos] == ']' {
+		s.pos++
+		return nil
+	}
+	var t thinner
+	for {
+		var elem Node
+		on := index == Last || index == t.count
+		if err := s.partOnWay(&elem, gone, on); err != nil {
+			return err
+		}
+		into.Elems = thin(&t, into.Elems, elem, on && index != Last)
+		if done, err := s.next(']'); done || err != nil {
+			if index == Last {
+				t.wanted = len(into.Elems)
+			}
+			s.way.passed[gone] = t.passed()
+			return err
+		}
+	}
+}
+
+// thinner drops the parts of a container that no edit looks at.
+type thinner struct {
+	count  int    // of all that there were
+	pinned []bool // which of those that are kept are wanted
+	wanted int    // the last of these, from 1; 0 is none
+}
+
+func (t *thinner) passed() passed { return passed{t.count, t.wanted - 1} }
+
+// thin adds a part, and drops the third from the end unless it is the first or next to a wanted
+// one.
+func thin[T any](t *thinner, parts []T, part T, wanted bool) []T {
+	t.count++
+	parts, t.pinned = append(parts, part), append(t.pinned, wanted)
+	if wanted {
+		t.wanted = len(parts)
+	}
+	if at := len(parts) - 3; at > 0 && !t.pinned[at-1] && !t.pinned[at] && !t.pinned[at+1] {
+		parts = append(parts[:at], parts[at+1:]...)
+		t.pinned = append(t.pinned[:at], t.pinned[at+1:]...)
+		if t.wanted > at {
+			t.wanted--
+		}
+	}
+	return parts
+}
