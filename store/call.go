@@ -58,6 +58,7 @@ type docState struct {
 	exists  bool
 	checked bool // an update has made it, which has checked it
 	doubted bool // a flush of it went wrong: it is to be published anew
+	owned   bool // the bytes are a copy for the function that gets them
 }
 
 // equal reports whether s need not be published in the place of read.
@@ -250,13 +251,12 @@ func (c *call) keeps(made docState) bool {
 	return bytes.Equal(made.data, old.data)
 }
 
-// take returns what the function is to be run on, in bytes of its own: the function may
-// change them, and what another caller has made is that one's again as soon as it is
-// answered. It reports false if nobody waits for this function any longer.
+// take returns what the function is to be run on. What another caller has made is copied,
+// since it is that one's again as soon as it is answered. It reports false if nobody waits
+// for this function any longer.
 func (c *call) take() (docState, bool) {
 	old := c.order.state
 	if !c.order.shared {
-		old.data = bytes.Clone(old.data) // which stays nil
 		return old, true
 	}
 	c.line.mu.Lock()
@@ -265,6 +265,7 @@ func (c *call) take() (docState, bool) {
 		return docState{}, false
 	}
 	old.data = bytes.Clone(old.data)
+	old.owned = true
 	return old, true
 }
 

@@ -49,7 +49,7 @@ func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) 
 	if _, ok := value.(json.RawMessage); ok {
 		spelling = splice.AsGiven
 	}
-	return d.edit(ctx, "set", value, func(old, raw []byte) ([]byte, error) {
+	return d.editBy(ctx, "set", value, func(old, raw []byte) ([]byte, error) {
 		return docpath.Set(old, path, raw, spelling, d.opts.limits())
 	})
 }
@@ -58,7 +58,7 @@ func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) 
 // number, a *big.Int or a json.Number. Integers and decimals add exactly, also far beyond 64 bits: up to
 // 10,000 digits, and exponents up to 308. It is an Update.
 func (d *Doc) Add(ctx context.Context, path string, delta any) (sum json.Number, version Version, err error) {
-	version, err = d.edit(ctx, "add", delta, func(old, raw []byte) (data []byte, err error) {
+	version, err = d.editBy(ctx, "add", delta, func(old, raw []byte) (data []byte, err error) {
 		var text string
 		data, text, err = docpath.Add(old, path, string(raw), d.opts.limits())
 		sum = json.Number(text)
@@ -70,13 +70,13 @@ func (d *Doc) Add(ctx context.Context, path string, delta any) (sum json.Number,
 // Append puts a value, as Set takes it, at the end of the array at a path, which it makes if there is
 // none. It is an Update.
 func (d *Doc) Append(ctx context.Context, path string, value any) (Version, error) {
-	return d.edit(ctx, "append", value, func(old, raw []byte) ([]byte, error) {
+	return d.editBy(ctx, "append", value, func(old, raw []byte) ([]byte, error) {
 		return docpath.Append(old, path, raw, d.opts.limits())
 	})
 }
 
-// edit is an update by path with a value.
-func (d *Doc) edit(ctx context.Context, op string, value any, do func(old, raw []byte) ([]byte, error)) (Version, error) {
+// editBy is an update by path with a value.
+func (d *Doc) editBy(ctx context.Context, op string, value any, do func(old, raw []byte) ([]byte, error)) (Version, error) {
 	raw, ok := value.(json.RawMessage)
 	if !ok {
 		var err error
@@ -84,7 +84,7 @@ func (d *Doc) edit(ctx context.Context, op string, value any, do func(old, raw [
 			return Absent, d.error(op, err)
 		}
 	}
-	return d.update(ctx, op, func(old []byte) ([]byte, error) {
+	return d.edit(ctx, op, func(old []byte) ([]byte, error) {
 		data, err := do(old, raw)
 		return data, pathError(err)
 	})
@@ -92,7 +92,7 @@ func (d *Doc) edit(ctx context.Context, op string, value any, do func(old, raw [
 
 // Unset removes the value at a path, and is ErrNotExist if there is none. It is an Update.
 func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
-	return d.update(ctx, "unset", func(old []byte) ([]byte, error) {
+	return d.edit(ctx, "unset", func(old []byte) ([]byte, error) {
 		if old == nil {
 			return nil, ErrNotExist
 		}

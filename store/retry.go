@@ -4,6 +4,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,25 @@ func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (
 func (d *Doc) update(
 	ctx context.Context, op string, fn func(old []byte) ([]byte, error),
 ) (Version, error) {
+	return d.amend(ctx, op, func(old docState) ([]byte, error) {
+		if !old.owned {
+			old.data = bytes.Clone(old.data) // which stays nil
+		}
+		return fn(old.data)
+	})
+}
+
+// edit is update for a function that does not change the bytes that it gets, so that they need
+// not be copied for it.
+func (d *Doc) edit(
+	ctx context.Context, op string, fn func(old []byte) ([]byte, error),
+) (Version, error) {
+	return d.amend(ctx, op, func(old docState) ([]byte, error) { return fn(old.data) })
+}
+
+func (d *Doc) amend(
+	ctx context.Context, op string, fn func(old docState) ([]byte, error),
+) (Version, error) {
 	version, err := d.retry(ctx, d.decision(fn))
 	if err != nil {
 		return version, d.error(op, err)
@@ -67,14 +87,14 @@ func (d *Doc) update(
 }
 
 // decision is that of an update whose function is fn.
-func (d *Doc) decision(fn func(old []byte) ([]byte, error)) decision {
+func (d *Doc) decision(fn func(old docState) ([]byte, error)) decision {
 	return func(old docState) (docState, error) {
 		if old.exists && !old.checked {
 			if err := d.checkContent(old.data); err != nil {
 				return docState{}, err
 			}
 		}
-		data, err := fn(old.data)
+		data, err := fn(old)
 		if err != nil {
 			return docState{}, err
 		}

@@ -74,7 +74,7 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 // document, null removes one. What it does not change stays as it is, to the byte. An absent
 // document is taken as null. It is an Update.
 func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
-	return d.update(ctx, "patch", func(old []byte) ([]byte, error) {
+	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		data, err := docpatch.Merge(old, patch, d.opts.limits())
 		return data, patchError(err)
 	})
@@ -83,7 +83,7 @@ func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 // JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
 // that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it does not change stays as it is, to the byte. It is an Update.
 func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
-	return d.update(ctx, "patch", func(old []byte) ([]byte, error) {
+	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		if old == nil {
 			return nil, ErrNotExist
 		}
