@@ -184,10 +184,11 @@ func (a *aligner) keyed(left []int) {
 	if len(left) == 0 || len(free) == 0 {
 		return
 	}
-	a.merger.before.open(&a.before[free[0]])
+	first := &a.before[free[0]]
+	defer a.merger.before.forget(first, a.merger.before.open(first))
 	var best [][2]int
 	bestPlaced, bestID := 0, false
-	for k, member := range a.before[free[0]].Members {
+	for k, member := range first.Members {
 		if k == mostKeys || bestID {
 			break
 		}
@@ -240,7 +241,7 @@ func telling(d *document, n *Node, key string, k int) *Node {
 	if n.Kind != Object {
 		return nil
 	}
-	d.open(n)
+	defer d.forget(n, d.open(n))
 	m := (*Member)(nil)
 	if k < len(n.Members) && n.Members[k].Key == key {
 		m = &n.Members[k]
@@ -276,7 +277,7 @@ func (d *document) id(n *Node) *Node {
 	if n.Kind != Object {
 		return nil
 	}
-	d.open(n)
+	defer d.forget(n, d.open(n))
 	for i := range n.Members {
 		if isID(n.Members[i].Key) {
 			return &n.Members[i].Value
@@ -327,8 +328,8 @@ func (a *aligner) common(n, m *Node) (common, most int) {
 		return 0, 0
 	}
 	before, after := a.merger.before, a.merger.after
-	before.open(n)
-	after.open(m)
+	defer before.forget(n, before.open(n))
+	defer after.forget(m, after.open(m))
 	most = max(n.parts(), m.parts())
 	if n.Kind == Object {
 		is := after.finder(m)
@@ -387,5 +388,7 @@ func (a *aligner) anyTaken(from, until int) bool {
 // isAnother reports whether two objects have different ids, and more than that: what has an id only
 // is taken for changed.
 func (a *aligner) isAnother(i, j int) bool {
-	return a.otherID(i, j) && a.before[i].parts() > 1
+	n, d := &a.before[i], a.merger.before
+	defer d.forget(n, d.open(n))
+	return a.otherID(i, j) && n.parts() > 1
 }

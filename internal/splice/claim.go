@@ -118,6 +118,7 @@ func (m *merger) isZero(n *Node) bool {
 	case String:
 		return n.End-n.Start == 2
 	case Array, Object:
+		defer m.old.forget(n, m.old.open(n))
 		return n.parts() == 0
 	}
 	return false

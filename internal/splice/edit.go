@@ -2,7 +2,10 @@
 
 package splice
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // An Editor makes one edit of a document. It does not change the document that it has.
 type Editor struct {
@@ -51,7 +54,7 @@ func (e *Editor) put(n *Node, text []byte) []byte {
 
 // fresh parses a value that is new and lays it out to stand inside of outer.
 func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
-	d, err := parse(raw, lim, everything)
+	d, err := parse(raw, lim, scope{until: math.MaxInt, large: largeBytes})
 	if err != nil {
 		return nil, err
 	}

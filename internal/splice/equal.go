@@ -27,7 +27,7 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 type window struct{ from, rest int }
 
 // of is the window in one of the two texts.
-func (w window) of(data []byte) scope { return scope{from: w.from, until: len(data) - w.rest} }
+func (w window) of(data []byte) scope { return scope{from: w.from, until: len(data) - w.rest, large: largeBytes} }
 
 func windowOf(a, b []byte) (w window) {
 	const step = 256
@@ -61,7 +61,7 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 	if n.Kind != m.Kind || n.digest != 0 && m.digest != 0 && n.digest != m.digest {
 		return false
 	}
-	if n.Kind < Array || n.End-n.Start <= fewBytes || n.unread && m.unread {
+	if n.Kind < Array || n.End-n.Start <= fewBytes || n.unread && m.unread && (!a.large || a.pass(n)) {
 		if bytes.Equal(a.raw(n), b.raw(m)) {
 			return true
 		}
@@ -72,8 +72,8 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 	case String:
 		return bytes.Equal(a.string(n), b.string(m))
 	case Array:
-		a.open(n)
-		b.open(m)
+		defer a.forget(n, a.open(n))
+		defer b.forget(m, b.open(m))
 		if len(n.Elems) != len(m.Elems) {
 			return false
 		}
@@ -89,6 +89,8 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 }
 
 func equalObjects(a *document, n *Node, b *document, m *Node) bool {
+	defer a.forget(n, a.open(n))
+	defer b.forget(m, b.open(m))
 	ours, theirs := a.finder(n), b.finder(m)
 	if !a.repeats() && !b.repeats() && len(n.Members) != len(m.Members) {
 		return false
@@ -170,12 +172,13 @@ func (d *document) digest(n *Node) uint64 {
 		}
 		sum = h.mix(sum, maphash.Bytes(h.seed, text))
 	case Array:
-		d.open(n)
+		defer d.forget(n, d.open(n))
 		for i := range n.Elems {
 			sum = h.mix(sum, d.digest(&n.Elems[i]))
 		}
 	case Object:
 		// The order does not count: a sum. Nor do members that a later one overrides.
+		defer d.forget(n, d.open(n))
 		f := d.finder(n)
 		members := uint64(0)
 		for i := range n.Members {

@@ -146,7 +146,7 @@ func appendNew(out []byte, d *document, n *Node, outer layout) []byte {
 	if n.Kind < Array {
 		return append(out, d.raw(n)...)
 	}
-	d.open(n)
+	defer d.forget(n, d.open(n))
 	brackets := "[]"
 	if n.Kind == Object {
 		brackets = "{}"

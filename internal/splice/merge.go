@@ -87,7 +87,7 @@ func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
 func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(before, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, scope{until: math.MaxInt, lossy: true}); err != nil {
+	if m.old, err = parse(old, lim, scope{until: math.MaxInt, large: largeBytes, lossy: true}); err != nil {
 		return nil, err
 	}
 	if m.before, err = parse(before, lim, m.window.of(before)); err != nil {
@@ -125,7 +125,8 @@ func (m *merger) sameText(before, after *Node) bool {
 	if fromEnd == len(m.after.data)-after.Start && fromEnd <= m.window.rest {
 		return true
 	}
-	return (before.Kind < Array || before.End-before.Start <= fewBytes) && bytes.Equal(m.before.raw(before), m.after.raw(after))
+	few := before.Kind < Array || before.End-before.Start <= fewBytes
+	return (few || m.before.pass(before)) && bytes.Equal(m.before.raw(before), m.after.raw(after))
 }
 
 // same reports whether two values of before and after are equal, by their digests first.
@@ -155,12 +156,12 @@ func (m *merger) value(out []byte, old, before, after *Node, outer layout) []byt
 }
 
 func (m *merger) object(out []byte, old, before, after *Node, outer layout) []byte {
-	m.old.open(old)
-	m.after.open(after)
+	defer m.old.forget(old, m.old.open(old))
+	defer m.after.forget(after, m.after.open(after))
 	if before == nil {
 		before = &Node{Kind: Object}
 	}
-	m.before.open(before)
+	defer m.before.forget(before, m.before.open(before))
 	lay := layoutOf(m.old.data, old, outer)
 	claims, claimed := m.claims(old, before, after)
 	var to []part
@@ -210,10 +211,10 @@ func (m *merger) mergesIntoLater(overridden, is *Node) bool {
 
 // array writes an array, whose elements those of before stand for, one for one.
 func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byte {
-	m.old.open(old)
-	m.after.open(after)
+	defer m.old.forget(old, m.old.open(old))
+	defer m.after.forget(after, m.after.open(after))
 	if before != nil {
-		m.before.open(before)
+		defer m.before.forget(before, m.before.open(before))
 	}
 	if before == nil || !m.oneForOne(old, before, after) {
 		two := *m

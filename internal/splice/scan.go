@@ -262,7 +262,10 @@ func (s *scanner) container(into *Node) error {
 	if s.data[s.pos] == '{' {
 		kind = Object
 	}
-	parts := into != nil && start < s.tree.until
+	parts := into != nil && start < s.tree.until && s.tree.levels > 0
+	if parts {
+		s.tree.levels--
+	}
 	if s.left == 0 {
 		return s.fail(start, "nested deeper than %d levels", s.lim.depth())
 	}
@@ -280,6 +283,9 @@ func (s *scanner) container(into *Node) error {
 		return err
 	}
 	s.left++
+	if parts {
+		s.tree.levels++
+	}
 	if into != nil {
 		*into = Node{Kind: kind, Start: start, End: s.pos}
 		s.tree.close(into, parts, members, elems)

@@ -14,6 +14,7 @@ type source struct {
 	// Strings are decoded as encoding/json does, which takes any half of a surrogate pair for
 	// U+FFFD. With halves, keys that differ may be decoded to the same then.
 	lossy, halves bool
+	names         map[string]string // of a large document: keys that were met, instead of text
 }
 
 // key returns a key as a string.
@@ -25,6 +26,16 @@ func (s *source) key(k keyText) string {
 		}
 		return string(key)
 	}
+	if s.names != nil {
+		name, ok := s.names[string(k.text)]
+		if !ok {
+			name = string(k.text)
+			if len(s.names) < maxNames {
+				s.names[name] = name
+			}
+		}
+		return name
+	}
 	if s.text == "" {
 		s.text = string(s.data)
 	}
@@ -33,13 +44,15 @@ func (s *source) key(k keyText) string {
 
 // tree collects the parts of the containers that are open, the inner ones' after the outer ones',
 // and moves those of one that is closed to where they stay. What a container has in it is left
-// out, and the container marked as unread, if it ends before from or begins after until.
+// out, and the container marked as unread, if it ends before from, begins after until, or is
+// nested in so many levels.
 type tree struct {
 	members     []Member
 	elems       []Node
 	memberStore []Member
 	elemStore   []Node
 	from, until int
+	levels      int // that may yet be opened
 }
 
 // close gives a container that is closed its parts, which begin at members and elems.
@@ -90,20 +103,40 @@ type document struct {
 	source
 	root       *Node
 	duplicates bool // objects may have a key twice
+	large      bool // see largeBytes
+	passes     int  // how many bytes may yet be read, or compared, once more
 	hash       *hasher
 }
 
 // scope says how a document is taken apart.
 type scope struct {
 	from, until int  // what in a container is left out, see tree
+	large       int  // from this size on, only one level is read
 	lossy       bool // see source
 }
 
-var everything = scope{until: math.MaxInt}
+var everything = scope{until: math.MaxInt, large: math.MaxInt}
+
+const (
+	// largeBytes is from what size on a document is taken apart only as far as is needed, and
+	// forgotten again when it is not: what it is taken apart into is many times its size.
+	largeBytes = 1 << 20
+	// fewPasses bounds how often a document is read for that, or compared. Deep nesting could
+	// have it read once a level.
+	fewPasses = 32
+	// maxNames is how many different keys of it are kept, to have each once in memory.
+	maxNames = 1 << 12
+)
 
 func parse(data []byte, lim Limits, sc scope) (*document, error) {
 	d := &document{source: source{data: data, lossy: sc.lossy}, root: &Node{}, duplicates: lim.AllowDuplicateKeys}
-	s := scanner{source: &d.source, lim: lim, left: lim.depth(), tree: tree{from: sc.from, until: sc.until}}
+	s := scanner{source: &d.source, lim: lim, left: lim.depth()}
+	s.tree = tree{from: sc.from, until: sc.until, levels: math.MaxInt}
+	if len(data) >= sc.large {
+		s.tree.levels = 1
+		d.large, d.passes = true, fewPasses*len(data)
+		d.names = map[string]string{}
+	}
 	if err := s.document(d.root); err != nil {
 		return nil, err
 	}
@@ -113,13 +146,40 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 // repeats reports whether an object may have a decoded key twice. Then the last one counts.
 func (d *document) repeats() bool { return d.duplicates || d.halves }
 
-// open reads what is in a container, if it was left out.
-func (d *document) open(n *Node) {
+// open reads what is in a container, if it was left out, and reports whether that is to be
+// forgotten again: defer d.forget(n, d.open(n)).
+func (d *document) open(n *Node) (forget bool) {
 	if !n.unread {
-		return
+		return false
 	}
-	s := scanner{source: &d.source, pos: n.Start, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth, tree: tree{until: math.MaxInt}}
+	s := scanner{source: &d.source, pos: n.Start, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth}
+	s.tree = tree{until: math.MaxInt, levels: math.MaxInt}
+	if forget = d.large; forget && n.End-n.Start > fewBytes {
+		if forget = d.pass(n); forget {
+			s.tree.levels = 1
+		}
+	}
+	digest := n.digest
 	_ = s.value(n) // there is no error: it was scanned before
+	n.digest = digest
+	return forget
+}
+
+// forget forgets what is in a container, if it is true.
+func (d *document) forget(n *Node, is bool) {
+	if is {
+		n.Members, n.Elems, n.unread = nil, nil, true
+	}
+}
+
+// pass reports whether a container of a large document may be read once more.
+func (d *document) pass(n *Node) bool {
+	size := n.End - n.Start
+	if size > d.passes {
+		return false
+	}
+	d.passes -= size
+	return true
 }
 
 func (d *document) raw(n *Node) []byte { return d.data[n.Start:n.End] }
@@ -137,7 +197,8 @@ func (d *document) string(n *Node) []byte {
 	return decoded
 }
 
-// finder finds members of an object that are asked for in about the order in which they stand.
+// finder finds members of an object, which is open, that are asked for in about the order in
+// which they stand.
 type finder struct {
 	members []Member
 	next    int
@@ -149,7 +210,6 @@ type finder struct {
 const fewMembers = 8
 
 func (d *document) finder(n *Node) finder {
-	d.open(n)
 	return finder{members: n.Members, last: d.repeats()}
 }
 
