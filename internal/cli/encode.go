@@ -26,13 +26,14 @@ type encoder struct {
 	depth  int
 	limit  int64 // in bytes
 	halves bool  // some characters stand for halves of surrogate pairs, see exprvalue.go
+	texts  *texts
 }
 
 // encodeResult writes the result of an expression for a document of so many bytes at the most.
-func encodeResult(value any, limit int64, halves bool) ([]byte, error) {
+func encodeResult(value any, limit int64, halves bool, texts *texts) ([]byte, error) {
 	// The text may be a little longer than the document, which keeps the spelling of numbers: 1e9 of
 	// it may be 1000000000 here. The store has the last word; this is to stop early.
-	e := encoder{limit: 4*limit + 1024, halves: halves}
+	e := encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
 	if err := e.value(value); err != nil {
 		return nil, err
 	}
@@ -40,6 +41,10 @@ func encodeResult(value any, limit int64, halves bool) ([]byte, error) {
 }
 
 func (e *encoder) value(value any) error {
+	if text := e.texts.of(value); text != nil {
+		e.out = append(e.out, text...)
+		return e.fits(0)
+	}
 	switch v := value.(type) {
 	case nil:
 		e.out = append(e.out, "null"...)

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -34,6 +35,7 @@ type reader struct {
 	halves bool              // there are some
 	keys   map[string]string // each key once
 	order  *keyOrder         // nil if nobody asks
+	texts  *texts            // nil if nobody asks
 }
 
 // newReader checks JSON, and returns a reader for it.
@@ -90,14 +92,18 @@ func (r *reader) next(end byte) bool {
 }
 
 func (r *reader) array() any {
+	start := r.pos
 	elems := []any{}
 	for r.pos++; r.next(']'); {
 		elems = append(elems, r.value())
 	}
+	elems = slices.Clip(elems)
+	r.texts.add(elems, r.data[start:r.pos])
 	return elems
 }
 
 func (r *reader) object() any {
+	start := r.pos
 	members := map[string]any{}
 	var keys []string
 	for r.pos++; r.next('}'); {
@@ -112,6 +118,7 @@ func (r *reader) object() any {
 	if r.order != nil {
 		r.order.add(members, keys)
 	}
+	r.texts.add(members, r.data[start:r.pos])
 	return members
 }
 

@@ -207,6 +207,7 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 		return nil, &runtimeError{err}
 	}
 	var input any
+	var texts *texts
 	if old != nil {
 		r, err := newReader(old, splice.Limits{AllowDuplicateKeys: e.Duplicates})
 		if err != nil {
@@ -216,6 +217,8 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 			e.order = newKeyOrder()
 			r.order = e.order
 		}
+		texts = newTexts()
+		r.texts = texts
 		input = r.value()
 	}
 	result, err := e.one(ctx, input, memoryFor(len(old)))
@@ -223,7 +226,7 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 		return nil, err
 	}
 	limit := (&commonFlags{maxSize: e.MaxSize}).sizeLimit()
-	return encodeResult(result, limit, halves)
+	return encodeResult(result, limit, halves, texts)
 }
 
 // one is the one result, made in so many bytes of memory. A run looks at its context between two
