@@ -46,6 +46,8 @@ func (e *encoder) value(value any) error {
 		return e.fits(0)
 	}
 	switch v := value.(type) {
+	case *untouched:
+		e.out = append(e.out, v.text...)
 	case nil:
 		e.out = append(e.out, "null"...)
 	case bool:

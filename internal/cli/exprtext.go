@@ -39,7 +39,9 @@ func (t *texts) add(value any, text []byte) {
 	case map[string]any:
 		t.objects[address(v)] = textOf{v, text}
 	case []any:
-		t.arrays[placeOf(v)] = textOf{v, text}
+		if len(v) > 0 { // all that are empty are in one place
+			t.arrays[placeOf(v)] = textOf{v, text}
+		}
 	}
 }
 

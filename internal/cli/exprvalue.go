@@ -36,6 +36,7 @@ type reader struct {
 	keys   map[string]string // each key once
 	order  *keyOrder         // nil if nobody asks
 	texts  *texts            // nil if nobody asks
+	needed *needed           // nil is all
 }
 
 // newReader checks JSON, and returns a reader for it.
@@ -59,7 +60,11 @@ func (r *reader) value() any {
 	case '{':
 		return r.object()
 	case '[':
-		return r.array()
+		needed := r.needed
+		r.needed = nil // there are no keys in it: what is wrong then is told about all of it
+		elems := r.array()
+		r.needed = needed
+		return elems
 	case '"':
 		return r.text(splice.Unquote(r.quoted()))
 	case 'n':
@@ -113,7 +118,7 @@ func (r *reader) object() any {
 		if r.order != nil {
 			keys = append(keys, key)
 		}
-		members[key] = r.value()
+		members[key] = r.member(key)
 	}
 	if r.order != nil {
 		r.order.add(members, keys)

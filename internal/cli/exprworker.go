@@ -151,6 +151,7 @@ type expression struct {
 	code   *gojq.Code
 	values []any     // of the variables
 	order  *keyOrder // of the document, if the expression asks for it
+	needs  *needed   // of the document; nil is all
 }
 
 func (t exprTask) compile() (*expression, error) {
@@ -218,7 +219,7 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 			r.order = e.order
 		}
 		texts = newTexts()
-		r.texts = texts
+		r.texts, r.needed = texts, e.needs
 		input = r.value()
 	}
 	result, err := e.one(ctx, input, memoryFor(len(old)))
