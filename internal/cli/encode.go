@@ -30,10 +30,12 @@ type encoder struct {
 }
 
 // encodeResult writes the result of an expression for a document of so many bytes at the most.
-func encodeResult(value any, limit int64, halves bool, texts *texts) ([]byte, error) {
+// It has perhaps some more than sizeHint.
+func encodeResult(value any, limit int64, sizeHint int, halves bool, texts *texts) ([]byte, error) {
 	// The text may be a little longer than the document, which keeps the spelling of numbers: 1e9 of
 	// it may be 1000000000 here. The store has the last word; this is to stop early.
 	e := encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
+	e.out = make([]byte, 0, sizeHint)
 	if err := e.value(value); err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func TestEncode(t *testing.T) {
 		}
 		return value
 	}
-	if _, err := encodeResult(deep(maxDepth), 1<<20, false, nil); err != nil {
+	if _, err := encodeResult(deep(maxDepth), 1<<20, 0, false, nil); err != nil {
 		t.Errorf("the deepest that there may be: %v", err)
 	}
 	var runtime *runtimeError
@@ -64,7 +64,7 @@ func TestEncode(t *testing.T) {
 		"no JSON":    []any{struct{}{}},
 		"no JSON in": map[string]any{"a": make(chan int)},
 	} {
-		if _, err := encodeResult(value, 1<<20, false, nil); !errors.As(err, &runtime) {
+		if _, err := encodeResult(value, 1<<20, 0, false, nil); !errors.As(err, &runtime) {
 			t.Errorf("%s: got %v, want a runtime error", name, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestEncode(t *testing.T) {
 		"many elements": many,
 		"a long key":    map[string]any{strings.Repeat("x", 100_000): nil},
 	} {
-		if _, err := encodeResult(value, 1000, false, nil); !errors.Is(err, store.ErrTooLarge) {
+		if _, err := encodeResult(value, 1000, 0, false, nil); !errors.Is(err, store.ErrTooLarge) {
 			t.Errorf("%s: got %v, want %v", name, err, store.ErrTooLarge)
 		}
 	}

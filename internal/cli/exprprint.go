@@ -110,7 +110,7 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit(), halves, nil)
+	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit(), 0, halves, nil)
 }
 
 // isLook reports whether a query of --print only looks up keys and indexes, so that it

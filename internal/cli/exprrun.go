@@ -72,6 +72,7 @@ func (p *program) start(ctx context.Context) error {
 // apply computes the new content from the old, nil if there is none, and writes it into
 // the old so that only what differs changes.
 func (p *program) apply(ctx context.Context, old []byte) ([]byte, error) {
+	defer saveMemory(len(old))()
 	text, err := p.run(ctx, old)
 	if err != nil {
 		return nil, err

@@ -207,6 +207,7 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	if err != nil {
 		return nil, &runtimeError{err}
 	}
+	defer saveMemory(len(old))()
 	var input any
 	var texts *texts
 	if old != nil {
@@ -227,7 +228,7 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 		return nil, err
 	}
 	limit := (&commonFlags{maxSize: e.MaxSize}).sizeLimit()
-	return encodeResult(result, limit, halves, texts)
+	return encodeResult(result, limit, len(old)+len(old)/16+256, halves, texts)
 }
 
 // one is the one result, made in so many bytes of memory. A run looks at its context between two

@@ -27,7 +27,9 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 type window struct{ from, rest int }
 
 // of is the window in one of the two texts.
-func (w window) of(data []byte) scope { return scope{from: w.from, until: len(data) - w.rest, large: largeBytes} }
+func (w window) of(data []byte) scope {
+	return scope{from: w.from, until: len(data) - w.rest, large: largeBytes}
+}
 
 func windowOf(a, b []byte) (w window) {
 	const step = 256

@@ -121,8 +121,8 @@ func (s *scanner) membersOnWay(into *Node, gone int, is func(key []byte) bool) e
 	first := len(s.keys)
 	var many keySet
 	var t thinner
+	var m Member
 	for {
-		var m Member
 		key, err := s.memberKey(first, &many)
 		if err != nil {
 			return err
@@ -147,8 +147,8 @@ func (s *scanner) elemsOnWay(into *Node, gone, index int) error {
 		return nil
 	}
 	var t thinner
+	var elem Node
 	for {
-		var elem Node
 		on := index == Last || index == t.count
 		if err := s.partOnWay(&elem, gone, on); err != nil {
 			return err

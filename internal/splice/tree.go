@@ -102,9 +102,10 @@ func Parse(data []byte, lim Limits) (*Node, error) {
 type document struct {
 	source
 	root       *Node
-	duplicates bool // objects may have a key twice
-	large      bool // see largeBytes
-	passes     int  // how many bytes may yet be read, or compared, once more
+	duplicates bool     // objects may have a key twice
+	large      bool     // see largeBytes
+	passes     int      // how many bytes may yet be read, or compared, once more
+	again      *scanner // for what is read once more
 	hash       *hasher
 }
 
@@ -152,8 +153,12 @@ func (d *document) open(n *Node) (forget bool) {
 	if !n.unread {
 		return false
 	}
-	s := scanner{source: &d.source, pos: n.Start, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth}
-	s.tree = tree{until: math.MaxInt, levels: math.MaxInt}
+	if d.again == nil {
+		d.again = &scanner{source: &d.source, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth}
+		d.again.tree.until = math.MaxInt
+	}
+	s := d.again
+	s.pos, s.tree.levels = n.Start, math.MaxInt
 	if forget = d.large; forget && n.End-n.Start > fewBytes {
 		if forget = d.pass(n); forget {
 			s.tree.levels = 1
