@@ -257,7 +257,7 @@ func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bo
 		}
 		parent := l.Nodes[len(steps)-1]
 		edited, found = splice.NewEditor(edited, l.Root).RemovePart(parent, l.Part()), true
-		if parent.Kind == splice.Array {
+		if parent.Kind == splice.Array || !lim.AllowDuplicateKeys {
 			return edited, true, nil
 		}
 		// A key that stands twice, where that is allowed, goes twice.

@@ -54,7 +54,7 @@ func (e *Editor) put(n *Node, text []byte) []byte {
 
 // fresh parses a value that is new and lays it out to stand inside of outer.
 func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
-	d, err := parse(raw, lim, scope{until: math.MaxInt, large: largeBytes})
+	d, err := parse(raw, lim, scope{until: math.MaxInt, large: lim.largeFrom()})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,13 @@ func (e *Editor) Replace(n *Node, raw []byte, spelling Spelling, lim Limits) ([]
 
 // write returns the document with a container of it written anew.
 func (e *Editor) write(n *Node, lay layout, to ...part) []byte {
-	return e.put(n, appendContainer(nil, e.data, n, lay, to, nil))
+	more := 64
+	for _, p := range to {
+		more += len(p.text) + len(lay.lead) + len(lay.first) + len(lay.last)
+	}
+	out := append(make([]byte, 0, len(e.data)+more), e.data[:n.Start]...)
+	out = appendContainer(out, e.data, n, lay, to, nil)
+	return append(out, e.data[n.End:]...)
 }
 
 // AppendMember puts a member with a key that is not there at the end of an object.

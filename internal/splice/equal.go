@@ -12,11 +12,11 @@ import (
 // Equal reports whether two documents have equal values.
 func Equal(a, b []byte, lim Limits) (bool, error) {
 	w := windowOf(a, b)
-	x, err := parse(a, lim, w.of(a))
+	x, err := parse(a, lim, w.of(a, lim))
 	if err != nil {
 		return false, err
 	}
-	y, err := parse(b, lim, w.of(b))
+	y, err := parse(b, lim, w.of(b, lim))
 	if err != nil {
 		return false, err
 	}
@@ -27,8 +27,8 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 type window struct{ from, rest int }
 
 // of is the window in one of the two texts.
-func (w window) of(data []byte) scope {
-	return scope{from: w.from, until: len(data) - w.rest, large: largeBytes}
+func (w window) of(data []byte, lim Limits) scope {
+	return scope{from: w.from, until: len(data) - w.rest, large: lim.largeFrom()}
 }
 
 func windowOf(a, b []byte) (w window) {

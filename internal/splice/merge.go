@@ -71,10 +71,10 @@ type merger struct {
 func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(old, after), spelling: spelling, changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, m.window.of(old)); err != nil {
+	if m.old, err = parse(old, lim, m.window.of(old, lim)); err != nil {
 		return nil, err
 	}
-	if m.after, err = parse(after, lim, m.window.of(after)); err != nil {
+	if m.after, err = parse(after, lim, m.window.of(after, lim)); err != nil {
 		return nil, err
 	}
 	m.before = m.old
@@ -87,13 +87,13 @@ func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
 func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(before, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, scope{until: math.MaxInt, large: largeBytes, lossy: true}); err != nil {
+	if m.old, err = parse(old, lim, scope{until: math.MaxInt, large: lim.largeFrom(), lossy: true}); err != nil {
 		return nil, err
 	}
-	if m.before, err = parse(before, lim, m.window.of(before)); err != nil {
+	if m.before, err = parse(before, lim, m.window.of(before, lim)); err != nil {
 		return nil, err
 	}
-	if m.after, err = parse(after, lim, m.window.of(after)); err != nil {
+	if m.after, err = parse(after, lim, m.window.of(after, lim)); err != nil {
 		return nil, err
 	}
 	m.old.hash = newHasher()

@@ -9,6 +9,16 @@ import "fmt"
 type Limits struct {
 	Depth              int  // deepest nesting; 0 means DefaultDepth, and 100,000 is the most
 	AllowDuplicateKeys bool // else a key that stands twice in an object is an error
+
+	large int // for tests, instead of largeBytes
+}
+
+// largeFrom is from what size on a document is large.
+func (l Limits) largeFrom() int {
+	if l.large > 0 {
+		return l.large
+	}
+	return largeBytes
 }
 
 const (
