@@ -149,10 +149,9 @@ func (d *document) repeats() bool { return d.duplicates || d.halves }
 
 // open reads what is in a container, if it was left out, and reports whether that is to be
 // forgotten again: defer d.forget(n, d.open(n)).
-func (d *document) open(n *Node) (forget bool) {
-	if !n.unread {
-		return false
-	}
+func (d *document) open(n *Node) (forget bool) { return n.unread && d.read(n) }
+
+func (d *document) read(n *Node) (forget bool) {
 	if d.again == nil {
 		d.again = &scanner{source: &d.source, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth}
 		d.again.tree.until = math.MaxInt
