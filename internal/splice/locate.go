@@ -35,8 +35,13 @@ func (l *Located) Part() int { return l.parts[len(l.Nodes)-2] }
 
 // Locate is Check and returns what the steps lead to.
 func Locate(data []byte, steps []Step, lim Limits) (*Located, error) {
-	l := &Located{Root: &Node{}}
-	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth(), way: &way{steps: steps}}
+	most := len(steps) + 1
+	l := &Located{
+		Root:  &Node{},
+		Nodes: make([]*Node, 0, most), Counts: make([]int, 0, most), parts: make([]int, 0, most),
+	}
+	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
+	s.way = &way{steps: steps, passed: make([]passed, 0, most)}
 	if err := s.document(l.Root); err != nil {
 		return nil, err
 	}
@@ -68,11 +73,9 @@ type passed struct{ count, part int }
 // onWay scans a container at the end of the steps that were gone.
 func (s *scanner) onWay(into *Node, gone int) error {
 	w := s.way
-	step := Step{Index: Nowhere}
-	is := func([]byte) bool { return false }
+	var step *Step
 	if gone < len(w.steps) {
-		step = w.steps[gone]
-		is = func(key []byte) bool { return string(key) == step.Key }
+		step = &w.steps[gone]
 	}
 	w.passed = append(w.passed[:gone], passed{part: -1})
 	start := s.pos
@@ -88,9 +91,9 @@ func (s *scanner) onWay(into *Node, gone int) error {
 	s.space()
 	var err error
 	if into.Kind == Object {
-		err = s.membersOnWay(into, gone, is)
+		err = s.membersOnWay(into, gone, step)
 	} else {
-		err = s.elemsOnWay(into, gone, step.Index)
+		err = s.elemsOnWay(into, gone, step)
 	}
 	s.left++
 	into.End = s.pos
@@ -113,7 +116,7 @@ func (s *scanner) partOnWay(into *Node, gone int, on bool) error {
 	return s.value(into)
 }
 
-func (s *scanner) membersOnWay(into *Node, gone int, is func(key []byte) bool) error {
+func (s *scanner) membersOnWay(into *Node, gone int, step *Step) error {
 	if s.pos < len(s.data) && s.data[s.pos] == '}' {
 		s.pos++
 		return nil
@@ -128,7 +131,7 @@ func (s *scanner) membersOnWay(into *Node, gone int, is func(key []byte) bool) e
 			return err
 		}
 		m.KeyStart, m.KeyEnd = key.start, key.end
-		on := is(key.text)
+		on := step != nil && string(key.text) == step.Key
 		if err := s.partOnWay(&m.Value, gone, on); err != nil {
 			return err
 		}
@@ -141,7 +144,11 @@ func (s *scanner) membersOnWay(into *Node, gone int, is func(key []byte) bool) e
 	}
 }
 
-func (s *scanner) elemsOnWay(into *Node, gone, index int) error {
+func (s *scanner) elemsOnWay(into *Node, gone int, step *Step) error {
+	index := Nowhere
+	if step != nil {
+		index = step.Index
+	}
 	if s.pos < len(s.data) && s.data[s.pos] == ']' {
 		s.pos++
 		return nil
@@ -169,6 +176,7 @@ type thinner struct {
 	count  int    // of all that there were
 	pinned []bool // which of those that are kept are wanted
 	wanted int    // the last of these, from 1; 0 is none
+	few    [8]bool
 }
 
 func (t *thinner) passed() passed { return passed{t.count, t.wanted - 1} }
@@ -177,6 +185,9 @@ func (t *thinner) passed() passed { return passed{t.count, t.wanted - 1} }
 // one.
 func thin[T any](t *thinner, parts []T, part T, wanted bool) []T {
 	t.count++
+	if parts == nil {
+		parts, t.pinned = make([]T, 0, 4), t.few[:0]
+	}
 	parts, t.pinned = append(parts, part), append(t.pinned, wanted)
 	if wanted {
 		t.wanted = len(parts)

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -443,7 +444,27 @@ func FuzzMerge(f *testing.F) {
 			t.Fatalf("%q + %q = %q, which is another value: %q, %v", old, new, merged, again, err)
 		}
 		wantUntouchedBig(t, old, merged)
+		if again, err := Merge(old, new, Limits{large: 1}); err != nil || !bytes.Equal(again, merged) {
+			t.Fatalf("%q + %q = %q, and as if large %q, %v", old, new, merged, again, err)
+		}
+		given, err := MergeSpelled(old, new, AsGiven, Limits{})
+		if same, err2 := Equal(given, new, Limits{}); err != nil || err2 != nil || !same {
+			t.Fatalf("%q + %q as given = %q, %v, %v", old, new, given, err, err2)
+		}
+		if numbers(t, given) != numbers(t, new) {
+			t.Fatalf("%q + %q as given = %q, with other numbers", old, new, given)
+		}
 	})
+}
+
+// numbers are all of a document, as they are spelled, in any order.
+func numbers(t *testing.T, data []byte) string {
+	var all []string
+	for text := range Numbers(data) {
+		all = append(all, string(text))
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // wantUntouchedBig is wantUntouched where numbers are not too large to be compared exactly.
