@@ -94,8 +94,8 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-// TestHalves: a type sees U+FFFD where the document has half of a surrogate pair, and what it
-// does not change stays.
+// TestHalves: a type sees U+FFFD where the document has half of a surrogate pair, and
+// what it does not change stays.
 func TestHalves(t *testing.T) {
 	doc := document(t, `{"a": "\ud800", "l": ["x\ud83d", "y"], "n": 1}`, Options{Durability: Volatile})
 	type typed struct {

@@ -11,8 +11,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Read decodes the document into a T by the rules of encoding/json. An absent document is ErrNotExist. An unchanged document is
-// not read and checked again (Doc.Read), nor decoded again if T has nothing in it that a caller could change, as pointers, maps and
+// Read decodes the document into a T by the rules of encoding/json. An absent document is
+// ErrNotExist. An unchanged document is not read and checked again (Doc.Read), nor
+// decoded again if T has nothing in it that a caller could change, as pointers, maps and
 // slices are; what it has otherwise is decoded anew for each caller.
 func Read[T any](ctx context.Context, doc *Doc) (T, Version, error) {
 	var value T
@@ -33,11 +34,11 @@ func decode(data []byte, value any) error {
 	return nil
 }
 
-// Update may call fn more than once: it decodes the document into a T, calls fn to
-// change it, and writes what fn changed back into the document, and nothing else. Members that
-// T does not know, the order of members, white space and the spelling of numbers stay. An
-// absent document is the zero T. A string that is not valid UTF-8 is ErrInvalid. It returns the
-// value that it wrote. Otherwise it is Doc.Update.
+// Update may call fn more than once: it decodes the document into a T, calls fn to change
+// it, and writes what fn changed back into the document, and nothing else. Members that T
+// does not know, the order of members, white space and the spelling of numbers stay. An
+// absent document is the zero T. A string that is not valid UTF-8 is ErrInvalid. It
+// returns the value that it wrote. Otherwise it is Doc.Update.
 func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, Version, error) {
 	var value T
 	version, err := doc.update(ctx, "update", func(old []byte) ([]byte, error) {
@@ -70,9 +71,9 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 	return value, version, err
 }
 
-// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of the
-// document, null removes one. What it does not change stays as it is, to the byte. An absent
-// document is taken as null. It is an Update.
+// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of
+// the document, null removes one. What it does not change stays as it is, to the byte. An
+// absent document is taken as null. It is an Update.
 func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		data, err := docpatch.Merge(old, patch, d.opts.limits())
@@ -81,7 +82,8 @@ func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 }
 
 // JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
-// that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it does not change stays as it is, to the byte. It is an Update.
+// that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it
+// does not change stays as it is, to the byte. It is an Update.
 func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
 	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		if old == nil {

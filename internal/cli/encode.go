@@ -20,7 +20,8 @@ import (
 // stack that overflows ends the process.
 const maxDepth = splice.DefaultDepth
 
-// encoder writes a value as JSON, and refuses what JSON cannot say and what no document can hold.
+// encoder writes a value as JSON, and refuses what JSON cannot say and what no document
+// can hold.
 type encoder struct {
 	out    []byte
 	depth  int
@@ -29,11 +30,12 @@ type encoder struct {
 	texts  *texts
 }
 
-// encodeResult writes the result of an expression for a document of so many bytes at the most.
-// It has perhaps some more than sizeHint.
+// encodeResult writes the result of an expression for a document of so many bytes at the
+// most. It has perhaps some more than sizeHint.
 func encodeResult(value any, limit int64, sizeHint int, halves bool, texts *texts) ([]byte, error) {
-	// The text may be a little longer than the document, which keeps the spelling of numbers: 1e9 of
-	// it may be 1000000000 here. The store has the last word; this is to stop early.
+	// The text may be a little longer than the document, which keeps the spelling of
+	// numbers: 1e9 of it may be 1000000000 here. The store has the last word; this is to
+	// stop early.
 	e := encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
 	e.out = make([]byte, 0, sizeHint)
 	if err := e.value(value); err != nil {
@@ -84,7 +86,8 @@ func (e *encoder) value(value any) error {
 // fits complains if there is no room for so many bytes more.
 func (e *encoder) fits(more int) error {
 	if int64(len(e.out))+int64(more) > e.limit {
-		return fmt.Errorf("%w: what the expression makes; allow more by --max-size", store.ErrTooLarge)
+		return fmt.Errorf("%w: what the expression makes; allow more by --max-size",
+			store.ErrTooLarge)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
-// Expressions: jq, which changes what the document is at each try. They are compiled and run in
-// another process, but for plain ones (exprplain.go): this file says which expression, exprrun.go
-// has that process do it, and exprworker.go is what it does.
+// Expressions: jq, which changes what the document is at each try. They are compiled and
+// run in another process, but for plain ones (exprplain.go): this file says which
+// expression, exprrun.go has that process do it, and exprworker.go is what it does.
 
 package cli
 
@@ -16,7 +16,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// compileError is an expression that does not compile, runtimeError one that fails when it is run.
+// compileError is an expression that does not compile, runtimeError one that fails when
+// it is run.
 type (
 	compileError struct{ err error }
 	runtimeError struct{ err error }
@@ -37,7 +38,8 @@ type exprFlags struct {
 
 func (f *exprFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expr, "expr", "",
-		"make the new content from the old by this `JQ` expression; . is null if there is no document")
+		"make the new content from the old by this `JQ` expression; "+
+			". is null if there is no document")
 	flags.StringVar(&f.file, "from-file", "", "read the expression from a `FILE`")
 	flags.StringArrayVar(&f.args, "arg", nil,
 		"for the expression, $NAME is the text VALUE: `NAME VALUE`")
@@ -45,8 +47,8 @@ func (f *exprFlags) register(flags *pflag.FlagSet) {
 		"for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
 }
 
-// compile returns nil if there is no expression and none is needed. Whoever gets a program has to
-// close it.
+// compile returns nil if there is no expression and none is needed. Whoever gets a
+// program has to close it.
 func (f *exprFlags) compile(
 	ctx context.Context, flags *pflag.FlagSet, common *commonFlags, needed bool,
 ) (*program, error) {
@@ -124,7 +126,8 @@ func checkLength(text string) error {
 	return nil
 }
 
-// readText reads an expression, and no more of the file than it takes to see that it is too long.
+// readText reads an expression, and no more of the file than it takes to see that it is
+// too long.
 func readText(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -135,7 +138,8 @@ func readText(path string) (string, error) {
 	return string(data), err
 }
 
-// longestText is the longest expression in bytes: what is longer is a file that was not meant.
+// longestText is the longest expression in bytes: what is longer is a file that was not
+// meant.
 const longestText = 32 << 10
 
 // checkExpression complains about text that an expression cannot have.

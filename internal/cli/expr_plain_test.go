@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestPlain: plain expressions give what they give in a process of their own, and no other
-// expression is taken for one.
+// TestPlain: plain expressions give what they give in a process of their own, and no
+// other expression is taken for one.
 func TestPlain(t *testing.T) {
 	task := exprTask{
 		Names:  []string{"$text", "$number", "$list"},

@@ -22,8 +22,8 @@ func compileTest(t *testing.T, text string) *expression {
 	return e
 }
 
-// An expression that takes ever more memory is ended by that, long before the machine has none
-// left.
+// An expression that takes ever more memory is ended by that, long before the machine has
+// none left.
 func TestMemory(t *testing.T) {
 	for _, text := range []string{
 		"def f: [f]; f",

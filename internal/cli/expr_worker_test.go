@@ -1,4 +1,5 @@
-// Expressions in their process: the test program is that. What they do there hurts nobody here.
+// Expressions in their process: the test program is that. What they do there hurts nobody
+// here.
 
 package cli
 
@@ -140,7 +141,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// A process whose parent is gone ends, and one that a user starts by hand says what it is for.
+// A process whose parent is gone ends, and one that a user starts by hand says what it is
+// for.
 func TestWork(t *testing.T) {
 	const task = `{"text":"` + "Lg==" + `"}` + "\n" // .
 	for input, want := range map[string]string{

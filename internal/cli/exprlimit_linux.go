@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitMemory lets the process get so much more memory of the system than it has. Go ends it when
-// it asks for more. The limit is of addresses, of which Go takes many at its start; that of data
-// would not count what it takes within these.
+// limitMemory lets the process get so much more memory of the system than it has. Go ends
+// it when it asks for more. The limit is of addresses, of which Go takes many at its
+// start; that of data would not count what it takes within these.
 func limitMemory(more uint64) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

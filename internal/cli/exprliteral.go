@@ -14,8 +14,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// literals are those of an expression that would lose digits. They are taken out of it and
-// given to it as variables, since a variable keeps all that --argjson would give it.
+// literals are those of an expression that would lose digits. They are taken out of it
+// and given to it as variables, since a variable keeps all that --argjson would give it.
 type literals struct {
 	names  []string
 	values []any
@@ -61,8 +61,8 @@ func (l *literals) take(term *gojq.Term) {
 	term.Type, term.Func, term.Number = gojq.TermTypeFunc, &gojq.Func{Name: name}, ""
 }
 
-// losesDigits reports whether a number is spelled in another way after it was a float. Integers
-// are never one. What is no number in JSON, as .5, cannot stay as it is.
+// losesDigits reports whether a number is spelled in another way after it was a float.
+// Integers are never one. What is no number in JSON, as .5, cannot stay as it is.
 func losesDigits(text string) bool {
 	if !strings.ContainsAny(text, ".eE") || splice.Check([]byte(text), splice.Limits{}) != nil {
 		return false

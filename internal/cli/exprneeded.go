@@ -1,19 +1,19 @@
-// What a plain expression needs of a document. It knows nothing of all else, so that of a large
-// document little is decoded.
+// What a plain expression needs of a document. It knows nothing of all else, so that of a
+// large document little is decoded.
 
 package cli
 
 import "github.com/itchyny/gojq"
 
-// needed is what is needed of a value: nothing but that it is there, all, or something of the
-// members with some keys.
+// needed is what is needed of a value: nothing but that it is there, all, or something of
+// the members with some keys.
 type needed struct {
 	all     bool
 	members map[string]*needed
 }
 
-// untouched is the text of a value that is not needed. It stands for that value in what an
-// expression gets.
+// untouched is the text of a value that is not needed. It stands for that value in what
+// an expression gets.
 type untouched struct{ text []byte }
 
 // member reads the value of a member.

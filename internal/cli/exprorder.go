@@ -1,5 +1,5 @@
-// The function keys_unsorted, which in jq has the keys of an object in their order. Objects have
-// none while an expression works on them, so that it is looked up.
+// The function keys_unsorted, which in jq has the keys of an object in their order.
+// Objects have none while an expression works on them, so that it is looked up.
 
 package cli
 

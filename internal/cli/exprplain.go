@@ -1,6 +1,7 @@
-// Plain expressions, such as .count += 1, .users[$name].age = $age and del(.log): what they do
-// is bounded by the size of the document and of the arguments, whatever these are. They are
-// run where the command is: to start another process takes as long as all else.
+// Plain expressions, such as .count += 1, .users[$name].age = $age and del(.log): what
+// they do is bounded by the size of the document and of the arguments, whatever these
+// are. They are run where the command is: to start another process takes as long as all
+// else.
 
 package cli
 
@@ -10,10 +11,12 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// longestPlain is the longest text in bytes that is looked at: what recurses over it is shallow.
+// longestPlain is the longest text in bytes that is looked at: what recurses over it is
+// shallow.
 const longestPlain = 1 << 10
 
-// plain is the compiled expression of a task, nil if it is not plain, or does not compile.
+// plain is the compiled expression of a task, nil if it is not plain, or does not
+// compile.
 func (t exprTask) plain() *expression {
 	if len(t.Text) > longestPlain {
 		return nil
@@ -35,8 +38,9 @@ func (t exprTask) plain() *expression {
 	return e
 }
 
-// isPlain reports whether a query is one change of what keys lead to, or several after each
-// other. What is put there is constant: else it could be the document, twice each time.
+// isPlain reports whether a query is one change of what keys lead to, or several after
+// each other. What is put there is constant: else it could be the document, twice each
+// time.
 func (e *expression) isPlain(q *gojq.Query) bool {
 	if e.Pair {
 		return e.isLook(q)
@@ -60,7 +64,8 @@ func (e *expression) isPlain(q *gojq.Query) bool {
 	return false
 }
 
-// isPath reports whether a query is a path of keys: an index could make an array of any length.
+// isPath reports whether a query is a path of keys: an index could make an array of any
+// length.
 func (e *expression) isPath(q *gojq.Query) bool {
 	t := q.Term
 	if t == nil || len(q.FuncDefs) > 0 || t.Type != gojq.TermTypeIndex || !e.isKey(t.Index) {
@@ -93,7 +98,8 @@ func (e *expression) isConstant(q *gojq.Query) bool {
 	if t == nil || len(t.SuffixList)+len(q.FuncDefs) > 0 {
 		return false
 	}
-	return t.Type == gojq.TermTypeNull || t.Type == gojq.TermTypeTrue || t.Type == gojq.TermTypeFalse
+	return t.Type == gojq.TermTypeNull || t.Type == gojq.TermTypeTrue ||
+		t.Type == gojq.TermTypeFalse
 }
 
 func isText(q *gojq.Query) bool {

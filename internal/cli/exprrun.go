@@ -1,6 +1,6 @@
-// The command's side of an expression: unless that is a plain one, it starts the process that runs
-// it, hands it documents, and ends it, at any instruction. So no expression can hurt the command,
-// whatever memory, stack and time it takes.
+// The command's side of an expression: unless that is a plain one, it starts the process
+// that runs it, hands it documents, and ends it, at any instruction. So no expression can
+// hurt the command, whatever memory, stack and time it takes.
 
 package cli
 
@@ -112,8 +112,8 @@ func (p *program) run(ctx context.Context, old []byte) ([]byte, error) {
 	})
 }
 
-// ask sends something about a document of so many bytes and returns the answer. A process whose
-// answer is an error, or to whom nobody listens any more, has ended then.
+// ask sends something about a document of so many bytes and returns the answer. A process
+// whose answer is an error, or to whom nobody listens any more, has ended then.
 func (p *program) ask(ctx context.Context, document int, send func()) ([]byte, error) {
 	forget := context.AfterFunc(ctx, p.worker.Kill)
 	send()

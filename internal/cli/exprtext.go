@@ -1,5 +1,5 @@
-// The text of what an expression leaves as it is. It is not encoded again, and when the result
-// is merged into the document it is found to be the same without a closer look.
+// The text of what an expression leaves as it is. It is not encoded again, and when the
+// result is merged into the document it is found to be the same without a closer look.
 
 package cli
 

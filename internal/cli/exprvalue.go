@@ -1,8 +1,9 @@
 // The values that expressions work on, read from JSON.
 //
-// A string of theirs is UTF-8, which has no bytes for half of a surrogate pair, as in "\ud800".
-// Where there is one, each half is another character of those that are for private use, so that
-// halves are compared, moved and stored like all characters, and is written as a half again.
+// A string of theirs is UTF-8, which has no bytes for half of a surrogate pair, as in
+// "\ud800". Where there is one, each half is another character of those that are for
+// private use, so that halves are compared, moved and stored like all characters, and is
+// written as a half again.
 
 package cli
 

@@ -1,8 +1,8 @@
-// The process that runs an expression, and may be lost: its stack may overflow, and it is killed
-// if it takes too long. On its standard input it gets its task as a line of JSON, and each
-// document as its size in a line, -1 if there is none, and its bytes. To the task and to each
-// document it writes a reply on its standard output: a line of JSON and the new content. It ends
-// after a reply that is an error.
+// The process that runs an expression, and may be lost: its stack may overflow, and it is
+// killed if it takes too long. On its standard input it gets its task as a line of JSON,
+// and each document as its size in a line, -1 if there is none, and its bytes. To the
+// task and to each document it writes a reply on its standard output: a line of JSON and
+// the new content. It ends after a reply that is an error.
 
 package cli
 
@@ -174,11 +174,11 @@ func (t exprTask) compile() (*expression, error) {
 	options := []gojq.CompilerOption{gojq.WithVariables(names)}
 	if bytes.Contains(t.Text, []byte(unsortedKeys)) {
 		e.order = newKeyOrder()
-		options = append(options, gojq.WithFunction(unsortedKeys, 0, 0, func(value any, _ []any) any {
-			return e.order.unsorted(value)
-		}))
+		unsorted := func(value any, _ []any) any { return e.order.unsorted(value) }
+		options = append(options, gojq.WithFunction(unsortedKeys, 0, 0, unsorted))
 	}
-	// Without loaders and an input, there is no way out: no environment, files or modules.
+	// Without loaders and an input, there is no way out: no environment, files or
+	// modules.
 	if e.code, err = gojq.Compile(query, options...); err != nil {
 		return nil, &compileError{err}
 	}
@@ -231,8 +231,8 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	return encodeResult(result, limit, len(old)+len(old)/16+256, halves, texts)
 }
 
-// one is the one result, made in so many bytes of memory. A run looks at its context between two
-// instructions only, and one of them can take hours: then it is left behind.
+// one is the one result, made in so many bytes of memory. A run looks at its context
+// between two instructions only, and one of them can take hours: then it is left behind.
 func (e *expression) one(ctx context.Context, input any, memory uint64) (any, error) {
 	ctx, stop := withMemory(ctx, memory)
 	defer stop()

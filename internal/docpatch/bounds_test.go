@@ -47,7 +47,8 @@ func TestCopiesAreBounded(t *testing.T) {
 	}
 }
 
-// TestLargeObjects: the work grows with the members, not with their square (which was 4 s for 50,000).
+// TestLargeObjects: the work grows with the members, not with their square (which was 4 s
+// for 50,000).
 func TestLargeObjects(t *testing.T) {
 	best := func(members int) time.Duration {
 		var b bytes.Buffer
@@ -72,8 +73,8 @@ func TestLargeObjects(t *testing.T) {
 		}
 		return least
 	}
-	// 16 times is the members', 256 times that of their square: which no machine makes 100, however
-	// busy it is with other things.
+	// 16 times is the members', 256 times that of their square: which no machine makes
+	// 100, however busy it is with other things.
 	var few, many time.Duration
 	for range 20 {
 		if few, many = best(1_000), best(16_000); many <= 100*few {
@@ -97,7 +98,8 @@ func TestOnlyTestsAreErrTest(t *testing.T) {
 	}
 }
 
-// TestDuplicateKeys, where they are allowed: the last counts, in the document and in the patch.
+// TestDuplicateKeys, where they are allowed: the last counts, in the document and in the
+// patch.
 func TestDuplicateKeys(t *testing.T) {
 	lim := splice.Limits{AllowDuplicateKeys: true}
 	got, err := Merge([]byte(`{"a":{"x":1},"b":1,"a":{"y":2}}`), []byte(`{"a":null,"a":{"z":3}}`), lim)

@@ -1,5 +1,6 @@
-// Package docpatch applies JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) to a document
-// and leaves alone what the patch does not change, to the byte. This file has the merge patch.
+// Package docpatch applies JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) to a
+// document and leaves alone what the patch does not change, to the byte. This file has
+// the merge patch.
 package docpatch
 
 import (
@@ -8,7 +9,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Merge applies a JSON Merge Patch. An empty doc, one that is not there, is taken as null.
+// Merge applies a JSON Merge Patch. An empty doc, one that is not there, is taken as
+// null.
 func Merge(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 	change, err := splice.Parse(patch, lim)
 	if err != nil {

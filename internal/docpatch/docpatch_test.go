@@ -48,7 +48,8 @@ func TestMergeKeepsTheRest(t *testing.T) {
 	}
 }
 
-// TestApplyRFC has the cases of RFC 6902, appendix A, and more; an empty want is an error.
+// TestApplyRFC has the cases of RFC 6902, appendix A, and more; an empty want is an
+// error.
 func TestApplyRFC(t *testing.T) {
 	for _, test := range []struct{ name, doc, patch, want string }{
 		{"A.1", `{"foo":"bar"}`, `[{"op":"add","path":"/baz","value":"qux"}]`, `{"baz":"qux","foo":"bar"}`},

@@ -15,9 +15,9 @@ import (
 // ErrTest: a test operation failed.
 var ErrTest = errors.New("a test of the patch failed")
 
-// largestCopies bounds the bytes that the copy operations of one patch add: a few of them, each
-// of what the one before made, double a document each time. A value counts for what it takes
-// in memory at the least, since its text can be one digit.
+// largestCopies bounds the bytes that the copy operations of one patch add: a few of
+// them, each of what the one before made, double a document each time. A value counts for
+// what it takes in memory at the least, since its text can be one digit.
 const (
 	largestCopies = 64 << 20
 	bytesOfValue  = 64
@@ -76,7 +76,8 @@ func (v *value) append(out []byte) []byte {
 	return append(out, brackets[1])
 }
 
-// clone copies a value and takes its size from left. Where that is negative the copy is not whole.
+// clone copies a value and takes its size from left. Where that is negative the copy is
+// not whole.
 func (v *value) clone(left *int) *value {
 	*left -= bytesOfValue + len(v.text)
 	for _, key := range v.keys {

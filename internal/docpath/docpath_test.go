@@ -275,8 +275,8 @@ func TestSetAgreesWithSjson(t *testing.T) {
 	})
 }
 
-// FuzzEdit: nothing panics; what an edit returns is valid, has the value where it was put, and every other
-// member of the document is what it was, to the byte.
+// FuzzEdit: nothing panics; what an edit returns is valid, has the value where it was
+// put, and every other member of the document is what it was, to the byte.
 func FuzzEdit(f *testing.F) {
 	f.Add([]byte(doc), "a.b.-1", []byte("[1]"))
 	f.Add([]byte("{\n  \"a\": {}\n}\n"), `a.x\.y`, []byte(`{"z":null}`))

@@ -42,8 +42,8 @@ func child(n *splice.Node, s step) *splice.Node {
 	return nil
 }
 
-// toward is where steps lead. To an edit that makes something new, -1 is no element: it means
-// the place after the last one.
+// toward is where steps lead. To an edit that makes something new, -1 is no element: it
+// means the place after the last one.
 func toward(steps []step, last int) []splice.Step {
 	way := make([]splice.Step, len(steps))
 	for i, s := range steps {
@@ -58,8 +58,8 @@ func toward(steps []step, last int) []splice.Step {
 	return way
 }
 
-// pinned writes out -1 where it leads to a last element that is there: for an edit of what is
-// there, since to set it means a new one.
+// pinned writes out -1 where it leads to a last element that is there: for an edit of
+// what is there, since to set it means a new one.
 func pinned(found *splice.Located, steps []step) []step {
 	steps = slices.Clone(steps)
 	for i := range len(found.Nodes) - 1 {
@@ -70,9 +70,9 @@ func pinned(found *splice.Located, steps []step) []step {
 	return steps
 }
 
-// Get returns the text of the value at a path, or the answer to a query. On an array, -1 is the last
-// element. Up to the first part of a path that is a query it means what it means to an edit; gjson
-// answers the rest.
+// Get returns the text of the value at a path, or the answer to a query. On an array, -1
+// is the last element. Up to the first part of a path that is a query it means what it
+// means to an edit; gjson answers the rest.
 func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, err error) {
 	steps, query, err := parse(path)
 	if err != nil || len(doc) == 0 {
@@ -92,10 +92,10 @@ func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, er
 	return raw, true, nil
 }
 
-// Set puts a value at a path. Of a value that is there, the order and layout stay, and what
-// is equal in the new one is spelled as spelling says. Objects that are missing on the way are
-// made, and null counts as missing; so is an array, by the index 0 or -1. On an array, its
-// length or -1 appends. An empty doc is a document that is not there.
+// Set puts a value at a path. Of a value that is there, the order and layout stay, and
+// what is equal in the new one is spelled as spelling says. Objects that are missing on
+// the way are made, and null counts as missing; so is an array, by the index 0 or -1. On
+// an array, its length or -1 appends. An empty doc is a document that is not there.
 func Set(
 	doc []byte, path string, raw []byte, spelling splice.Spelling, lim splice.Limits,
 ) ([]byte, error) {
@@ -119,8 +119,8 @@ func set(
 	return checked(path, edited, text, lim)
 }
 
-// checked checks a document into which a container was put: it and the value may each be as
-// deep as is allowed, and too deep together.
+// checked checks a document into which a container was put: it and the value may each be
+// as deep as is allowed, and too deep together.
 func checked(path string, edited, text []byte, lim splice.Limits) ([]byte, error) {
 	if text[0] != '[' && text[0] != '{' {
 		return edited, nil
@@ -157,10 +157,13 @@ func put(
 	case splice.Array:
 		i, ok := steps[taken].index()
 		if !ok {
-			return nil, nil, &Error{path, fmt.Sprintf("%s is an array, which takes an index, not %q", upTo(steps, taken), steps[taken].key)}
+			return nil, nil, &Error{path, fmt.Sprintf(
+				"%s is an array, which takes an index, not %q",
+				upTo(steps, taken), steps[taken].key)}
 		}
 		if count := l.Counts[taken]; i > count {
-			return nil, nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one", upTo(steps, taken), count)}
+			return nil, nil, &Error{path, fmt.Sprintf("%s has %d elements; use -1 to append one",
+				upTo(steps, taken), count)}
 		}
 		if text, err = wrap(path, steps[taken+1:], raw); err == nil {
 			edited, err = edit.InsertElem(n, len(n.Elems), text, lim)
@@ -170,7 +173,8 @@ func put(
 			edited, err = edit.Replace(n, text, spelling, lim)
 		}
 	default:
-		err = fmt.Errorf("path %q: %s is %v, which has no members; set that to an object first", path, upTo(steps, taken), n.Kind)
+		err = fmt.Errorf("path %q: %s is %v, which has no members; set that to an object first",
+			path, upTo(steps, taken), n.Kind)
 	}
 	return edited, text, err
 }
@@ -181,8 +185,8 @@ func wrap(path string, steps []step, raw []byte) ([]byte, error) {
 	for _, s := range steps {
 		if i, ok := s.index(); ok {
 			if i > 0 {
-				return nil, &Error{path, fmt.Sprintf("there is no array for the index %s yet; begin it by 0, or write :%s for a key",
-					s.key, s.key)}
+				return nil, &Error{path, fmt.Sprintf("there is no array for the index %s yet; "+
+					"begin it by 0, or write :%s for a key", s.key, s.key)}
 			}
 			open, end = append(open, '['), append(end, ']')
 			continue
@@ -199,8 +203,8 @@ func wrap(path string, steps []step, raw []byte) ([]byte, error) {
 	return open, nil
 }
 
-// Append puts a value at the end of the array at a path, which is made if nothing, or null, is there.
-// On the way, and for Add too, -1 is the last element if there is one.
+// Append puts a value at the end of the array at a path, which is made if nothing, or
+// null, is there. On the way, and for Add too, -1 is the last element if there is one.
 func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -233,8 +237,8 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	}
 }
 
-// Delete removes the value at a path; found says whether there was one. On an array, -1 is the
-// last element.
+// Delete removes the value at a path; found says whether there was one. On an array, -1
+// is the last element.
 func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bool, err error) {
 	steps, err := parseEdit(path)
 	if err != nil {

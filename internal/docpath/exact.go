@@ -1,6 +1,6 @@
-// Comparisons of numbers in queries. Gjson compares them as floats, to which some numbers that
-// differ are the same. Where that could change an answer, the common form of a query is
-// answered here, by the digits, and any other is refused.
+// Comparisons of numbers in queries. Gjson compares them as floats, to which some numbers
+// that differ are the same. Where that could change an answer, the common form of a query
+// is answered here, by the digits, and any other is refused.
 
 package docpath
 
@@ -30,7 +30,8 @@ func compared(query string) (with []string) {
 		}
 		value = unquoted(value)
 		// No number matches a pattern, nor is there a float in other text.
-		if _, err := strconv.ParseFloat(value, 64); !strings.Contains(op, "%") && (err == nil || isRange(err)) {
+		_, err := strconv.ParseFloat(value, 64)
+		if !strings.Contains(op, "%") && (err == nil || isRange(err)) {
 			with = append(with, value)
 		}
 	}
@@ -47,7 +48,8 @@ func unquoted(value string) string {
 	return value
 }
 
-// mistaken returns a number in valid JSON that is not one of those given, but the same float.
+// mistaken returns a number in valid JSON that is not one of those given, but the same
+// float.
 func mistaken(raw []byte, with []string) string {
 	exact, floats := true, make([]float64, len(with))
 	for i, value := range with {
@@ -60,7 +62,7 @@ func mistaken(raw []byte, with []string) string {
 		}
 		float, _ := strconv.ParseFloat(string(text), 64)
 		for i, other := range floats {
-			if float == other && !(isNumber(with[i]) && splice.CompareNumbers(text, []byte(with[i])) == 0) {
+			if float == other && !isWorth(text, with[i]) {
 				return string(text)
 			}
 		}
@@ -68,7 +70,8 @@ func mistaken(raw []byte, with []string) string {
 	return ""
 }
 
-// isExact reports whether a number has so few digits that all such numbers are different floats.
+// isExact reports whether a number has so few digits that all such numbers are different
+// floats.
 func isExact(text []byte) bool {
 	if len(text) > 15 {
 		return false
@@ -81,12 +84,18 @@ func isExact(text []byte) bool {
 	return true
 }
 
+// isWorth reports whether a number is what a text is worth, if that is a number.
+func isWorth(number []byte, text string) bool {
+	return isNumber(text) && splice.CompareNumbers(number, []byte(text)) == 0
+}
+
 func isNumber(text string) bool {
 	root, err := splice.Parse([]byte(text), splice.Limits{})
 	return err == nil && root.Kind == splice.Number
 }
 
-// filter is a query of the form #(path op number) or #(path op number)#, and what follows it.
+// filter is a query of the form #(path op number) or #(path op number)#, and what follows
+// it.
 type filter struct {
 	path   []step
 	op     string
@@ -114,7 +123,8 @@ func parseFilter(query string) (f filter, ok bool) {
 	value := strings.TrimLeft(comparison, operators)
 	f.op = comparison[:len(comparison)-len(value)]
 	f.number = []byte(unquoted(value))
-	if !slices.Contains([]string{"=", "==", "!=", "<", "<=", ">", ">="}, f.op) || !isNumber(string(f.number)) {
+	known := []string{"=", "==", "!=", "<", "<=", ">", ">="}
+	if !slices.Contains(known, f.op) || !isNumber(string(f.number)) {
 		return f, false
 	}
 	rest, f.all = strings.CutPrefix(rest, "#")
@@ -162,7 +172,9 @@ func (f *filter) matches(text []byte, kind splice.Kind) bool {
 }
 
 // exactly answers a query about valid JSON that has numbers which gjson would mistake.
-func exactly(raw []byte, path string, f filter, lim splice.Limits) (answer []byte, found bool, err error) {
+func exactly(
+	raw []byte, f filter, lim splice.Limits,
+) (answer []byte, found bool, err error) {
 	lim.AllowDuplicateKeys = true
 	root, err := splice.Parse(raw, lim)
 	if err != nil || root.Kind != splice.Array {
@@ -205,14 +217,17 @@ func exactly(raw []byte, path string, f filter, lim splice.Limits) (answer []byt
 	return answer, found, nil
 }
 
-// compare answers a query by exactly if gjson could be wrong about it; else it is not handled.
-func compare(raw []byte, path, query string, lim splice.Limits) (answer []byte, found, handled bool, err error) {
+// compare answers a query by exactly if gjson could be wrong about it; else it is not
+// handled.
+func compare(
+	raw []byte, path, query string, lim splice.Limits,
+) (answer []byte, found, handled bool, err error) {
 	if !strings.ContainsAny(query, operators) {
 		return nil, false, false, nil
 	}
 	if splice.HasHalves([]byte(query)) || splice.HasHalves(raw) {
-		return nil, false, true, &Error{path, `a query does not compare text with half of a surrogate pair in it, as "\ud800"; ` +
-			"there is one in the query, or in what it is about"}
+		return nil, false, true, &Error{path, "a query does not compare text with half of a " +
+			`surrogate pair in it, as "\ud800"; there is one in the query, or in what it is about`}
 	}
 	with := compared(query)
 	if len(with) == 0 {
@@ -224,9 +239,11 @@ func compare(raw []byte, path, query string, lim splice.Limits) (answer []byte, 
 	}
 	f, ok := parseFilter(query)
 	if !ok {
-		return nil, false, true, &Error{path, fmt.Sprintf("the query would compare %.40s as a float, which is the same for other numbers; "+
-			"queries of the form LIST.#(PATH==NUMBER) or LIST.#(PATH==NUMBER)#.PATH compare exactly", number)}
+		return nil, false, true, &Error{path, fmt.Sprintf(
+			"the query would compare %.40s as a float, "+
+				"which is the same for other numbers; queries of the form LIST.#(PATH==NUMBER) or "+
+				"LIST.#(PATH==NUMBER)#.PATH compare exactly", number)}
 	}
-	answer, found, err = exactly(raw, path, f, lim)
+	answer, found, err = exactly(raw, f, lim)
 	return answer, found, true, err
 }

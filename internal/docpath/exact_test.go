@@ -1,4 +1,5 @@
-// Queries that compare numbers: the one that is meant, or an error, and never its neighbour.
+// Queries that compare numbers: the one that is meant, or an error, and never its
+// neighbour.
 
 package docpath
 
@@ -68,7 +69,7 @@ func TestExactAsGjson(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s is not taken for a filter", query)
 		}
-		got, found, err := exactly(doc, query, f, lim)
+		got, found, err := exactly(doc, f, lim)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,8 +58,8 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSetThenDelete: a member that Set made and Delete took leaves the bytes as they were,
-// but for the blanks in an empty container.
+// TestSetThenDelete: a member that Set made and Delete took leaves the bytes as they
+// were, but for the blanks in an empty container.
 func TestSetThenDelete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := tree(3).Draw(t, "doc")

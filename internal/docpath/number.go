@@ -11,8 +11,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Add adds a JSON number to the one at a path and returns the sum too. What is not there, or null, counts as
-// 0. The sum has as many decimals as the more precise of the two.
+// Add adds a JSON number to the one at a path and returns the sum too. What is not there,
+// or null, counts as 0. The sum has as many decimals as the more precise of the two.
 func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum string, err error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -31,7 +31,8 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 		steps = pinned(l, steps)
 		if n := l.End(); len(l.Nodes) > len(steps) && n.Kind != splice.Null {
 			if n.Kind != splice.Number {
-				return nil, "", fmt.Errorf("path %q: %v is there, to which no number can be added", path, n.Kind)
+				return nil, "", fmt.Errorf("path %q: %v is there, to which no number can be added",
+					path, n.Kind)
 			}
 			current = string(doc[n.Start:n.End])
 			value, err := parseDecimal(current)
@@ -70,7 +71,8 @@ func parseDecimal(text string) (decimal, error) {
 		return decimal{}, fmt.Errorf("%q is no JSON number, but %v", clip(text), root.Kind)
 	}
 	if text = text[root.Start:root.End]; len(text) > longestNumber {
-		return decimal{}, fmt.Errorf("%s has %d characters; sums are for numbers of up to %d", clip(text), len(text), longestNumber)
+		return decimal{}, fmt.Errorf("%s has %d characters; sums are for numbers of up to %d",
+			clip(text), len(text), longestNumber)
 	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
@@ -82,7 +84,8 @@ func parseDecimal(text string) (decimal, error) {
 	if exponent != "" {
 		e, err := strconv.Atoi(exponent)
 		if err != nil || e > largestExponent || e < -largestExponent {
-			return decimal{}, fmt.Errorf("%s is out of the range in which sums are exact; exponents go up to %d", clip(text), largestExponent)
+			return decimal{}, fmt.Errorf("%s is out of the range in which sums are exact; "+
+				"exponents go up to %d", clip(text), largestExponent)
 		}
 		d.scale -= e
 		if d.scale < 0 {

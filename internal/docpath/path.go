@@ -1,5 +1,5 @@
-// Package docpath reads and edits one place in a JSON document, named by a path in the syntax of
-// gjson and sjson. This file has what a path is.
+// Package docpath reads and edits one place in a JSON document, named by a path in the
+// syntax of gjson and sjson. This file has what a path is.
 package docpath
 
 import (
@@ -44,11 +44,12 @@ func (s step) index() (int, bool) {
 	return n, true
 }
 
-// parse splits a path into its steps. From the first component on that is a query, which can only
-// be read, the rest is for gjson.
+// parse splits a path into its steps. From the first component on that is a query, which
+// can only be read, the rest is for gjson.
 func parse(path string) (steps []step, query string, err error) {
 	if path == "" {
-		return nil, "", &Error{path, `it is empty; use ":" for the empty key, or "@this" for the whole document`}
+		return nil, "", &Error{path, `it is empty; use ":" for the empty key, ` +
+			`or "@this" for the whole document`}
 	}
 	if !utf8.ValidString(path) {
 		return nil, "", &Error{path, "it is not valid UTF-8, which keys always are"}
@@ -94,8 +95,9 @@ func parse(path string) (steps []step, query string, err error) {
 func parseEdit(path string) ([]step, error) {
 	steps, query, err := parse(path)
 	if query != "" {
-		err = &Error{path, `it is a query, by one of * ? | or, at the beginning of a part, # @ ! { [; ` +
-			`an edit needs the very place: write a backslash before a character that is part of a key`}
+		err = &Error{path, "it is a query, by one of * ? | or, at the beginning of a part, " +
+			"# @ ! { [; an edit needs the very place: write a backslash before a character " +
+			"that is part of a key"}
 	}
 	return steps, err
 }

@@ -1,4 +1,5 @@
-// Tests of what may be asked of gjson, and that plain paths mean to us what they mean to it.
+// Tests of what may be asked of gjson, and that plain paths mean to us what they mean to
+// it.
 
 package docpath
 

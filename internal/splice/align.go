@@ -1,18 +1,18 @@
-// Which element of an array became which of another one, so that it keeps what is not known of it.
+// Which element of an array became which of another one, so that it keeps what is not
+// known of it.
 //
-// In this order: equal elements at the beginning and end and, between them, a longest common
-// subsequence; of a run of equal elements the first ones stay. Other equal containers, which
-// moved. Then what changed: elements with the same id, or the same value of the member that tells
-// most of them apart; elements more than half of which is equal, if there is no doubt which is
-// meant; and, where between two elements that are paired as many went as came, those in the same
-// place. Objects with different ids are never paired, unless the id is all they have. All others went
-// or are new.
+// In this order: equal elements at the beginning and end and, between them, a longest
+// common subsequence; of a run of equal elements the first ones stay. Other equal
+// containers, which moved. Then what changed: elements with the same id, or the same
+// value of the member that tells most of them apart; elements more than half of which is
+// equal, if there is no doubt which is meant; and, where between two elements that are
+// paired as many went as came, those in the same place. Objects with different ids are
+// never paired, unless the id is all they have. All others went or are new.
 
 package splice
 
 import (
 	"bytes"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -24,16 +24,21 @@ type aligner struct {
 }
 
 const (
-	// largestTable is how many pairs of elements are compared at the most for a common subsequence.
+	// largestTable is how many pairs of elements are compared at the most for a common
+	// subsequence.
 	largestTable = 1 << 20
-	// mostAlike is how many pairs are compared at the most to find elements that are alike.
+	// mostAlike is how many pairs are compared at the most to find elements that are
+	// alike.
 	mostAlike = 1 << 12
 	// mostKeys is how many keys are tried to tell elements apart.
 	mostKeys = 32
 )
 
 func (m *merger) align(before, after []Node) []int {
-	a := &aligner{merger: m, before: before, after: after, from: make([]int, len(after)), taken: make([]bool, len(before))}
+	a := &aligner{
+		merger: m, before: before, after: after,
+		from: make([]int, len(after)), taken: make([]bool, len(before)),
+	}
 	for j := range a.from {
 		a.from[j] = -1
 	}
@@ -56,7 +61,8 @@ func (m *merger) align(before, after []Node) []int {
 
 func (a *aligner) pair(i, j int) { a.from[j], a.taken[i] = i, true }
 
-// left returns which of after are not paired, if there are any of before to pair them with.
+// left returns which of after are not paired, if there are any of before to pair them
+// with.
 func (a *aligner) left() (left []int) {
 	for j, i := range a.from {
 		if i < 0 {
@@ -149,7 +155,8 @@ func (a *aligner) first() {
 
 func (a *aligner) twins(i, j int) bool {
 	d := a.merger.before
-	return d.digest(&a.before[i]) == d.digest(&a.before[j]) && equal(d, &a.before[i], d, &a.before[j])
+	n, twin := &a.before[i], &a.before[j]
+	return d.digest(n) == d.digest(twin) && equal(d, n, d, twin)
 }
 
 // moved pairs containers that are equal wherever they stand, the first ones first.
@@ -177,8 +184,9 @@ func (a *aligner) isLossy(i int) bool {
 	return a.merger.old.lossy && n.Kind == String && bytes.ContainsRune(d.raw(n), utf8.RuneError)
 }
 
-// keyed pairs objects by the value of one member: the id if they have one, else the member that
-// is different in all of before and pairs the most; of several such the one that leaves more in place.
+// keyed pairs objects by the value of one member: the id if they have one, else the
+// member that is different in all of before and pairs the most; of several such the one
+// that leaves more in place.
 func (a *aligner) keyed(left []int) {
 	free := a.free()
 	if len(left) == 0 || len(free) == 0 {
@@ -205,8 +213,9 @@ func (a *aligner) keyed(left []int) {
 	}
 }
 
-// byKey pairs objects by the value of the member with a key, which is mostly the one at place k. The value
-// must not be twice in before; nor are those paired that are twice in after.
+// byKey pairs objects by the value of the member with a key, which is mostly the one at
+// place k. The value must not be twice in before; nor are those paired that are twice in
+// after.
 func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, placed int) {
 	places := make(map[uint64]int, len(free))
 	for _, i := range free {
@@ -236,57 +245,8 @@ func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, pl
 	return pairs, placed
 }
 
-// telling returns the member of an object by which it may be told from others.
-func telling(d *document, n *Node, key string, k int) *Node {
-	if n.Kind != Object {
-		return nil
-	}
-	defer d.forget(n, d.open(n))
-	m := (*Member)(nil)
-	if k < len(n.Members) && n.Members[k].Key == key {
-		m = &n.Members[k]
-	} else {
-		m = n.Find(key)
-	}
-	if m == nil || m.Value.Kind != Number && m.Value.Kind != String {
-		return nil
-	}
-	return &m.Value
-}
-
-func isID(key string) bool {
-	for _, id := range []string{"id", "_id", "uuid", "guid"} {
-		if strings.EqualFold(key, id) {
-			return true
-		}
-	}
-	return false
-}
-
-// otherID reports whether two objects have different ids, or only one has an id.
-func (a *aligner) otherID(i, j int) bool {
-	n, m := a.merger.before.id(&a.before[i]), a.merger.after.id(&a.after[j])
-	if n == nil || m == nil {
-		return n != m
-	}
-	return !a.same(n, m)
-}
-
-// id returns the id of an object, nil if it has none.
-func (d *document) id(n *Node) *Node {
-	if n.Kind != Object {
-		return nil
-	}
-	defer d.forget(n, d.open(n))
-	for i := range n.Members {
-		if isID(n.Members[i].Key) {
-			return &n.Members[i].Value
-		}
-	}
-	return nil
-}
-
-// alike pairs elements that have more than half in common, if each is the only one most like the other.
+// alike pairs elements that have more than half in common, if each is the only one most
+// like the other.
 func (a *aligner) alike(left []int) {
 	free := a.free()
 	if len(left) == 0 || len(free) > mostAlike/len(left) {
@@ -315,7 +275,8 @@ func (a *aligner) alike(left []int) {
 	}
 	for _, i := range free {
 		b := ofBefore[i]
-		if other := ofAfter[b.with]; b.score > 0 && b.ties == 0 && other.with == i && other.ties == 0 {
+		other := ofAfter[b.with]
+		if b.score > 0 && b.ties == 0 && other.with == i && other.ties == 0 {
 			a.pair(i, b.with)
 		}
 	}
@@ -334,7 +295,8 @@ func (a *aligner) common(n, m *Node) (common, most int) {
 	if n.Kind == Object {
 		is := after.finder(m)
 		for k := range n.Members {
-			if other := is.find(n.Members[k].Key); other >= 0 && before.digest(n.value(k)) == after.digest(m.value(other)) {
+			other := is.find(n.Members[k].Key)
+			if other >= 0 && before.digest(n.value(k)) == after.digest(m.value(other)) {
 				common++
 			}
 		}
@@ -385,8 +347,8 @@ func (a *aligner) anyTaken(from, until int) bool {
 	return false
 }
 
-// isAnother reports whether two objects have different ids, and more than that: what has an id only
-// is taken for changed.
+// isAnother reports whether two objects have different ids, and more than that: what has
+// an id only is taken for changed.
 func (a *aligner) isAnother(i, j int) bool {
 	n, d := &a.before[i], a.merger.before
 	defer d.forget(n, d.open(n))

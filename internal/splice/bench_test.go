@@ -1,5 +1,5 @@
-// How long merges take: for documents of three sizes, and for shapes that double in size, where
-// the time must not do more than double.
+// How long merges take: for documents of three sizes, and for shapes that double in size,
+// where the time must not do more than double.
 
 package splice
 

@@ -1,4 +1,5 @@
-// A container written anew from parts that stay, parts that changed and parts that are new.
+// A container written anew from parts that stay, parts that changed and parts that are
+// new.
 
 package splice
 
@@ -15,9 +16,12 @@ type part struct {
 
 // stay adds a part of the old container that stays as it is.
 func stay(to []part, i int) []part {
-	if last := len(to) - 1; last >= 0 && to[last].old >= 0 && to[last].is == nil && to[last].until == i {
-		to[last].until++
-		return to
+	if len(to) > 0 {
+		last := &to[len(to)-1]
+		if last.old >= 0 && last.is == nil && last.until == i {
+			last.until++
+			return to
+		}
 	}
 	return append(to, part{old: i, until: i + 1})
 }
@@ -30,9 +34,12 @@ func kept(from, until int) []part {
 	return []part{{old: from, until: until}}
 }
 
-// appendContainer writes the container n of data with the given parts, in their order. What
-// stays keeps the white space around it. change writes what became of an old value.
-func appendContainer(out, data []byte, n *Node, lay layout, to []part, change func(out []byte, old *Node, p part) []byte) []byte {
+// appendContainer writes the container n of data with the given parts, in their order.
+// What stays keeps the white space around it. change writes what became of an old value.
+func appendContainer(
+	out, data []byte, n *Node, lay layout, to []part,
+	change func(out []byte, old *Node, p part) []byte,
+) []byte {
 	brackets := "[]"
 	if n.Kind == Object {
 		brackets = "{}"

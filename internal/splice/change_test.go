@@ -1,5 +1,5 @@
-// What MergeChange must do for values that encoding/json made, by examples: keys in another case,
-// and elements of arrays that move, go, come and change.
+// What MergeChange must do for values that encoding/json made, by examples: keys in
+// another case, and elements of arrays that move, go, come and change.
 
 package splice
 
@@ -87,7 +87,8 @@ func TestMergeChangeArrays(t *testing.T) {
 	})
 }
 
-// TestMergeChangeOtherOrder: a type may sort or filter its elements; then only what it has counts.
+// TestMergeChangeOtherOrder: a type may sort or filter its elements; then only what it
+// has counts.
 func TestMergeChangeOtherOrder(t *testing.T) {
 	runChanges(t, Limits{}, []change{
 		{"sorted", `["b", "a"]`, `["a","b"]`, `["a","c"]`, `["a", "c"]`},

@@ -1,6 +1,7 @@
 // Which members of a document stand for which members of a Go value, by the rules of
-// encoding/json: a member belongs to the field whose key is spelled the same; else to the first field
-// whose key differs in case only; and of several members of one field the last one counts.
+// encoding/json: a member belongs to the field whose key is spelled the same; else to the
+// first field whose key differs in case only; and of several members of one field the
+// last one counts.
 
 package splice
 
@@ -19,7 +20,8 @@ type claim struct {
 
 func (c claim) unknown() bool { return c.before < 0 && c.after < 0 }
 
-// claims finds what each member of old is, and which ones of after old has; nil if it has all.
+// claims finds what each member of old is, and which ones of after old has; nil if it has
+// all.
 func (m *merger) claims(old, before, after *Node) (claims []claim, claimed []bool) {
 	claims, claimed = make([]claim, len(old.Members)), make([]bool, len(after.Members))
 	was, is := m.before.finder(before), m.after.finder(after)
@@ -63,7 +65,8 @@ func (m *merger) fold(claims []claim, old, before, after *Node) (found bool) {
 			fields[folded] = claim{before: i, after: is.find(key)}
 		}
 	}
-	// Both have the fields in the order of the type, but each without those that it leaves out.
+	// Both have the fields in the order of the type, but each without those that it
+	// leaves out.
 	for i := range after.Members {
 		key := after.Members[i].Key
 		folded := foldKey(key)
@@ -81,9 +84,9 @@ func (m *merger) fold(claims []claim, old, before, after *Node) (found bool) {
 	return found
 }
 
-// override marks the members that later ones override. If a later one is not spelled as the field and
-// is zero, it may also be another field, which before leaves out: it cannot take a new value. Without
-// it, the member that is spelled as the field can.
+// override marks the members that later ones override. If a later one is not spelled as
+// the field and is zero, it may also be another field, which before leaves out: it cannot
+// take a new value. Without it, the member that is spelled as the field can.
 func (m *merger) override(claims []claim, old, before, after *Node) {
 	exact, counts := map[int]bool{}, map[int]bool{}
 	spelled := func(i int) bool { return old.Members[i].Key == after.Members[claims[i].after].Key }
@@ -99,7 +102,7 @@ func (m *merger) override(claims []claim, old, before, after *Node) {
 		case counts[c.after]:
 			c.overridden = true
 		case exact[c.after] && !spelled(i) && m.isZero(&old.Members[i].Value) &&
-			(c.before < 0 || !m.same(&before.Members[c.before].Value, &after.Members[c.after].Value)):
+			(c.before < 0 || !m.same(before.value(c.before), after.value(c.after))):
 			c.drop = true
 		default:
 			counts[c.after] = true
@@ -124,7 +127,8 @@ func (m *merger) isZero(n *Node) bool {
 	return false
 }
 
-// foldKey is one spelling for all keys that differ in case only, as encoding/json sees it.
+// foldKey is one spelling for all keys that differ in case only, as encoding/json sees
+// it.
 func foldKey(key string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {

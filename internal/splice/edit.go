@@ -34,13 +34,15 @@ func (e *Editor) layouts(n *Node) (outer, own layout) {
 // child finds the part of a container that n is in.
 func child(of, n *Node) *Node {
 	if of.Kind == Array {
-		i, _ := slices.BinarySearchFunc(of.Elems, n.Start, func(elem Node, at int) int { return elem.End - 1 - at })
+		byEnd := func(elem Node, at int) int { return elem.End - 1 - at }
+		i, _ := slices.BinarySearchFunc(of.Elems, n.Start, byEnd)
 		if i < len(of.Elems) {
 			return &of.Elems[i]
 		}
 		return nil
 	}
-	i, _ := slices.BinarySearchFunc(of.Members, n.Start, func(m Member, at int) int { return m.Value.End - 1 - at })
+	byEnd := func(m Member, at int) int { return m.Value.End - 1 - at }
+	i, _ := slices.BinarySearchFunc(of.Members, n.Start, byEnd)
 	if i < len(of.Members) {
 		return &of.Members[i].Value
 	}
@@ -61,8 +63,8 @@ func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
 	return appendNew(nil, d, d.root, outer), nil
 }
 
-// Replace puts a value in the place of n: where both are containers, what is equal in them
-// stays as it is. The error is for a value that is not JSON.
+// Replace puts a value in the place of n: where both are containers, what is equal in
+// them stays as it is. The error is for a value that is not JSON.
 func (e *Editor) Replace(n *Node, raw []byte, spelling Spelling, lim Limits) ([]byte, error) {
 	outer, _ := e.layouts(n)
 	text, err := mergeAt(e.data[n.Start:n.End], raw, spelling, outer, lim)

@@ -23,7 +23,8 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 	return equal(x, x.root, y, y.root), nil
 }
 
-// window says where two texts differ: they are equal before from and in the last rest bytes.
+// window says where two texts differ: they are equal before from and in the last rest
+// bytes.
 type window struct{ from, rest int }
 
 // of is the window in one of the two texts.
@@ -42,7 +43,11 @@ func windowOf(a, b []byte) (w window) {
 	}
 	most := short - w.from
 	a, b = a[len(a)-most:], b[len(b)-most:]
-	for w.rest+step <= most && bytes.Equal(a[most-w.rest-step:most-w.rest], b[most-w.rest-step:most-w.rest]) {
+	for w.rest+step <= most {
+		from, until := most-w.rest-step, most-w.rest
+		if !bytes.Equal(a[from:until], b[from:until]) {
+			break
+		}
 		w.rest += step
 	}
 	for w.rest < most && a[most-1-w.rest] == b[most-1-w.rest] {
@@ -51,8 +56,9 @@ func windowOf(a, b []byte) (w window) {
 	return w
 }
 
-// fewBytes is up to what length the texts of two containers are compared before what is in them. Were
-// there no bound, deep nesting would have the same bytes compared at each level.
+// fewBytes is up to what length the texts of two containers are compared before what is
+// in them. Were there no bound, deep nesting would have the same bytes compared at each
+// level.
 const fewBytes = 4 << 10
 
 // equal reports whether two values are equal. That two digests are equal is not believed.
@@ -63,7 +69,8 @@ func equal(a *document, n *Node, b *document, m *Node) bool {
 	if n.Kind != m.Kind || n.digest != 0 && m.digest != 0 && n.digest != m.digest {
 		return false
 	}
-	if n.Kind < Array || n.End-n.Start <= fewBytes || n.unread && m.unread && (!a.large || a.pass(n)) {
+	few := n.Kind < Array || n.End-n.Start <= fewBytes
+	if few || n.unread && m.unread && (!a.large || a.pass(n)) {
 		if bytes.Equal(a.raw(n), b.raw(m)) {
 			return true
 		}
@@ -127,8 +134,8 @@ func (d *document) countKeys(n *Node) int {
 	return count
 }
 
-// hasher makes the digests of one merge: numbers that are equal for equal values, so that arrays
-// are aligned without comparing each element with each.
+// hasher makes the digests of one merge: numbers that are equal for equal values, so that
+// arrays are aligned without comparing each element with each.
 type hasher struct {
 	seed maphash.Seed
 	salt uint64

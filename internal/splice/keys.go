@@ -1,4 +1,4 @@
-// Whether a key stands twice in one object.
+// The keys of objects, and whether one stands twice in an object.
 
 package splice
 
@@ -7,11 +7,42 @@ import (
 	"hash/maphash"
 )
 
+// keyText is a key: data[start:end], and what that stands for.
+type keyText struct {
+	start, end int
+	text       []byte
+}
+
+// memberKey scans a key and the colon behind it, and complains if the object, whose keys
+// begin at first, has it already.
+func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
+	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
+		return k, s.unexpected("a key in quotes")
+	}
+	k.start = s.pos
+	escaped, err := s.str()
+	if err != nil {
+		return k, err
+	}
+	k.end = s.pos
+	k.text = decode(s.data[k.start:k.end], escaped)
+	if !s.lim.AllowDuplicateKeys && s.isDouble(first, many, k.text) {
+		return k, s.fail(k.start, "key %s stands twice in one object", s.data[k.start:k.end])
+	}
+	s.space()
+	if s.pos >= len(s.data) || s.data[s.pos] != ':' {
+		return k, s.unexpected("':'")
+	}
+	s.pos++
+	s.space()
+	return k, nil
+}
+
 // fewKeys is how many keys of one object are compared one by one to find a double.
 const fewKeys = 16
 
-// keySet finds keys among the many of one object. It has their places, counted from 1, each near
-// where the key's hash leads; at least half of it is empty.
+// keySet finds keys among the many of one object. It has their places, counted from 1,
+// each near where the key's hash leads; at least half of it is empty.
 type keySet struct {
 	places []uint32
 	seed   maphash.Seed

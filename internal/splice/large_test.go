@@ -29,7 +29,8 @@ func largeDocument(n int) []byte {
 	return b.Bytes()
 }
 
-// eachChanged changes one member of each object, and writes all on one line, the keys sorted.
+// eachChanged changes one member of each object, and writes all on one line, the keys
+// sorted.
 func eachChanged(data []byte, n int) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"list":[`)
@@ -68,8 +69,8 @@ func BenchmarkLarge(b *testing.B) {
 	}
 }
 
-// TestLargeAsSmall: whether a document is taken apart at once, or bit by bit, is nothing that a
-// result shows.
+// TestLargeAsSmall: whether a document is taken apart at once, or bit by bit, is nothing
+// that a result shows.
 func TestLargeAsSmall(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -116,8 +117,8 @@ func TestLargeAsSmall(t *testing.T) {
 	}
 }
 
-// TestLocate: what is found on a way is what a walk through the whole tree finds, and edits of it
-// are the same, though most of the tree is not there.
+// TestLocate: what is found on a way is what a walk through the whole tree finds, and
+// edits of it are the same, though most of the tree is not there.
 func TestLocate(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -1,5 +1,6 @@
-// The law of MergeChange, tried on random values of Go types: decoded again, the result is what the
-// value was changed to, and what the type does not know is there as it was, and where it was.
+// The law of MergeChange, tried on random values of Go types: decoded again, the result
+// is what the value was changed to, and what the type does not know is there as it was,
+// and where it was.
 
 package splice
 
@@ -96,7 +97,8 @@ func (g *law) fill(v reflect.Value, depth int) {
 	}
 }
 
-// edit changes a value in some places. It never changes an id: elements go, come, move and change.
+// edit changes a value in some places. It never changes an id: elements go, come, move
+// and change.
 func (g *law) edit(v reflect.Value) {
 	if g.IntN(3) == 0 {
 		return
@@ -173,8 +175,9 @@ func (g *law) edit(v reflect.Value) {
 	}
 }
 
-// write writes a value as JSON, with members that the type does not know, keys in other cases, keys twice in
-// two cases, and without some members. The unknown members have the path in them.
+// write writes a value as JSON, with members that the type does not know, keys in other
+// cases, keys twice in two cases, and without some members. The unknown members have the
+// path in them.
 func (g *law) write(out *bytes.Buffer, v reflect.Value, folds bool) {
 	blank := func() { out.WriteString([]string{"", " ", "\n  "}[g.IntN(3)]) }
 	switch {
@@ -247,7 +250,8 @@ func (g *law) write(out *bytes.Buffer, v reflect.Value, folds bool) {
 	}
 }
 
-// unknown collects the members that types do not know by where they are: by the ids of the items that they are in.
+// unknown collects the members that types do not know by where they are: by the ids of
+// the items that they are in.
 func unknown(value any, path string, found map[string]string) {
 	switch value := value.(type) {
 	case map[string]any:

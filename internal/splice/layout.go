@@ -10,7 +10,7 @@ import (
 // layout is how the parts of one container are set apart. It is read off the container's
 // own members; what those do not show is taken from the container around it.
 type layout struct {
-	lead  []byte // between the opening bracket or a comma and a member: a line break and indent, or blanks
+	lead  []byte // between a bracket or comma and a member: a line break and indent, or blanks
 	first []byte // the same before the first member
 	last  []byte // between the last member and the closing bracket
 	colon []byte // between a key and its value
@@ -20,7 +20,8 @@ type layout struct {
 // compact is the layout of a document that shows none.
 var compact = layout{colon: []byte(":")}
 
-// layoutOf reads off how the members of a container stand; outer is the container's around it.
+// layoutOf reads off how the members of a container stand; outer is the container's
+// around it.
 func layoutOf(data []byte, n *Node, outer layout) layout {
 	count := n.parts()
 	if count == 0 {
@@ -42,7 +43,8 @@ func layoutOf(data []byte, n *Node, outer layout) layout {
 		own.colon = data[m.KeyEnd:m.Value.Start]
 	}
 	if line := bytes.LastIndexByte(own.first, '\n'); line >= 0 {
-		if unit, ok := bytes.CutPrefix(own.first[line+1:], own.last[bytes.LastIndexByte(own.last, '\n')+1:]); ok {
+		outside := own.last[bytes.LastIndexByte(own.last, '\n')+1:]
+		if unit, ok := bytes.CutPrefix(own.first[line+1:], outside); ok {
 			own.unit = unit
 		}
 	}
@@ -50,7 +52,8 @@ func layoutOf(data []byte, n *Node, outer layout) layout {
 		own.lead = own.first
 		if !hasLine(own.first) {
 			own.lead = slices.Concat(own.first, blankAfter(own.colon))
-			if n.Kind == Array && len(own.lead) == 0 && len(outer.lead) > 0 && !hasLine(outer.lead) {
+			blanks := len(outer.lead) > 0 && !hasLine(outer.lead)
+			if n.Kind == Array && len(own.lead) == 0 && blanks {
 				own.lead = outer.lead
 			}
 		}
@@ -60,8 +63,9 @@ func layoutOf(data []byte, n *Node, outer layout) layout {
 
 func hasLine(space []byte) bool { return bytes.IndexByte(space, '\n') >= 0 }
 
-// longestLead is up to what length the indent of new values grows. What is deeper in them stands in
-// one line: were each level indented, a value of 10,000 levels would take a hundred megabytes.
+// longestLead is up to what length the indent of new values grows. What is deeper in them
+// stands in one line: were each level indented, a value of 10,000 levels would take a
+// hundred megabytes.
 const longestLead = 500
 
 // within is the layout of an empty container inside of one with the layout outer.
@@ -105,8 +109,8 @@ func (d *document) rootLayout() layout {
 	return outer
 }
 
-// firstColon returns what stands between a key and its value in the first object, if a value
-// is an object or begins with one.
+// firstColon returns what stands between a key and its value in the first object, if a
+// value is an object or begins with one.
 func firstColon(data []byte, start int, none []byte) []byte {
 	s := scanner{source: &source{data: data}, pos: start}
 	for s.data[s.pos] == '[' {

@@ -1,11 +1,11 @@
-// One place in a document, found in one pass and with little memory, however large the document
-// is. Of each container on the way only those parts are kept that an edit looks at: the first,
-// the last two, and the one on the way with its neighbours.
+// One place in a document, found in one pass and with little memory, however large the
+// document is. Of each container on the way only those parts are kept that an edit looks
+// at: the first, the last two, and the one on the way with its neighbours.
 
 package splice
 
-// A Step leads from a container to one of its parts: in an object to the member with the key, in
-// an array to the element with the index.
+// A Step leads from a container to one of its parts: in an object to the member with the
+// key, in an array to the element with the index.
 type Step struct {
 	Key   string
 	Index int // Last, or Nowhere
@@ -20,8 +20,8 @@ const (
 // Located is a document, and what is found on a way through it.
 type Located struct {
 	Root *Node
-	// Nodes are the root and what the steps lead to, as far as there is something. Containers
-	// among them, but for the last one, have only some of their parts.
+	// Nodes are the root and what the steps lead to, as far as there is something.
+	// Containers among them, but for the last one, have only some of their parts.
 	Nodes  []*Node
 	Counts []int // of the parts that these have in the document
 	parts  []int // which of the parts that they have is the next node
@@ -66,8 +66,8 @@ type way struct {
 	passed []passed // the containers on the way so far
 }
 
-// passed is a container on the way: how many parts it has, and which of those that it has kept
-// is on the way, or -1.
+// passed is a container on the way: how many parts it has, and which of those that it has
+// kept is on the way, or -1.
 type passed struct{ count, part int }
 
 // onWay scans a container at the end of the steps that were gone.
@@ -181,8 +181,8 @@ type thinner struct {
 
 func (t *thinner) passed() passed { return passed{t.count, t.wanted - 1} }
 
-// thin adds a part, and drops the third from the end unless it is the first or next to a wanted
-// one.
+// thin adds a part, and drops the third from the end unless it is the first or next to a
+// wanted one.
 func thin[T any](t *thinner, parts []T, part T, wanted bool) []T {
 	t.count++
 	if parts == nil {

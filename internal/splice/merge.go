@@ -7,8 +7,8 @@ import (
 	"math"
 )
 
-// Spelling says whose spelling a number or string has after a merge if the old one and the
-// new one are equal.
+// Spelling says whose spelling a number or string has after a merge if the old one and
+// the new one are equal.
 type Spelling bool
 
 const (
@@ -16,10 +16,11 @@ const (
 	AsGiven Spelling = true  // for text that somebody wrote as it is meant
 )
 
-// Merge returns old, changed so that its value is that of new, and else as it was: what is equal in
-// both keeps its bytes, also the spelling of numbers and strings; members keep their order, new ones come
-// last and are laid out like those that are there. If the values are equal it returns
-// old itself. An empty old is a document that is not there: the result is new.
+// Merge returns old, changed so that its value is that of new, and else as it was: what
+// is equal in both keeps its bytes, also the spelling of numbers and strings; members
+// keep their order, new ones come last and are laid out like those that are there. If the
+// values are equal it returns old itself. An empty old is a document that is not there:
+// the result is new.
 func Merge(old, new []byte, lim Limits) ([]byte, error) {
 	return MergeSpelled(old, new, KeepOld, lim)
 }
@@ -36,11 +37,12 @@ func MergeSpelled(old, new []byte, spelling Spelling, lim Limits) ([]byte, error
 	return m.merge(m.old.rootLayout()), nil
 }
 
-// MergeChange does to old what changed from before to after, the encodings by encoding/json of
-// a Go value that was decoded from old: what is in neither of the two, such as members that a Go
-// type does not know, stays. Decoded again, the result is what after was made from. Which
-// member of old stands for which of before is told as encoding/json does, see claim.go;
-// which element of before became which of after is told by align.go.
+// MergeChange does to old what changed from before to after, the encodings by
+// encoding/json of a Go value that was decoded from old: what is in neither of the two,
+// such as members that a Go type does not know, stays. Decoded again, the result is what
+// after was made from. Which member of old stands for which of before is told as
+// encoding/json does, see claim.go; which element of before became which of after is told
+// by align.go.
 func MergeChange(old, before, after []byte, lim Limits) ([]byte, error) {
 	if len(old) == 0 {
 		return after, Check(after, lim)
@@ -87,7 +89,8 @@ func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
 func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(before, after), changed: new(bool)}
 	var err error
-	if m.old, err = parse(old, lim, scope{until: math.MaxInt, large: lim.largeFrom(), lossy: true}); err != nil {
+	all := scope{until: math.MaxInt, large: lim.largeFrom(), lossy: true}
+	if m.old, err = parse(old, lim, all); err != nil {
 		return nil, err
 	}
 	if m.before, err = parse(before, lim, m.window.of(before, lim)); err != nil {
@@ -112,8 +115,8 @@ func (m *merger) merge(outer layout) []byte {
 	return append(out, data[root.End:]...)
 }
 
-// sameText reports whether two values of before and after are the same text, if that is told fast: deep
-// nesting must not have the same bytes compared at each level.
+// sameText reports whether two values of before and after are the same text, if that is
+// told fast: deep nesting must not have the same bytes compared at each level.
 func (m *merger) sameText(before, after *Node) bool {
 	if before.Kind != after.Kind || before.End-before.Start != after.End-after.Start {
 		return false
@@ -131,10 +134,12 @@ func (m *merger) sameText(before, after *Node) bool {
 
 // same reports whether two values of before and after are equal, by their digests first.
 func (m *merger) same(before, after *Node) bool {
-	return m.sameText(before, after) || m.before.digest(before) == m.after.digest(after) && equal(m.before, before, m.after, after)
+	return m.sameText(before, after) ||
+		m.before.digest(before) == m.after.digest(after) && equal(m.before, before, m.after, after)
 }
 
-// value writes what is to stand in the place of old. before is nil for a value that before leaves out.
+// value writes what is to stand in the place of old. before is nil for a value that
+// before leaves out.
 func (m *merger) value(out []byte, old, before, after *Node, outer layout) []byte {
 	if before != nil && m.sameText(before, after) {
 		return append(out, m.old.raw(old)...)
@@ -177,7 +182,8 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 			if c.before >= 0 {
 				was = &before.Members[c.before].Value
 			}
-			if c.overridden && !m.mergesIntoLater(&old.Members[i].Value, is) || was != nil && m.sameText(was, is) {
+			if c.overridden && !m.mergesIntoLater(&old.Members[i].Value, is) ||
+				was != nil && m.sameText(was, is) {
 				to = stay(to, i)
 				continue
 			}
@@ -191,20 +197,23 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 			if claimed[i] || m.after.repeats() && is.find(member.Key) != i {
 				continue
 			}
-			if b := was.find(member.Key); b >= 0 && equal(m.before, &before.Members[b].Value, m.after, &member.Value) {
+			b := was.find(member.Key)
+			if b >= 0 && equal(m.before, &before.Members[b].Value, m.after, &member.Value) {
 				continue // a zero field that the document leaves out, as before
 			}
 			*m.changed = true
 			to = append(to, part{old: -1, until: -1, text: appendMember(nil, m.after, member, lay)})
 		}
 	}
-	return appendContainer(out, m.old.data, old, lay, to, func(out []byte, value *Node, p part) []byte {
+	change := func(out []byte, value *Node, p part) []byte {
 		return m.value(out, value, p.was, p.is, lay)
-	})
+	}
+	return appendContainer(out, m.old.data, old, lay, to, change)
 }
 
-// mergesIntoLater: of members with one key encoding/json decodes each into what the one before it has
-// left, so that in objects and arrays what an overridden one has may be seen yet.
+// mergesIntoLater: of members with one key encoding/json decodes each into what the one
+// before it has left, so that in objects and arrays what an overridden one has may be
+// seen yet.
 func (m *merger) mergesIntoLater(overridden, is *Node) bool {
 	return m.before != m.old && overridden.Kind == is.Kind && is.Kind >= Array
 }
@@ -249,13 +258,15 @@ func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byt
 		moved = moved || i != j
 	}
 	*m.changed = *m.changed || moved
-	return appendContainer(out, m.old.data, old, lay, to, func(out []byte, value *Node, p part) []byte {
+	change := func(out []byte, value *Node, p part) []byte {
 		return m.value(out, value, p.was, p.is, lay)
-	})
+	}
+	return appendContainer(out, m.old.data, old, lay, to, change)
 }
 
-// oneForOne reports whether the elements of before stand for those of old in their order. Where a type
-// sorts or filters its elements they do not, and then what is known to it is all that counts.
+// oneForOne reports whether the elements of before stand for those of old in their order.
+// Where a type sorts or filters its elements they do not, and then what is known to it is
+// all that counts.
 func (m *merger) oneForOne(old, before, after *Node) bool {
 	if m.before == m.old {
 		return true

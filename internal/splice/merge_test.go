@@ -131,8 +131,8 @@ func TestEditor(t *testing.T) {
 	}
 }
 
-// generator makes random values with few different keys and numbers, so that edits meet, and
-// writes them in random layouts.
+// generator makes random values with few different keys and numbers, so that edits meet,
+// and writes them in random layouts.
 type generator struct{ *rand.Rand }
 
 func (g generator) value(depth int) any {
@@ -346,8 +346,8 @@ func (g generator) merge(t *testing.T, old, new []byte) bool {
 	return true
 }
 
-// TestMergeChangeRandom: members that before and after do not know survive to the byte, and the
-// others become what after says.
+// TestMergeChangeRandom: members that before and after do not know survive to the byte,
+// and the others become what after says.
 func TestMergeChangeRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	g := generator{rand.New(rand.NewPCG(seed, 2))}
@@ -467,7 +467,8 @@ func numbers(t *testing.T, data []byte) string {
 	return strings.Join(all, " ")
 }
 
-// wantUntouchedBig is wantUntouched where numbers are not too large to be compared exactly.
+// wantUntouchedBig is wantUntouched where numbers are not too large to be compared
+// exactly.
 func wantUntouchedBig(t *testing.T, old, merged []byte) {
 	if len(old) > 0 && !bytes.ContainsAny(old, "eE") && !bytes.ContainsAny(merged, "eE") && !bytes.Contains(old, []byte(`\u`)) {
 		wantUntouched(t, old, merged)

@@ -1,6 +1,6 @@
 // Package splice changes JSON text and leaves alone what it need not change: white space,
-// the order of keys, the spelling of numbers and strings. This file has what a document is
-// taken apart into.
+// the order of keys, the spelling of numbers and strings. This file has what a document
+// is taken apart into.
 package splice
 
 import "fmt"
@@ -84,7 +84,8 @@ type Member struct {
 	Value            Node
 }
 
-// Find returns the member with a key, nil if there is none. Of several the last one counts.
+// Find returns the member with a key, nil if there is none. Of several the last one
+// counts.
 func (n *Node) Find(key string) *Member {
 	for i := len(n.Members) - 1; i >= 0; i-- {
 		if n.Members[i].Key == key {

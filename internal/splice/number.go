@@ -18,8 +18,8 @@ type number struct {
 	power    int64
 }
 
-// mantissa takes a number apart: its digits from the first that is not 0 to the last, and by
-// how much the power of ten that the last one counts is above the exponent.
+// mantissa takes a number apart: its digits from the first that is not 0 to the last, and
+// by how much the power of ten that the last one counts is above the exponent.
 func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent []byte) {
 	if text[0] == '-' {
 		negative, text = true, text[1:]
@@ -36,7 +36,8 @@ func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent 
 	return negative, trimmed, int64(len(digits)-len(trimmed)) - int64(len(fraction)), exponent
 }
 
-// parseNumber returns a number if it is one of the common ones. All spellings of it are then.
+// parseNumber returns a number if it is one of the common ones. All spellings of it are
+// then.
 func parseNumber(text []byte) (n number, ok bool) {
 	if len(text) <= 18 {
 		if n, ok = parseInteger(text); ok {
@@ -94,8 +95,8 @@ func parseInteger(text []byte) (n number, ok bool) {
 	return n, true
 }
 
-// canonical is one spelling for all spellings of a number. However large its power of ten is, it
-// is not multiplied out.
+// canonical is one spelling for all spellings of a number. However large its power of ten
+// is, it is not multiplied out.
 func canonical(text []byte) string {
 	negative, digits, shift, exponent := mantissa(text)
 	if len(digits) == 0 {
@@ -136,8 +137,8 @@ func closeNumbers(a, b []byte) bool {
 	return x == y || bytes.IndexByte(b, '.') >= 0 && float32(x) == float32(y)
 }
 
-// CompareNumbers compares what two numbers are worth, exactly: -1 if a is less than b, 1 if it
-// is more, 0 if they are equal.
+// CompareNumbers compares what two numbers are worth, exactly: -1 if a is less than b, 1
+// if it is more, 0 if they are equal.
 func CompareNumbers(a, b []byte) int {
 	if equalNumbers(a, b) {
 		return 0

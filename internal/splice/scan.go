@@ -1,5 +1,5 @@
-// The strict scanner beneath all else, which also checks whole documents. What it has found
-// is put together in tree.go.
+// The strict scanner beneath all else, which also checks whole documents. What it has
+// found is put together in tree.go.
 
 package splice
 
@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Check checks that data is exactly one JSON value by RFC 8259, with white space
-// around it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An
-// escaped half of a surrogate pair is accepted, as by encoding/json: it is one code unit of a
+// Check checks that data is exactly one JSON value by RFC 8259, with white space around
+// it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An escaped
+// half of a surrogate pair is accepted, as by encoding/json: it is one code unit of a
 // string, and different from all others. The error is a *SyntaxError.
 func Check(data []byte, lim Limits) error {
 	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
@@ -191,7 +191,8 @@ func (s *scanner) str() (escaped bool, err error) {
 	}
 }
 
-// isPlain are the bytes that stand in a string as they are: ASCII, and no control character, quote or backslash.
+// isPlain are the bytes that stand in a string as they are: ASCII, and no control
+// character, quote or backslash.
 var isPlain = func() (all [256]bool) {
 	for c := 0x20; c < utf8.RuneSelf; c++ {
 		all[c] = c != '"' && c != '\\'
@@ -199,7 +200,8 @@ var isPlain = func() (all [256]bool) {
 	return all
 }()
 
-// plain goes on to the next byte of a string that is not plain, byte by byte, and where there are many of them, by words.
+// plain goes on to the next byte of a string that is not plain, byte by byte, and where
+// there are many of them, by words.
 func (s *scanner) plain() {
 	data, pos := s.data, s.pos
 	for most := min(pos+24, len(data)); pos < most; pos++ {
@@ -210,7 +212,8 @@ func (s *scanner) plain() {
 	}
 	for ; len(data)-pos >= 32; pos += 32 {
 		words := data[pos : pos+32]
-		if special(words[0:8])|special(words[8:16])|special(words[16:24])|special(words[24:32]) != 0 {
+		if special(words[0:8])|special(words[8:16])|
+			special(words[16:24])|special(words[24:32]) != 0 {
 			break
 		}
 	}
@@ -220,8 +223,9 @@ func (s *scanner) plain() {
 	s.pos = pos
 }
 
-// special is not zero if there is a special one among eight bytes. Each of its tests sets the highest bit of the first byte that meets it, and
-// perhaps of some after that. See https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord.
+// special is not zero if there is a special one among eight bytes. Each of its tests sets
+// the highest bit of the first byte that meets it, and perhaps of some after that. See
+// https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord.
 func special(eight []byte) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	word := binary.LittleEndian.Uint64(eight)
@@ -256,7 +260,8 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }
 
-// container scans an array or object. What is in it is put in the tree unless it is not asked for.
+// container scans an array or object. What is in it is put in the tree unless it is not
+// asked for.
 func (s *scanner) container(into *Node) error {
 	start, kind := s.pos, Array
 	if s.data[s.pos] == '{' {
@@ -362,35 +367,4 @@ func (s *scanner) object(parts bool) error {
 			return err
 		}
 	}
-}
-
-// keyText is a key: data[start:end], and what that stands for.
-type keyText struct {
-	start, end int
-	text       []byte
-}
-
-// memberKey scans a key and the colon behind it, and complains if the object, whose keys begin
-// at first, has it already.
-func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
-	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
-		return k, s.unexpected("a key in quotes")
-	}
-	k.start = s.pos
-	escaped, err := s.str()
-	if err != nil {
-		return k, err
-	}
-	k.end = s.pos
-	k.text = decode(s.data[k.start:k.end], escaped)
-	if !s.lim.AllowDuplicateKeys && s.isDouble(first, many, k.text) {
-		return k, s.fail(k.start, "key %s stands twice in one object", s.data[k.start:k.end])
-	}
-	s.space()
-	if s.pos >= len(s.data) || s.data[s.pos] != ':' {
-		return k, s.unexpected("':'")
-	}
-	s.pos++
-	s.space()
-	return k, nil
 }

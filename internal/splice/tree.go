@@ -1,4 +1,5 @@
-// How a document is taken apart into nodes: with few allocations, and not further than is needed.
+// How a document is taken apart into nodes: with few allocations, and not further than is
+// needed.
 
 package splice
 
@@ -11,8 +12,8 @@ import (
 type source struct {
 	data []byte
 	text string // a copy of data, if there is need of it: all keys without escapes are parts of it
-	// Strings are decoded as encoding/json does, which takes any half of a surrogate pair for
-	// U+FFFD. With halves, keys that differ may be decoded to the same then.
+	// Strings are decoded as encoding/json does, which takes any half of a surrogate pair
+	// for U+FFFD. With halves, keys that differ may be decoded to the same then.
 	lossy, halves bool
 	names         map[string]string // of a large document: keys that were met, instead of text
 }
@@ -42,10 +43,10 @@ func (s *source) key(k keyText) string {
 	return s.text[k.start+1 : k.end-1]
 }
 
-// tree collects the parts of the containers that are open, the inner ones' after the outer ones',
-// and moves those of one that is closed to where they stay. What a container has in it is left
-// out, and the container marked as unread, if it ends before from, begins after until, or is
-// nested in so many levels.
+// tree collects the parts of the containers that are open, the inner ones' after the
+// outer ones', and moves those of one that is closed to where they stay. What a container
+// has in it is left out, and the container marked as unread, if it ends before from,
+// begins after until, or is nested in so many levels.
 type tree struct {
 	members     []Member
 	elems       []Node
@@ -76,7 +77,8 @@ func push[T any](to []T, one T) []T {
 	return append(to, one)
 }
 
-// keep copies the parts of a container to a store, of which a new one is begun when it is full.
+// keep copies the parts of a container to a store, of which a new one is begun when it is
+// full.
 func keep[T any](store *[]T, parts []T) []T {
 	if len(parts) == 0 {
 		return nil
@@ -119,18 +121,22 @@ type scope struct {
 var everything = scope{until: math.MaxInt, large: math.MaxInt}
 
 const (
-	// largeBytes is from what size on a document is taken apart only as far as is needed, and
-	// forgotten again when it is not: what it is taken apart into is many times its size.
+	// largeBytes is from what size on a document is taken apart only as far as is needed,
+	// and forgotten again when it is not: what it is taken apart into is many times its
+	// size.
 	largeBytes = 1 << 20
-	// fewPasses bounds how often a document is read for that, or compared. Deep nesting could
-	// have it read once a level.
+	// fewPasses bounds how often a document is read for that, or compared. Deep nesting
+	// could have it read once a level.
 	fewPasses = 32
 	// maxNames is how many different keys of it are kept, to have each once in memory.
 	maxNames = 1 << 12
 )
 
 func parse(data []byte, lim Limits, sc scope) (*document, error) {
-	d := &document{source: source{data: data, lossy: sc.lossy}, root: &Node{}, duplicates: lim.AllowDuplicateKeys}
+	d := &document{
+		source: source{data: data, lossy: sc.lossy},
+		root:   &Node{}, duplicates: lim.AllowDuplicateKeys,
+	}
 	s := scanner{source: &d.source, lim: lim, left: lim.depth()}
 	s.tree = tree{from: sc.from, until: sc.until, levels: math.MaxInt}
 	if len(data) >= sc.large {
@@ -144,16 +150,18 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 	return d, nil
 }
 
-// repeats reports whether an object may have a decoded key twice. Then the last one counts.
+// repeats reports whether an object may have a decoded key twice. Then the last one
+// counts.
 func (d *document) repeats() bool { return d.duplicates || d.halves }
 
-// open reads what is in a container, if it was left out, and reports whether that is to be
-// forgotten again: defer d.forget(n, d.open(n)).
+// open reads what is in a container, if it was left out, and reports whether that is to
+// be forgotten again: defer d.forget(n, d.open(n)).
 func (d *document) open(n *Node) (forget bool) { return n.unread && d.read(n) }
 
 func (d *document) read(n *Node) (forget bool) {
 	if d.again == nil {
-		d.again = &scanner{source: &d.source, lim: Limits{AllowDuplicateKeys: true}, left: largestDepth}
+		lim := Limits{AllowDuplicateKeys: true}
+		d.again = &scanner{source: &d.source, lim: lim, left: largestDepth}
 		d.again.tree.until = math.MaxInt
 	}
 	s := d.again
@@ -201,8 +209,8 @@ func (d *document) string(n *Node) []byte {
 	return decoded
 }
 
-// finder finds members of an object, which is open, that are asked for in about the order in
-// which they stand.
+// finder finds members of an object, which is open, that are asked for in about the order
+// in which they stand.
 type finder struct {
 	members []Member
 	next    int

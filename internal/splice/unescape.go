@@ -1,9 +1,10 @@
 // Strings without their escapes.
 //
 // JSON may name half of a surrogate pair, as in "\ud800", for which UTF-8 has no bytes.
-// Here it is decoded to the three bytes that the rule of UTF-8 gives for it, as WTF-8 does
-// (https://simonsapin.github.io/wtf-8/). No document has these bytes otherwise, since they
-// are not valid UTF-8. So two decoded strings are equal if and only if their code units are.
+// Here it is decoded to the three bytes that the rule of UTF-8 gives for it, as WTF-8
+// does (https://simonsapin.github.io/wtf-8/). No document has these bytes otherwise,
+// since they are not valid UTF-8. So two decoded strings are equal if and only if their
+// code units are.
 
 package splice
 
@@ -54,7 +55,8 @@ func decode(text []byte, escaped bool) []byte {
 	}
 }
 
-// codePoint reads what follows \u, and the escape after it if the two are a surrogate pair.
+// codePoint reads what follows \u, and the escape after it if the two are a surrogate
+// pair.
 func codePoint(text []byte) (r rune, rest []byte) {
 	r, rest = hex(text), text[4:]
 	if !utf16.IsSurrogate(r) || len(rest) < 6 || rest[0] != '\\' || rest[1] != 'u' {
@@ -85,10 +87,10 @@ func AppendHalf(out []byte, half rune) []byte {
 	return append(out, 0xe0|byte(half>>12), 0x80|byte(half>>6)&0x3f, 0x80|byte(half)&0x3f)
 }
 
-// HalfAt returns the half of a surrogate pair that decoded text begins with, 0 if it begins
-// with another character.
+// HalfAt returns the half of a surrogate pair that decoded text begins with, 0 if it
+// begins with another character.
 func HalfAt[T string | []byte](text T) rune {
-	if len(text) < 3 || text[0] != 0xed || text[1] < 0xa0 || text[1] > 0xbf || text[2]&0xc0 != 0x80 {
+	if len(text) < 3 || text[0] != 0xed || text[1]&0xe0 != 0xa0 || text[2]&0xc0 != 0x80 {
 		return 0
 	}
 	return 0xd000 | rune(text[1]&0x3f)<<6 | rune(text[2]&0x3f)
@@ -104,8 +106,8 @@ func HasHalf[T string | []byte](text T) bool {
 	return false
 }
 
-// HasHalves reports whether JSON text, whose strings have their escapes yet, names half of a
-// surrogate pair.
+// HasHalves reports whether JSON text, whose strings have their escapes yet, names half
+// of a surrogate pair.
 func HasHalves(text []byte) bool {
 	for {
 		at := bytes.IndexByte(text, '\\')
@@ -145,8 +147,9 @@ func lossy(text []byte) []byte {
 // Quote writes a string as JSON, without the escapes that only HTML needs.
 func Quote(text string) []byte { return AppendQuote(nil, text) }
 
-// AppendQuote appends a string as JSON. Text that is not UTF-8 becomes U+FFFD, but for half
-// of a surrogate pair, which Unquote and Member.Key may have: that is written as its escape.
+// AppendQuote appends a string as JSON. Text that is not UTF-8 becomes U+FFFD, but for
+// half of a surrogate pair, which Unquote and Member.Key may have: that is written as its
+// escape.
 func AppendQuote(out []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	out = append(out, '"')
@@ -171,7 +174,8 @@ func AppendQuote(out []byte, text string) []byte {
 				continue
 			}
 			out = append(out, text[from:i]...)
-			out = append(out, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
+			out = append(out, '\\', 'u',
+				digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
 			i += size
 			from = i
 			continue
@@ -199,7 +203,8 @@ func AppendQuote(out []byte, text string) []byte {
 	return append(append(out, text[from:]...), '"')
 }
 
-// Unquote returns what the text of a JSON string, with its quotes, stands for. See HasHalf.
+// Unquote returns what the text of a JSON string, with its quotes, stands for. See
+// HasHalf.
 func Unquote(text []byte) string {
 	return string(decode(text, bytes.IndexByte(text, '\\') >= 0))
 }
