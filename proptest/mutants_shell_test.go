@@ -10,6 +10,10 @@ var shellMutants = []mutant{
 		"		return docState{}, false\n	}\n	old.data = bytes.Clone(old.data)\n",
 		"		return docState{}, false\n	}\n",
 	}}},
+	{"shell: functions get the bytes that were read", "TestFunctionsMayChangeWhatTheyGet", "retry.go", []edit{{
+		"			old.data = bytes.Clone(old.data) // which stays nil\n",
+		"			old.data = bytes.TrimSuffix(old.data, nil)\n",
+	}}},
 	{"shell: a result that is no longer waited for is looked at", crowds + "two,", "call.go", []edit{{
 		"	if !c.order.shared {\n",
 		"	if !c.order.shared || c.order.shared {\n",
