@@ -106,7 +106,7 @@ type document struct {
 	root       *Node
 	duplicates bool     // objects may have a key twice
 	large      bool     // see largeBytes
-	passes     int      // how many bytes may yet be read, or compared, once more
+	passes     int64    // how many bytes may yet be read, or compared, once more
 	again      *scanner // for what is read once more
 	hash       *hasher
 }
@@ -141,7 +141,7 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 	s.tree = tree{from: sc.from, until: sc.until, levels: math.MaxInt}
 	if len(data) >= sc.large {
 		s.tree.levels = 1
-		d.large, d.passes = true, fewPasses*len(data)
+		d.large, d.passes = true, fewPasses*int64(len(data))
 		d.names = map[string]string{}
 	}
 	if err := s.document(d.root); err != nil {
@@ -186,7 +186,7 @@ func (d *document) forget(n *Node, is bool) {
 
 // pass reports whether a container of a large document may be read once more.
 func (d *document) pass(n *Node) bool {
-	size := n.End - n.Start
+	size := int64(n.End - n.Start)
 	if size > d.passes {
 		return false
 	}
