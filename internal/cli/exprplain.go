@@ -29,12 +29,15 @@ func (t exprTask) plain() *expression {
 	if e.values, err = t.arguments(); err != nil || !e.isPlain(query) {
 		return nil
 	}
-	var needs needed
-	e.need(&needs, query)
+	var needs *needed
+	if !t.Pair {
+		needs = &needed{}
+		e.need(needs, query)
+	}
 	if e, err = t.compile(); err != nil {
 		return nil
 	}
-	e.needs = &needs
+	e.needs = needs
 	return e
 }
 
