@@ -136,10 +136,10 @@ func (a *attempt) removeDisplaced() {
 	_, _ = o.take(a.displaced, a.path, "")
 }
 
-// happened reports whether a rename has put the staged file in the document's place,
-// given what the rename said: one that is told to have failed may have happened all the
-// same, over a network for example. The staged file is open, so that no other file can
-// have its number. The error is ErrUnknown if that cannot be found out.
+// happened reports whether a rename has put the staged file in the document's place. A
+// rename that returned an error may have taken effect all the same, over a network for
+// example. The staged file is open, so that no other file can have its inode number. The
+// error is ErrUnknown if the outcome cannot be determined.
 func (a *attempt) happened(err error, s *staged) (bool, error) {
 	if err == nil {
 		return true, nil

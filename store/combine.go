@@ -254,7 +254,7 @@ func (l *line) finish(w work, self *call) {
 		w.ended.attempt.Close()
 	}
 	for c := w.Answered; c != nil; {
-		next := c.Next // the caller may be gone as soon as it is told
+		next := c.Next // the caller may be gone once it is answered
 		callOf(c).tell(w.ended, self)
 		c = next
 	}
@@ -278,11 +278,11 @@ func (l *line) ask(w work, self *call) {
 	c.orders <- toRun
 }
 
-// gather lets those come who are about to. Who has just been told comes back at once,
-// if there is more to do, but may stand behind this goroutine for a processor, which it
-// keeps for all of its short system calls; to go without them costs each a version of
-// its own. So before a try begins, and before a batch is closed with the function that
-// returns, it yields as long as that brings others, and no more are there than of late.
+// gather lets callers join that are about to. A caller that was just answered often calls
+// again at once, but its goroutine may be runnable behind this one, which keeps the
+// processor for all of its short system calls; without them each would need a version of
+// its own. So gather yields before a try begins, and before the function that returns closes
+// a batch, as long as yielding brings callers and there are no more than of late.
 func (l *line) gather(returning int) {
 	for before := 0; ; {
 		l.mu.Lock()

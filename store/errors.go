@@ -26,7 +26,7 @@ var (
 	ErrPath = errors.New("unusable path")
 	// ErrTooLarge: the document is larger than Options.MaxSize, or than the engine allows.
 	ErrTooLarge = driver.ErrTooLarge
-	// ErrLocked: the lock was not to be had within Options.LockWait. Nothing was changed.
+	// ErrLocked: the lock was not free within Options.LockWait. Nothing was changed.
 	ErrLocked = driver.ErrLocked
 	// ErrNotDurable: the change was published and everybody sees it, but making it
 	// durable went wrong: after a power cut it may be gone. Do not repeat the change.

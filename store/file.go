@@ -143,8 +143,8 @@ func followLink(files fsys.FS, path string) (string, error) {
 		return "", err
 	}
 	if !filepath.IsAbs(target) {
-		// "..", in the target, goes up from where the link really is, which here is told from the
-		// path: so no directory on it may itself be a link.
+		// "..", in the target, goes up from where the link really is. Here the path stands for
+		// that, so no directory on it may itself be a link.
 		for dir := filepath.Dir(path); strings.Contains(target, "..") &&
 			dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 			if info, err := files.Lstat(dir); err == nil && info.Mode&fs.ModeSymlink != 0 {

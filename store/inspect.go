@@ -20,7 +20,7 @@ type FileInfo struct {
 	Mode    fs.FileMode
 	ModTime time.Time
 	Hash    Version // its version by content
-	Mtime   Version // its version by modification time; Absent where that is not to be had
+	Mtime   Version // its version by modification time; Absent where that is unavailable
 	// LockPath is the file that is locked for the document, as Doc.LockFile tells it.
 	LockPath string
 	// Locked is true if somebody held the document's lock: a writer of ours or a program

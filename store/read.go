@@ -142,7 +142,7 @@ func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
 var changeTimes = []string{"apfs", "bcachefs", "btrfs", "ext4", "f2fs", "jfs", "nilfs", "overlay",
 	"ramfs", "reiserfs", "tmpfs", "ubifs", "ufs", "xfs", "zfs", "simfs"}
 
-// isAt reports whether a file that is as told has the content of the snapshot.
+// isAt reports whether a file that Lstat describes as now has the content of the snapshot.
 func (s *snapshot) isAt(now fsys.Info) bool {
 	then := s.info
 	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime &&

@@ -156,8 +156,8 @@ type flushedFile struct {
 // mostFlushed is how many files are known to be flushed.
 const mostFlushed = 1024
 
-// knows reports whether a file that is as told was flushed, and its name if that
-// matters. Not its version tells that: the same one may come back, unflushed.
+// knows reports whether the file that now describes was flushed, and its name too where
+// names matter. Its version would not do: the same one may come back, unflushed.
 func (f *flushed) knows(path string, now fsys.Info, names bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,7 +15,7 @@ type Stats struct {
 	Conflicts   uint64 // tries that found another version than they had read
 	Retries     uint64 // tries that followed on a conflict
 	Escalations uint64 // tries that took the lock first because an earlier one had lost
-	LockWaits   uint64 // times that a document's lock was not to be had at once
+	LockWaits   uint64 // times that a document's lock was not free at once
 }
 
 func (s Stats) String() string {

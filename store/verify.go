@@ -58,7 +58,7 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 	return s.info, nil
 }
 
-// unchanged reports whether the file that was read, and is now as told, still has the
+// unchanged reports whether the file that was read, which now describes, still has the
 // version that it had.
 func (a *attempt) unchanged(now fsys.Info) (bool, error) {
 	read := a.current

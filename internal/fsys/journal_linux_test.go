@@ -2,8 +2,8 @@ package fsys
 
 import "testing"
 
-// TestOneJournal: tmpfs has no journal; whether the temporary directory's file system
-// has one is told.
+// TestOneJournal: tmpfs has no journal. Whether the file system of the temporary directory
+// has one is logged.
 func TestOneJournal(t *testing.T) {
 	files := New()
 	kind, err := files.Type("/dev/shm")

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestFUSEIsNotLocal: what is mounted by FUSE is told by its type, and is local only if
+// TestFUSEIsNotLocal: what is mounted by FUSE is known by its type, and is local only if
 // that is known to be.
 func TestFUSEIsNotLocal(t *testing.T) {
 	const mounts = `22 1 254:0 / / rw,relatime - ext4 /dev/root rw

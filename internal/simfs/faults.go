@@ -14,7 +14,7 @@ import (
 // Fault is what goes wrong with one call; the zero Fault is that nothing does.
 type Fault struct {
 	Err   error
-	After bool // it is told of a call that had its effect
+	After bool // the call has its effect, and returns the error
 	Short bool // a read or write does part of what it was asked for, and then Err
 }
 

@@ -67,7 +67,7 @@ func (f *file) Truncate(size int64) error {
 
 func (f *file) Stat() (fsys.Info, error) { return f.process.info(f.inode), f.process.alive() }
 
-// Generation is not to be had: versions by time have to do without.
+// Generation is unavailable: versions by time have to do without.
 func (f *file) Generation() (uint64, bool) { return 0, false }
 
 func (f *file) Chmod(mode fs.FileMode) error {

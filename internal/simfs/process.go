@@ -139,8 +139,8 @@ func (p *Process) kill() {
 	p.endThreads()
 }
 
-// Note makes states different in which a process has been told different things by other means
-// than the file system.
+// Note makes states different in which a process has learned different things by other
+// means than the file system.
 func (p *Process) Note(told ...uint64) {
 	p.sync()
 	p.current.sees(nil, told...)

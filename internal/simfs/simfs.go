@@ -46,7 +46,7 @@ type World struct {
 	// are those of fsys.FS and fsys.File in lower case.
 	Quiet func(op, name string) bool
 
-	// OnPublish is told of each change of a name that does not begin with a dot: what it stood
+	// OnPublish is called at each change of a name that does not begin with a dot: what it stood
 	// for and what it stands for now, nil for nothing. Its error is a violation.
 	OnPublish func(by *Process, name string, old, new []byte) error
 
