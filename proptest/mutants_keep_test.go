@@ -19,7 +19,7 @@ var keepMutants = []mutant{
 			"		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}\n",
 	}}},
 	{"keep: another file with the same content is not looked at", "TestKeepOfAnotherFile", "cas.go", []edit{{
-		"	if a.current.file != nil && !now.SameFile(a.current.info) {\n",
+		"	if !a.current.version.IsAbsent() && !now.SameFile(a.current.info) {\n",
 		"	if false {\n",
 	}}},
 	{"flushed in the order of another file system", "TestFlushOrderIsOfTheDevice", "flush.go", []edit{{

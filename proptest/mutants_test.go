@@ -16,8 +16,8 @@ var mutants = []mutant{
 		"	if err := a.verifyFor(ctx, s); err != nil {",
 		"	if err := error(nil); err != nil {",
 	}, {
-		"		case a.current.file != nil:\n",
-		"		case a.current.file != nil:\n			if _, err := a.verify(ctx); err != nil {\n				return err\n			}\n",
+		"		case !a.current.version.IsAbsent():\n",
+		"		case !a.current.version.IsAbsent():\n			if _, err := a.verify(ctx); err != nil {\n				return err\n			}\n",
 	}}},
 	{"unlock before the rename", orders + "/two,_a_deleter", "cas.go", []edit{{
 		"	if err := a.publish(ctx, s); err != nil {",
@@ -42,6 +42,10 @@ var mutants = []mutant{
 	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
 		"			a.dev = a.current.info.Dev\n",
 		"			a.dev = a.current.info.Dev\n			if a.current.file != nil {\n				a.current.file.Close()\n			}\n",
+	}}},
+	{"the version that was read stays open where it may not", orders + "/closed", "file.go", []edit{{
+		"		case d.files.NeedsClosed():\n",
+		"		case false:\n",
 	}}},
 	{"no stamp", "TestRestoring", "mtime.go", []edit{{
 		"	now := files.Now()\n	for _",

@@ -90,12 +90,12 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 			if a.locking.like, err = a.d.lockLike(a.path); err != nil {
 				return err
 			}
-		case a.current.file != nil:
+		case !a.current.version.IsAbsent():
 			a.locking.like = &a.current.info
 		}
 		err = a.acquire(ctx)
 		if errors.Is(err, fs.ErrNotExist) && a.current != nil && a.staged == nil {
-			a.unlocked = a.current.file == nil
+			a.unlocked = a.current.version.IsAbsent()
 		}
 		if a.unlocked {
 			return nil
@@ -162,7 +162,7 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 // doubted reports whether what was read is to be published anew even if nobody changes
 // it.
 func (a *attempt) doubted() bool {
-	return a.current.file != nil && a.d.opts.Durability == Durable &&
+	return !a.current.version.IsAbsent() && a.d.opts.Durability == Durable &&
 		a.d.shared.flushed.doubts(a.path)
 }
 

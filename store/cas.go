@@ -207,7 +207,7 @@ func (a *attempt) Confirm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.current.file != nil && !now.SameFile(a.current.info) {
+	if !a.current.version.IsAbsent() && !now.SameFile(a.current.info) {
 		// Somebody has put the same content in its place: that is what is to be flushed.
 		s, err := a.d.load(ctx, a.path, a.mode)
 		if err != nil {

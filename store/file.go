@@ -162,7 +162,10 @@ func followLink(files fsys.FS, path string) (string, error) {
 
 // state is a document as it was found.
 type state struct {
-	file    fsys.File // nil if absent; while it is open, its inode number is not given out again
+	// While file is open, its inode number is not given out again. It is nil if the document is
+	// absent, or where the file has to be closed (NeedsClosed): there, numbers do not come back
+	// soon.
+	file    fsys.File
 	info    fsys.Info
 	data    []byte
 	version driver.Version
@@ -202,9 +205,13 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 		before = d.files.Now()
 	}
 	defer func() {
-		if err != nil {
+		switch {
+		case err != nil:
 			s.close()
 			s = nil
+		case d.files.NeedsClosed():
+			// Whoever waits for the lock with this open would keep its holder from the rename.
+			s.close()
 		}
 	}()
 	s.file, err = d.files.Open(path, fsys.OpenExisting, 0)

@@ -296,10 +296,10 @@ func (d *fileDriver) settleGuarded(
 	}
 	defer now.close()
 	switch {
-	case now.file == nil && name.published == noContent:
+	case now.version.IsAbsent() && name.published == noContent:
 		err := d.files.Rename(orphan, path, fsys.NoReplace)
 		return err == nil, err
-	case now.file != nil && contentDigits(now.data) == name.published &&
+	case !now.version.IsAbsent() && contentDigits(now.data) == name.published &&
 		stampDigits(now.info) == name.stamp:
 		if err := d.putBack(orphan, path, now.info); err != nil {
 			return false, err

@@ -57,7 +57,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			return err
 		}
 		defer s.close()
-		if s.file == nil {
+		if s.version.IsAbsent() {
 			return ErrNotExist
 		}
 		info = FileInfo{

@@ -67,6 +67,7 @@ type scenario struct {
 	deaths   int
 	mark     lockMark // of the lock file at the beginning
 	sweeps   bool     // also the operations on temporary files, one by one
+	closed   bool     // a document that is open keeps its name
 	ext4     bool     // the file system says that it is ext4, where volatile versions are exchanged
 }
 
@@ -92,6 +93,7 @@ func (s scenario) quiet(op, name string) bool {
 
 func (s scenario) prepare(w *simfs.World) {
 	w.Step = max(1, int64(s.step))
+	w.Closed = s.closed
 	if s.ext4 {
 		w.Kind = "ext4"
 	}

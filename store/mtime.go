@@ -37,7 +37,11 @@ func (m VersionMode) kind() byte {
 }
 
 func mtimeVersion(info fsys.Info, file fsys.File) driver.Version {
-	generation, known := file.Generation()
+	var generation uint64
+	known := false
+	if file != nil {
+		generation, known = file.Generation()
+	}
 	return driver.MtimeVersion(info.Mtime, info.Size, info.Ino, generation, known)
 }
 

@@ -86,6 +86,9 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 		return nil, "", err
 	}
 	files, name, err := fsys.ForFile(abs)
+	if errors.Is(err, ErrNotExist) {
+		err = errNoDirectory(abs, err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

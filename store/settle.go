@@ -96,7 +96,7 @@ func (a *attempt) settlePublished() error {
 // settleConfirmed makes durable what others have published, or nobody of ours; or only
 // its content, so that it is not torn.
 func (a *attempt) settleConfirmed(names bool) error {
-	if a.current.file == nil {
+	if a.current.version.IsAbsent() {
 		if !names {
 			return nil
 		}
@@ -109,7 +109,7 @@ func (a *attempt) settleConfirmed(names bool) error {
 		return a.openAndFlushDirs()
 	}
 	before := a.d.files.Now()
-	if err := a.current.file.Sync(); err != nil {
+	if err := a.syncCurrent(); err != nil {
 		return fmt.Errorf("flush the version that is there: %w", err)
 	}
 	if names && a.d.flushOrder(a.path, a.current.info.Dev) == PortableOrder {
@@ -121,6 +121,19 @@ func (a *attempt) settleConfirmed(names bool) error {
 		a.d.shared.flushed.add(a.path, a.current.info, names)
 	}
 	return nil
+}
+
+// syncCurrent flushes the file that was read, which may have been closed since.
+func (a *attempt) syncCurrent() error {
+	file := a.current.file
+	if file == nil {
+		var err error
+		if file, err = a.d.files.Open(a.path, fsys.OpenExisting, 0); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	return file.Sync()
 }
 
 func (a *attempt) openAndFlushDirs() error {

@@ -86,7 +86,7 @@ func (s *staged) isNamed() (bool, error) {
 // version in current: same mode and owner, later time.
 func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged, err error) {
 	perm := d.opts.Perm
-	if current.file != nil {
+	if !current.version.IsAbsent() {
 		perm = 0o600 // until it has the very mode of the current version
 	}
 	s, err = d.createStaged(path, perm)

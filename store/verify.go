@@ -50,8 +50,8 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 		return now, err
 	}
 	defer s.close()
-	exactly := a.mode == VersionHash || a.current.young || a.current.file != nil &&
-		now.SameFile(a.current.info)
+	exactly := a.mode == VersionHash || a.current.young ||
+		!a.current.version.IsAbsent() && now.SameFile(a.current.info)
 	if s.version != a.current.version || exactly && !bytes.Equal(s.data, a.current.data) {
 		return now, a.conflict(s.version)
 	}
@@ -95,7 +95,7 @@ func ignoreEnd(err error) error {
 // not stand for, such as the mode of the file, sees that s has it too.
 func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	now, err := a.verify(ctx)
-	if err != nil || a.current.file == nil {
+	if err != nil || a.current.version.IsAbsent() {
 		return err
 	}
 	read := a.current.info

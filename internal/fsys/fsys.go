@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"time"
 )
 
@@ -36,6 +37,9 @@ type FS interface {
 	ReadDir(name string) ([]Entry, error)
 	// OpenDir opens a directory, to flush it later.
 	OpenDir(name string) (Dir, error)
+	// NeedsClosed reports whether a file keeps its name while anybody has it open, this process
+	// too: a rename over it is refused then, and a removal waits for the last to close it.
+	NeedsClosed() bool
 	// OneJournal reports whether one journal has all changes of the file system that a
 	// directory is on, in their order, so that File.Sync of any file makes durable all
 	// changes of names before it, and File.SyncData works.
@@ -151,6 +155,25 @@ func SyncDir(files FS, name string) error {
 	err = dir.Sync()
 	if closeErr := dir.Close(); err == nil {
 		err = closeErr
+	}
+	return err
+}
+
+// RemoveAll removes a directory and what is in it, or a file. It is no error if nothing is there.
+func RemoveAll(files FS, name string) error {
+	info, err := files.Lstat(name)
+	if err == nil && info.Mode.IsDir() {
+		var entries []Entry
+		entries, err = files.ReadDir(name)
+		for _, entry := range entries {
+			err = errors.Join(err, RemoveAll(files, filepath.Join(name, entry.Name)))
+		}
+	}
+	if err == nil {
+		err = files.Remove(name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	return err
 }

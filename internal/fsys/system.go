@@ -28,17 +28,6 @@ func (s system) Link(name, second string) error {
 	return s.root.Link(name, second)
 }
 
-// renameByLink is rename without replacing where the system has no call for it. A crash
-// between the two steps leaves both names on one file: the second name is litter.
-func (s system) renameByLink(from, to string) error {
-	if err := s.Link(from, to); err != nil {
-		return err
-	}
-	// The rename has happened: an error here may not say that it has not.
-	_ = s.Remove(from)
-	return nil
-}
-
 func (s system) Mkdir(name string, perm fs.FileMode) error {
 	if s.root == nil {
 		return os.Mkdir(name, perm)

@@ -1,3 +1,13 @@
+// The file system of Windows. What differs from others:
+//
+//   - A file that is open can keep its name: a rename over it and a removal are refused, or,
+//     for a removal, done when the last handle is closed. NTFS of today does as POSIX does if
+//     all who have it open share it for deletion, as is done here; FAT, shares of other
+//     machines, and Wine do not. So NeedsClosed is true, and what others are in the way of is
+//     made again for some time.
+//   - A directory cannot be flushed; NTFS has a journal for names.
+//   - There is no exchange, and there are no owners and modes.
+
 package fsys
 
 import (
@@ -6,8 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/windows"
 )
@@ -15,10 +23,9 @@ import (
 // system is the whole file system, or, with a root, only what is beneath it.
 type system struct {
 	root *os.Root // nil: the whole system
+	dir  *os.File // the root's own directory
 }
 
-// forFile takes a root on the directory: files opened through a root are shared for
-// deletion, without which an open file cannot be replaced.
 func forFile(path string) (FS, string, error) {
 	files, err := Beneath(filepath.Dir(path))
 	return files, filepath.Base(path), err
@@ -29,32 +36,31 @@ func beneath(dir string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return system{root}, nil
+	opened, err := root.Open(".")
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return system{root, opened}, nil
 }
 
 func (s system) Close() error {
 	if s.root == nil {
 		return nil
 	}
-	return s.root.Close()
+	return errors.Join(s.dir.Close(), s.root.Close())
 }
 
+// NeedsClosed implements FS.
+func (s system) NeedsClosed() bool { return true }
+
 func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
-	var f file
-	var err error
-	switch how {
-	case OpenNew:
-		f, err = s.open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
-	case OpenLock:
-		f, err = s.open(name, os.O_RDWR|os.O_CREATE, perm)
-		if errors.Is(err, fs.ErrPermission) {
-			// A lock file that we may only read serves as well.
-			if readable, err := s.open(name, os.O_RDONLY, 0); err == nil {
-				return readable, nil
-			}
+	f, err := s.open(name, how)
+	if how == OpenLock && errors.Is(err, fs.ErrPermission) {
+		// A lock file that we may only read serves as well.
+		if readable, err := s.open(name, OpenExisting); err == nil {
+			return readable, nil
 		}
-	default:
-		f, err = s.open(name, os.O_RDONLY, 0)
 	}
 	if err != nil {
 		return nil, err
@@ -62,27 +68,53 @@ func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
 	return f, nil
 }
 
-func (s system) open(name string, flag int, perm fs.FileMode) (file, error) {
-	var f *os.File
-	var err error
-	if s.root == nil {
-		f, err = os.OpenFile(name, flag, perm)
-	} else {
-		// A root follows links that stay inside; the caller wants to know of them. That
-		// the link may change between the two calls does no harm: the root still confines.
-		info, statErr := s.root.Lstat(name)
-		if statErr == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return file{}, &fs.PathError{Op: "open", Path: name, Err: ErrSymlink}
-		}
-		f, err = s.root.OpenFile(name, flag, perm)
-	}
+func (s system) open(name string, how How) (f file, err error) {
+	at, err := s.place(name)
 	if err != nil {
-		return file{}, err
+		return file{}, pathError("open", name, err)
 	}
-	return file{File: f, in: s, name: name}, nil
+	defer at.close()
+	access, disposition, options := uint32(windows.FILE_GENERIC_READ|windows.FILE_GENERIC_WRITE),
+		uint32(windows.FILE_OPEN_IF), uint32(windows.FILE_NON_DIRECTORY_FILE)
+	switch how {
+	case OpenExisting:
+		access, disposition, options = windows.FILE_GENERIC_READ, windows.FILE_OPEN, 0
+	case OpenNew:
+		disposition = windows.FILE_CREATE
+		options |= windows.FILE_OPEN_REPARSE_POINT
+	case toFlush:
+		disposition = windows.FILE_OPEN
+	}
+	err = insist(func() error {
+		handle, err := at.open(access, windows.FILE_ATTRIBUTE_NORMAL, disposition, options)
+		if err == nil {
+			f = file{File: os.NewFile(uintptr(handle), name), in: s, name: name}
+		}
+		return err
+	}, func(err error) bool {
+		return isShared(err) || how == OpenLock && errors.Is(err, windows.ERROR_DELETE_PENDING)
+	})
+	if errors.Is(err, windows.ERROR_DELETE_PENDING) {
+		// It is removed, and is gone when somebody closes it: nothing to be read, but the name is taken.
+		err = fs.ErrNotExist
+		if how != OpenExisting {
+			err = fs.ErrExist
+		}
+	}
+	return f, pathError("open", name, err)
 }
 
-// OpenDir opens nothing: a directory cannot be flushed, and NTFS journals its names.
+// toFlush is a How that is not asked for from outside: for writing, what is there.
+const toFlush How = -1
+
+func pathError(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: name, Err: err}
+}
+
+// OpenDir opens nothing.
 func (s system) OpenDir(string) (Dir, error) { return noDir{}, nil }
 
 type noDir struct{}
@@ -91,18 +123,23 @@ func (noDir) Sync() error        { return nil }
 func (noDir) StillWrites() error { return nil }
 func (noDir) Close() error       { return nil }
 
+// Lstat is in nobody's way for longer than it takes, and nobody is in its way.
 func (s system) Lstat(name string) (Info, error) {
-	var info fs.FileInfo
-	var err error
-	if s.root == nil {
-		info, err = os.Lstat(name)
-	} else {
-		info, err = s.root.Lstat(name)
+	at, err := s.place(name)
+	if err != nil {
+		return Info{}, pathError("lstat", name, err)
+	}
+	defer at.close()
+	handle, err := at.open(onlyLook, 0, windows.FILE_OPEN, windows.FILE_OPEN_REPARSE_POINT)
+	if errors.Is(err, windows.ERROR_DELETE_PENDING) {
+		err = fs.ErrNotExist
 	}
 	if err != nil {
-		return Info{}, err
+		return Info{}, pathError("lstat", name, err)
 	}
-	return s.describe(name, info)
+	defer windows.CloseHandle(handle)
+	info, err := describe(handle)
+	return info, pathError("lstat", name, err)
 }
 
 func (s system) Symlink(target, name string) error {
@@ -126,121 +163,44 @@ func (s system) Readlink(name string) (string, error) {
 }
 
 func (s system) Rename(from, to string, how RenameHow) error {
-	switch {
-	case how == NoReplace:
-		return s.renameByLink(from, to)
-	case how == Exchange:
+	if how == Exchange {
 		return s.exchange(from, to)
-	case s.root == nil:
-		return os.Rename(from, to)
 	}
-	return s.root.Rename(from, to)
-}
-
-func (s system) Remove(name string) error {
-	if s.root == nil {
-		return os.Remove(name)
-	}
-	return s.root.Remove(name)
-}
-
-// file is an open file of the real system.
-type file struct {
-	*os.File
-	in   system
-	name string // as in was asked for it
-}
-
-func (f file) WriteBack() error   { return nil }
-func (f file) StillWrites() error { return nil }
-
-func (f file) Stat() (Info, error) {
-	info, err := f.File.Stat()
+	fail := func(err error) error { return &os.LinkError{Op: "rename", Old: from, New: to, Err: err} }
+	at, err := s.place(from)
 	if err != nil {
-		return Info{}, err
+		return fail(err)
 	}
-	return f.describe(info)
-}
-
-// describe opens the file once more: the inode's number is not in what Lstat returns.
-func (s system) describe(name string, info fs.FileInfo) (Info, error) {
-	if !info.Mode().IsRegular() {
-		return Info{Mode: info.Mode(), Size: info.Size(), Mtime: info.ModTime().UnixNano(), Links: 1}, nil
-	}
-	f, err := s.open(name, os.O_RDONLY, 0)
+	defer at.close()
+	err = insist(
+		func() error { return at.rename(filepath.Base(to), how == Replace) },
+		func(err error) bool { return isBusy(err) && !s.isFixed(to) })
 	if err != nil {
-		return Info{}, err
-	}
-	defer f.Close()
-	return f.Stat()
-}
-
-func (f file) describe(info fs.FileInfo) (Info, error) {
-	var by windows.ByHandleFileInformation
-	if err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &by); err != nil {
-		return Info{}, &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
-	}
-	return Info{
-		Mode:  info.Mode(),
-		Size:  info.Size(),
-		Mtime: info.ModTime().UnixNano(),
-		Dev:   uint64(by.VolumeSerialNumber),
-		Ino:   uint64(by.FileIndexHigh)<<32 | uint64(by.FileIndexLow),
-		Links: uint64(by.NumberOfLinks),
-	}, nil
-}
-
-// Sync flushes a file that is open for reading only by another handle: the system flushes
-// what may be written to.
-func (f file) Sync() error {
-	err := f.File.Sync()
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	writable, openErr := f.in.open(f.name, os.O_RDWR, 0)
-	if openErr != nil {
-		return errors.Join(err, openErr)
-	}
-	return errors.Join(writable.File.Sync(), writable.Close())
-}
-
-func (f file) Generation() (uint64, bool) { return 0, false }
-
-// Chmod keeps only what Windows has, and Chown nothing: access is by ACL there,
-// which a new file inherits from its directory.
-func (f file) Chmod(fs.FileMode) error    { return nil }
-func (f file) Chown(uint32, uint32) error { return nil }
-
-// The lock is on one byte far behind the end, since locks are mandatory here and
-// would keep others from reading what they cover.
-const lockOffset = 0x7fffffff
-
-func (f file) lock(flags uint32) error {
-	region := windows.Overlapped{OffsetHigh: lockOffset}
-	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &region)
-}
-
-func (f file) Lock(time.Duration) error {
-	if err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK); err != nil {
-		return lockError(f.Name(), err)
+		return fail(err)
 	}
 	return nil
 }
 
-func (f file) TryLock() (bool, error) {
-	err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY)
-	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, syscall.Errno(windows.ERROR_IO_PENDING)) {
-		return false, nil
-	}
-	if err != nil {
-		return false, lockError(f.Name(), err)
-	}
-	return true, nil
+// isFixed reports whether a name will not be given to another file, however long one waits:
+// it is a directory's, or the file is read-only.
+func (s system) isFixed(name string) bool {
+	info, err := s.Lstat(name)
+	return err == nil && (info.Mode.IsDir() || info.Mode&0o200 == 0)
 }
 
-func (f file) Unlock() error {
-	region := windows.Overlapped{OffsetHigh: lockOffset}
-	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &region)
+func (s system) Remove(name string) error {
+	at, err := s.place(name)
+	if err == nil {
+		defer at.close()
+		err = insist(at.remove, func(err error) bool {
+			// It may be on its way already, for a caller who wants no more than that.
+			return isBusy(err) && !errors.Is(err, windows.ERROR_DELETE_PENDING)
+		})
+	}
+	if errors.Is(err, windows.ERROR_DELETE_PENDING) {
+		err = fs.ErrNotExist
+	}
+	return pathError("remove", name, err)
 }
 
 func (s system) Network(string) (string, error) { return "", nil }

@@ -266,7 +266,11 @@ func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
 	if !strings.HasPrefix(filepath.Base(from), ".") {
 		noticed = from // it is taken away, which is no less noticed than what is put in place
 	}
-	if err := p.turn(renameNames[how], noticed, nil); err != nil {
+	taken := to
+	if how != fsys.Replace {
+		taken = ""
+	}
+	if err := p.turnToTake(renameNames[how], noticed, taken); err != nil {
 		return err
 	}
 	n, displaced := p.world.names[from], p.world.names[to]
@@ -302,7 +306,7 @@ func (p *Process) Link(name, second string) error {
 
 // Remove implements fsys.FS.
 func (p *Process) Remove(name string) error {
-	if err := p.turn("remove", name, nil); err != nil {
+	if err := p.turnToTake("remove", name, name); err != nil {
 		return err
 	}
 	if p.world.names[name] == nil {
@@ -310,6 +314,33 @@ func (p *Process) Remove(name string) error {
 	}
 	p.world.point(p, assignment{name, nil})
 	return p.saw(nil)
+}
+
+// NeedsClosed implements fsys.FS.
+func (p *Process) NeedsClosed() bool { return p.world.Closed }
+
+// turnToTake is turn for what takes its name from the file at from, which has to be closed
+// where it is a document of such a world. To try again until it is, is to wait.
+func (p *Process) turnToTake(op, name, from string) error {
+	if !p.world.Closed || from == "" || strings.HasPrefix(filepath.Base(from), ".") {
+		return p.turn(op, name, nil)
+	}
+	for _, f := range p.open {
+		if f.inode == p.world.names[from] {
+			return p.fail(op, from, fs.ErrPermission)
+		}
+	}
+	if p.current != nil {
+		p.current.takes = from
+		defer func(t *thread) { t.takes = "" }(p.current)
+	}
+	if err := p.turn(op, name, nil); err != nil {
+		return err
+	}
+	if p.world.isOpen(from) {
+		return p.fail(op, from, fs.ErrPermission)
+	}
+	return nil
 }
 
 // OneJournal implements fsys.FS.

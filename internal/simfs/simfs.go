@@ -32,6 +32,10 @@ type World struct {
 	// survived in the ordered model only.
 	Journal bool
 
+	// Closed: a document that is open keeps its name, as on Windows. To replace or remove it
+	// waits until other processes have closed it, and is refused to one that has it open.
+	Closed bool
+
 	// Kind is what the file system says that it is.
 	Kind string
 
@@ -93,6 +97,12 @@ func New() *World {
 func (w *World) isDir(name string) bool {
 	n := w.names[name]
 	return name == w.Root || n != nil && n.mode.IsDir()
+}
+
+// isOpen reports whether any process has the file open that a name stands for.
+func (w *World) isOpen(name string) bool {
+	n := w.names[name]
+	return n != nil && n.opens > 0
 }
 
 // allocate makes an inode with the lowest number that is free, as ext4 does.

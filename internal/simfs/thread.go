@@ -32,6 +32,7 @@ type thread struct {
 	seen    uint64        // a hash of all that what it does can depend on
 	next    string        // the operation that it is about to do
 	wants   *inode        // whose lock that operation waits for, else nil
+	takes   string        // the name that it takes from a document, which has to be closed; else empty
 	ready   []func() bool // one of which it waits for, if there are any
 	chosen  int           // which of them it was
 	memory  bool          // the operation is on what threads share
@@ -194,6 +195,8 @@ func (p *Process) endThreads() {
 func (t *thread) choices() (can []letter) {
 	switch {
 	case t.wants != nil && *t.wants.locked.by(t.process.Mount) != nil:
+		return nil
+	case t.takes != "" && t.process.world.isOpen(t.takes):
 		return nil
 	case len(t.ready) == 0:
 		return t.letters[:1]
