@@ -44,6 +44,7 @@ func IsOurs(entry fsys.Entry) bool {
 // Claim is a directory that is in use.
 type Claim struct {
 	Dir    string
+	files  fsys.FS
 	lock   io.Closer
 	shared []*os.File // the locked file, for processes to inherit
 }
@@ -54,10 +55,10 @@ func NewClaim(files fsys.FS, dir, prefix string) (*Claim, error) {
 	if err := files.Mkdir(path, 0o700); err != nil {
 		return nil, err
 	}
-	c := &Claim{Dir: path}
+	c := &Claim{Dir: path, files: files}
 	if err := c.hold(filepath.Join(path, lockName)); err != nil {
 		err = fmt.Errorf("lock the directory %s: %w", path, err)
-		return nil, errors.Join(err, os.RemoveAll(path))
+		return nil, errors.Join(err, fsys.RemoveAll(files, path))
 	}
 	return c, nil
 }
@@ -70,12 +71,12 @@ func (c *Claim) Share(program Program) Program {
 
 // Release removes the directory and its content.
 func (c *Claim) Release() error {
-	err := os.RemoveAll(c.Dir)
+	err := fsys.RemoveAll(c.files, c.Dir)
 	if closeErr := c.lock.Close(); closeErr != nil {
 		return errors.Join(err, closeErr)
 	}
 	if err != nil {
-		err = os.RemoveAll(c.Dir) // Windows does not remove open files
+		err = fsys.RemoveAll(c.files, c.Dir) // Windows does not remove open files
 	}
 	return err
 }
@@ -106,7 +107,7 @@ func Sweep(files fsys.FS, dir string) {
 		path := filepath.Join(dir, entry.Name)
 		// If other users may write to dir, a name does not prove who made a directory.
 		if IsOurs(entry) && owned(files, path) && Abandoned(files, path) {
-			_ = os.RemoveAll(path)
+			_ = fsys.RemoveAll(files, path)
 		}
 	}
 }
