@@ -65,6 +65,7 @@ func (s *stale) Now() int64 { return s.FS.Now() + int64(time.Minute) }
 // TestConflictDropsSnapshot: what a handle keeps is not believed any longer when it was
 // found to be out of date, however it looks.
 func TestConflictDropsSnapshot(t *testing.T) {
+	needsChangeTimes(t)
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "doc.json")
 	write := func(content string) {

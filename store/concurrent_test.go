@@ -33,6 +33,9 @@ func together(n int, f func(i int)) {
 // resources counts goroutines and open descriptors.
 func resources() (goroutines, descriptors int) {
 	entries, _ := os.ReadDir("/proc/self/fd") // none where there is no such directory
+	if runtime.GOOS == "windows" {
+		entries = nil // under Wine it is there, and has those of the emulation
+	}
 	return runtime.NumGoroutine(), len(entries)
 }
 

@@ -305,6 +305,7 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 // promises less than the one before it, that is because less can be kept: the states
 // that it excuses are really there.
 func TestPowerCuts(t *testing.T) {
+	needsSlashes(t)
 	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 	const started = `["start"]`
 	scenarios := []struct {
@@ -371,6 +372,7 @@ func TestPowerCuts(t *testing.T) {
 // all is well has its version, though only one of those whose flushes fail is told so by
 // the system.
 func TestBrokenDevice(t *testing.T) {
+	needsSlashes(t)
 	skipUnderRaceDetector(t)
 	const started = `["start"]`
 	for name, writes := range map[string][]write{

@@ -75,6 +75,7 @@ func (p *powerCuts) crowdCuts(w *simfs.World) (check func() error, cut func(*sim
 
 // TestCrowdPowerCuts is TestPowerCuts with callers that are combined.
 func TestCrowdPowerCuts(t *testing.T) {
+	needsSlashes(t)
 	for _, start := range []string{"", `["start"]`} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for i, mode := range []Options{{}, {Versions: VersionMtime}, {Locking: true}, {}} {
@@ -235,6 +236,7 @@ func (c crowdFault) judge(told []error, content []byte, complain func(format str
 // TestCrowdFaults is TestFaults with callers that are combined: whichever call goes
 // wrong, what each is told is true of its own.
 func TestCrowdFaults(t *testing.T) {
+	needsSlashes(t)
 	faults := []simfs.Fault{{Err: errFault, Short: true}, {Err: errFault},
 		{Err: errFault, After: true}}
 	cases := 0

@@ -14,6 +14,7 @@ import (
 // die at any moment, and then the power goes. What is acknowledged is there: whoever made
 // the directory that it is in, and died before its name was durable.
 func TestPowerCutsOfDirectories(t *testing.T) {
+	needsSlashes(t)
 	skipUnderRaceDetector(t)
 	ctx := context.Background()
 	update := func(doc *Doc) (bool, error) {

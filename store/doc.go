@@ -66,6 +66,9 @@
 //   - A caller that gives up waiting for a lock leaves one goroutine behind, at most
 //     one for each document and handle, until that lock is free: nothing can interrupt
 //     the system call.
+//   - On Windows a program that has the document open makes an update wait, for 2 seconds
+//     at most, and directories are not flushed. GuardForeign is unsupported. It was run
+//     under Wine only.
 //   - On Windows and macOS keys that differ only in case name one document.
 //
 // # Conflicts

@@ -64,6 +64,7 @@ const (
 // good as before when the fault is over, nothing stays open or locked, and there is no
 // litter but what could not be removed, which the next handle sweeps.
 func TestFaults(t *testing.T) {
+	needsSlashes(t)
 	const before, after = "[1]", "[2]"
 	ctx := context.Background()
 	writes := []faultCase{

@@ -13,6 +13,7 @@ import (
 
 // TestNotADocument: what cannot be a document's file is told, and left as it is.
 func TestNotADocument(t *testing.T) {
+	needsLinks(t)
 	ctx := context.Background()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -53,6 +54,7 @@ func TestNotADocument(t *testing.T) {
 // TestLinksStayLinks: a document behind links is replaced where it is, and locked there, so that
 // all its names exclude each other.
 func TestLinksStayLinks(t *testing.T) {
+	needsLinks(t)
 	everyMode(t, func(t *testing.T, opts Options) {
 		dir := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(dir, "far"), 0o700); err != nil {
@@ -208,6 +210,7 @@ func TestDeletedByALink(t *testing.T) {
 // TestLinkInALinkedDirectory: ".." in a link goes up from where the link is, not from the name that
 // led there.
 func TestLinkInALinkedDirectory(t *testing.T) {
+	needsLinks(t)
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := errors.Join(os.MkdirAll(at("real/deep"), 0o700), os.Mkdir(at("other"), 0o700),
@@ -242,6 +245,7 @@ func TestLinkInALinkedDirectory(t *testing.T) {
 }
 
 func TestModeIsKept(t *testing.T) {
+	needsModes(t)
 	doc := document(t, "1", Options{})
 	for _, mode := range []fs.FileMode{0o640, 0o666, 0o400, 0o600} {
 		if err := os.Chmod(doc.Name(), mode); err != nil {
@@ -267,6 +271,7 @@ func TestModeIsKept(t *testing.T) {
 
 // TestModeIsChangedMeanwhile: a mode that somebody sets while an update is under way is kept too.
 func TestModeIsChangedMeanwhile(t *testing.T) {
+	needsModes(t)
 	everyMode(t, func(t *testing.T, opts Options) {
 		opts.Versions = VersionHash // a version by time may take it for a change
 		path := filepath.Join(t.TempDir(), "doc.json")
@@ -336,6 +341,7 @@ func TestSweep(t *testing.T) {
 
 // TestDirectoryOfDocuments: keys are files beneath the directory, and nothing leads out of it.
 func TestDirectoryOfDocuments(t *testing.T) {
+	needsLinks(t)
 	ctx := context.Background()
 	dir, outside := t.TempDir(), t.TempDir()
 	db, err := Open(dir, &Options{Durability: Durable})

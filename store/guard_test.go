@@ -174,6 +174,7 @@ func (g guarded) setup(w *simfs.World) (check func() error) {
 // TestWithoutGuard: the same without the guard does lose them, or TestInterleavings
 // would show nothing of it.
 func TestWithoutGuard(t *testing.T) {
+	needsSlashes(t)
 	g := guarded{scenario: scenario{writers: []Options{{Durability: Volatile}}, start: `["x"]`},
 		foreign: 1}
 	e := simfs.Explorer{Setup: g.setup}

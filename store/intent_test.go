@@ -17,6 +17,7 @@ import (
 // TestGuardDies: whenever a guard dies, the next update by a handle that has been used
 // before puts right what it left, and builds on the foreign version.
 func TestGuardDies(t *testing.T) {
+	needsExchange(t)
 	ctx := context.Background()
 	for name, do := range map[string]func(doc *Doc) error{
 		"update": func(doc *Doc) error { _, err := doc.Update(ctx, increment); return err },

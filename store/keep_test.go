@@ -109,6 +109,7 @@ func noFault(string) simfs.Fault { return simfs.Fault{} }
 // what another handle has just flushed; an ordered one flushes the content, a volatile
 // one nothing.
 func TestKeepIsFlushed(t *testing.T) {
+	needsSlashes(t)
 	keep := func(old []byte) ([]byte, error) { return old, nil }
 	for _, opts := range []Options{{}, {Locking: true}, {Versions: VersionMtime},
 		{FlushOrder: JournalOrder}, {Durability: Ordered}, {Durability: Volatile}} {
@@ -140,6 +141,7 @@ func TestKeepIsFlushed(t *testing.T) {
 // same handle publishes the same bytes again: another flush would succeed without having
 // done anything.
 func TestNotDurableIsMadeAgain(t *testing.T) {
+	needsSlashes(t)
 	for _, order := range []FlushOrder{PortableOrder, JournalOrder} {
 		t.Run(order.String(), func(t *testing.T) {
 			ctx := context.Background()
@@ -257,8 +259,11 @@ func TestKeepOfAnotherFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := a.current.file.Stat()
-	named, namedErr := doc.drv.files.files.Lstat(path)
+	opened := a.current.info
+	if a.current.file != nil {
+		opened, err = a.current.file.Stat()
+	}
+	named, namedErr := a.d.files.Lstat(a.path)
 	if err != nil || namedErr != nil || !opened.SameFile(named) {
 		t.Errorf("%+v is open, %+v is there: %v, %v", opened, named, err, namedErr)
 	}

@@ -49,6 +49,7 @@ func twoMounts(opts Options, refused *int) simfs.Setup {
 // TestTwoMounts: where another mount may be behind the back of the locks, documents are not
 // opened, or updates would be lost.
 func TestTwoMounts(t *testing.T) {
+	needsSlashes(t)
 	refused := 0
 	e := simfs.Explorer{Setup: twoMounts(Options{Durability: Volatile}, &refused)}
 	if err := e.Run(); err != nil || refused == 0 {

@@ -57,6 +57,7 @@ func openClocked(path string, step time.Duration, now func() int64, opts Options
 // TestCoarseTimes: where times are coarse, versions by time are refused, and automatic
 // ones are hashes.
 func TestCoarseTimes(t *testing.T) {
+	needsSlashes(t)
 	for step, fine := range map[time.Duration]bool{
 		1: true, 100: true, time.Microsecond: true, 2 * time.Microsecond: false,
 		10 * time.Microsecond: false, 4 * time.Millisecond: false, time.Second: false,
@@ -161,6 +162,7 @@ func TestStampsGrow(t *testing.T) {
 // file that it was, by a link, brings its old time back, from which on versions get the
 // tokens of others that there were before.
 func TestRestoring(t *testing.T) {
+	needsSlashes(t)
 	ctx := context.Background()
 	for _, test := range []struct {
 		name    string

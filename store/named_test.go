@@ -80,6 +80,7 @@ func publishes(t *testing.T, try *attempt, want string) {
 // directory away, and another writer has that by now. What is half written is not published,
 // nor removed.
 func TestAnotherHasTheName(t *testing.T) {
+	needsPaths(t)
 	ctx := context.Background()
 	for _, opts := range []Options{{}, {Durability: Ordered}, {Durability: Volatile},
 		{GuardForeign: true}} {
@@ -104,6 +105,7 @@ func TestAnotherHasTheName(t *testing.T) {
 // TestLinkedBeforeItIsLocked: a backup gives a staged file a second name before it is locked,
 // and a sweep takes the first one.
 func TestLinkedBeforeItIsLocked(t *testing.T) {
+	needsPaths(t)
 	path, one, other := twoOf(t, Options{})
 	backup := filepath.Join(t.TempDir(), "backup")
 	one.d.files = &afterNew{one.d.files, func(name string) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -82,6 +83,7 @@ func openObserved(t *testing.T, files *observed, path string, opts Options) *Doc
 func aged() *observed { return &observed{FS: fsys.New(), ahead: time.Minute} }
 
 func TestUnchangedIsNotOpened(t *testing.T) {
+	needsChangeTimes(t)
 	ctx := context.Background()
 	for _, versions := range []VersionMode{VersionHash, VersionMtime} {
 		path := filepath.Join(t.TempDir(), "doc.json")
@@ -107,8 +109,12 @@ func TestUnchangedIsNotOpened(t *testing.T) {
 		if opens := files.opens.Load() - before; opens != 0 {
 			t.Errorf("%d files opened", opens)
 		}
+		limit := 0.0
+		if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
+			limit = 1 // the name, for a system call that is not made by hand
+		}
 		if allocations := testing.AllocsPerRun(100,
-			func() { _, _, _ = doc.Read(ctx) }); allocations > 0 && !raceDetector {
+			func() { _, _, _ = doc.Read(ctx) }); allocations > limit && !raceDetector {
 			t.Errorf("%v allocations", allocations)
 		}
 		if _, err := doc.Set(ctx, "n", 2); err != nil {
@@ -273,6 +279,7 @@ func (c *counting) UnmarshalJSON(data []byte) error {
 // TestDecodedOnce: an unchanged document is not decoded again, unless callers could
 // change what they share then.
 func TestDecodedOnce(t *testing.T) {
+	needsChangeTimes(t)
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "doc.json")
 	if err := os.WriteFile(path, []byte(`{"N":1,"M":{"a":1}}`), 0o600); err != nil {
@@ -320,6 +327,7 @@ func TestDecodedOnce(t *testing.T) {
 
 // TestSnapshotsAreBounded: a directory's handle does not keep all that it has ever read.
 func TestSnapshotsAreBounded(t *testing.T) {
+	needsChangeTimes(t)
 	dir := t.TempDir()
 	beneath, err := fsys.Beneath(dir)
 	if err != nil {

@@ -44,6 +44,7 @@ func samples() map[string]simulation {
 // TestSampledOrders tries some orders of five to ten processes. JSONSTORE_SAMPLES is
 // how many of each, JSONSTORE_SEED where the random numbers begin.
 func TestSampledOrders(t *testing.T) {
+	needsSlashes(t)
 	number := func(variable string, ordinary uint64) uint64 {
 		text, ok := os.LookupEnv(variable)
 		if !ok {

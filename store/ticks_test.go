@@ -15,6 +15,7 @@ import (
 // document with others of the same length, and a clock that goes on at any moment. A
 // read returns what was there when it began, or later.
 func TestReadsWhileTheClockTicks(t *testing.T) {
+	needsSlashes(t)
 	skipUnderRaceDetector(t)
 	kept := 0
 	for name, step := range map[string]time.Duration{"1ns": 1, "4ms": 4 * time.Millisecond} {

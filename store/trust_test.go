@@ -54,8 +54,9 @@ func TestOwnNames(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte("1"), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			needsLinks(t)
 			if err := os.Symlink(name, filepath.Join(dir, "link.json")); err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			doc, err = OpenFile(filepath.Join(dir, "link.json"), nil)
 			if err == nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,12 +39,16 @@ func TestInterrupted(t *testing.T) {
 		holder <- err
 	}()
 	<-held
+	soon := 100 * time.Millisecond // it waits for the lock then
+	if runtime.GOOS == "windows" {
+		soon = 2 * time.Second // under Wine it takes some time to start the process for the expression
+	}
 	for by, want := range map[os.Signal]int{
 		os.Interrupt: exitInterrupted, syscall.SIGTERM: exitTerminated,
 	} {
 		for _, args := range [][]string{incr, expr} {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			time.AfterFunc(100*time.Millisecond, func() { cancel(&signalError{by}) })
+			time.AfterFunc(soon, func() { cancel(&signalError{by}) })
 			var stderr strings.Builder
 			got := run(ctx, args, strings.NewReader(""), &stderr, &stderr)
 			if got != want || stderr.String() != "jsonstore: "+file+": interrupted\n" {
