@@ -25,6 +25,7 @@ import (
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // Publish implements driver.Attempt.
@@ -186,6 +187,14 @@ func (a *attempt) Delete(ctx context.Context) error {
 }
 
 func (a *attempt) remove(context.Context) error {
+	if a.d.files.NeedsClosed() {
+		// While a reader has it open it would keep its name, for the next writer to find.
+		away := names.Random(a.path, a.d.files.Random())
+		if a.d.files.Rename(a.path, away, fsys.NoReplace) == nil {
+			_ = a.d.files.Remove(away) // or else a sweep does
+			return nil
+		}
+	}
 	err := a.d.files.Remove(a.path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return err

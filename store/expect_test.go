@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -70,6 +71,9 @@ func TestExpect(t *testing.T) {
 		for name, operation := range expecting {
 			mode := fmt.Sprintf("%v,%v,%v", opts.Versions, opts.Locking, opts.GuardForeign)
 			t.Run(name+"/"+mode, func(t *testing.T) {
+				if opts.GuardForeign && runtime.GOOS == "windows" {
+					t.Skip("two names cannot be exchanged here")
+				}
 				t.Parallel()
 				path := filepath.Join(t.TempDir(), "doc.json")
 				doc, err := store.OpenFile(path, &opts)

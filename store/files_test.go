@@ -103,6 +103,7 @@ func TestLinksStayLinks(t *testing.T) {
 // TestLockFileIsTold: the path of the lock file is absolute, beside the document where links
 // lead to, and known before either is there.
 func TestLockFileIsTold(t *testing.T) {
+	needsLinks(t)
 	root, ctx := t.TempDir(), t.Context()
 	if err := os.MkdirAll(filepath.Join(root, "far"), 0o700); err != nil {
 		t.Fatal(err)
@@ -157,6 +158,7 @@ func TestLockFileIsTold(t *testing.T) {
 // TestDeletedByALink: a document that is deleted by a link is absent by it, is made anew
 // where it was, and the links stay links.
 func TestDeletedByALink(t *testing.T) {
+	needsLinks(t)
 	everyMode(t, func(t *testing.T, opts Options) {
 		root, ctx := t.TempDir(), t.Context()
 		at := func(name string) string { return filepath.Join(root, name) }

@@ -129,3 +129,12 @@ func TestNoDirectory(t *testing.T) {
 		t.Errorf("%v, want what to do", err)
 	}
 }
+
+// TestLockFileOfOne: the lock file of a document that is opened by its path is beside it.
+func TestLockFileOfOne(t *testing.T) {
+	doc := document(t, "0", Options{})
+	want := filepath.Join(filepath.Dir(doc.Name()), ".doc.json.lock")
+	if lock, err := doc.LockFile(); err != nil || lock != want {
+		t.Errorf("%s, %v, want %s", lock, err, want)
+	}
+}

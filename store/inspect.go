@@ -120,7 +120,11 @@ func (d *Doc) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(d.db.where, path)
+	dir := d.db.where
+	if d.db.single { // where its directory is the file system, that is the document's own path
+		dir = filepath.Dir(dir)
+	}
+	return filepath.Join(dir, path)
 }
 
 // timesTrusted reports whether the file system keeps times that serve as versions.

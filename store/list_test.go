@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,9 @@ func TestListReadsEachDirectoryOnce(t *testing.T) {
 // TestListOrder: keys come in their byte order, which is not the order of a walk: "a-b"
 // stands before "a/b", and that before "a0". What is no document is not listed.
 func TestListOrder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("some of these names are devices here")
+	}
 	dir := t.TempDir()
 	parts := []string{"a", "a-b", "a.b", "a0", "a b", "b", "ä", "x.json", "b,"}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -24,6 +24,9 @@ func TestLongNames(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s/%v,%v", name, opts.Locking, opts.GuardForeign),
 				func(t *testing.T) {
+					if opts.GuardForeign {
+						needsExchange(t)
+					}
 					dir := t.TempDir()
 					path := filepath.Join(dir, base)
 					// What dead writers left, in the row and beside it; also beside another
