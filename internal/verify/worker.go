@@ -13,7 +13,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -258,9 +257,7 @@ func (w *worker) read(context.Context) error {
 	var seen watched
 	for last := false; !last && seen.Fault == ""; {
 		last = w.ended.Load() // read once more after the end
-		// Only this place opens a document without the store, like a program that does not
-		// know the store.
-		data, err := os.ReadFile(w.File)
+		data, err := readPlainly(w.File)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -273,6 +270,17 @@ func (w *worker) read(context.Context) error {
 		return err
 	}
 	return w.tell(string(result))
+}
+
+// readPlainly reads a document without the store, like a program that does not know the
+// store; but on Windows one that lets others rename what it has open.
+func readPlainly(path string) ([]byte, error) {
+	file, err := fsys.New().Open(path, fsys.OpenExisting, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 func (w *worker) create(ctx context.Context) error {
