@@ -34,8 +34,9 @@ func (m *machine) read(t *rapid.T) {
 
 // oldVersion draws a version to swap from, the current one or any earlier one, and returns the
 // expected error.
-func (m *machine) oldVersion(t *rapid.T, h *handle, key string, doc *store.Doc) (old store.Version,
-	want error) {
+func (m *machine) oldVersion(
+	t *rapid.T, h *handle, key string, doc *store.Doc,
+) (old store.Version, want error) {
 	c := m.cells[key]
 	_, now, _ := doc.Read(context.Background())
 	if rapid.Bool().Draw(t, "of now") {
@@ -212,16 +213,17 @@ func (m *machine) expectedUpdate(t *rapid.T) {
 	if how == "delete" {
 		err = doc.Expect(old).Delete(context.Background())
 	} else {
-		version, err = doc.Expect(old).Update(context.Background(), func(was []byte) ([]byte, error) {
-			called = true
-			switch how {
-			case "keep":
-				return was, nil
-			case "refuse":
-				return nil, errRefused
-			}
-			return []byte(content), nil
-		})
+		version, err = doc.Expect(old).Update(context.Background(),
+			func(was []byte) ([]byte, error) {
+				called = true
+				switch how {
+				case "keep":
+					return was, nil
+				case "refuse":
+					return nil, errRefused
+				}
+				return []byte(content), nil
+			})
 	}
 	switch {
 	case want != nil:

@@ -46,8 +46,9 @@ const (
 
 // order is how a function is to be run.
 type order struct {
-	state   docState
-	shared  bool      // the state is another caller's: valid as long as the batch waits for this one
+	state docState
+	// shared: the state is another caller's, valid as long as the batch waits for this one.
+	shared  bool
 	version Version   // of the document as it was read
 	started time.Time // the functions of this batch
 }
@@ -346,8 +347,10 @@ func (c *call) log() {
 		logger.Debug("conflict", "document", c.doc.name, "try", i+1, "err", err)
 	}
 	if stats := c.doc.db.stats; stats.manyRetries() {
-		logger.Warn("more than one update in ten is tried again: other programs change the document "+
-			"at once, perhaps without its lock; consider GuardForeign or Locking, or fewer and larger "+
+		logger.Warn("more than one update in ten is tried again: other programs change "+
+			"the document "+
+			"at once, perhaps without its lock; consider GuardForeign or Locking, or fewer "+
+			"and larger "+
 			"updates", "document", c.doc.name, "stats", stats.stats().String())
 	}
 }

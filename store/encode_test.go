@@ -57,7 +57,8 @@ func TestNotUTF8(t *testing.T) {
 	}
 	for _, value := range []any{
 		"\ufffd", `\ufffd`, json.RawMessage(`"\ufffd"`), []any{json.RawMessage(`"\ufffd"`), []byte(bad)}, &hidden{bad},
-		[]hidden{{bad}}, outer{Not: bad, own: bad, Any: json.RawMessage(`"\ufffd"`)}, map[string]*outer{"\ufffd": nil},
+		[]hidden{{bad}}, outer{Not: bad, own: bad,
+			Any: json.RawMessage(`"\ufffd"`)}, map[string]*outer{"\ufffd": nil},
 	} {
 		if _, err := doc.Set(t.Context(), "a", value); err != nil {
 			t.Errorf("%#v: %v", value, err)
@@ -84,12 +85,15 @@ func TestSpelling(t *testing.T) {
 		{"n", 1.0, old}, {"n", json.Number("1.0"), old}, {"k", 1.1, old}, {"o", map[string]any{"a": []int{100}, "z": 1.5}, old},
 	} {
 		doc := document(t, old, Options{Durability: Volatile})
-		if _, err := doc.Set(t.Context(), test.path, test.value); err != nil || content(t, doc) != test.want {
-			t.Errorf("Set(%s, %v) = %s, %v; want %s", test.path, test.value, content(t, doc), err, test.want)
+		if _, err := doc.Set(t.Context(), test.path, test.value); err != nil ||
+			content(t, doc) != test.want {
+			t.Errorf("Set(%s, %v) = %s, %v; want %s", test.path, test.value, content(t, doc),
+				err, test.want)
 		}
 	}
 	doc := document(t, old, Options{Durability: Volatile})
-	if _, err := doc.MergePatch(t.Context(), []byte(`{"n":1.00}`)); err != nil || !strings.Contains(content(t, doc), `"n": 1.00`) {
+	if _, err := doc.MergePatch(t.Context(), []byte(`{"n":1.00}`)); err != nil ||
+		!strings.Contains(content(t, doc), `"n": 1.00`) {
 		t.Errorf("MergePatch: %s, %v", content(t, doc), err)
 	}
 }
@@ -97,7 +101,8 @@ func TestSpelling(t *testing.T) {
 // TestHalves: a type sees U+FFFD where the document has half of a surrogate pair, and
 // what it does not change stays.
 func TestHalves(t *testing.T) {
-	doc := document(t, `{"a": "\ud800", "l": ["x\ud83d", "y"], "n": 1}`, Options{Durability: Volatile})
+	doc := document(t, `{"a": "\ud800", "l": ["x\ud83d", "y"], "n": 1}`,
+		Options{Durability: Volatile})
 	type typed struct {
 		A string
 		L []string
@@ -107,7 +112,8 @@ func TestHalves(t *testing.T) {
 		v.N, v.L[0], v.L[1] = 2, v.L[1], v.L[0]
 		return nil
 	})
-	if want := `{"a": "\ud800", "l": ["y", "x\ud83d"], "n": 2}`; err != nil || content(t, doc) != want {
+	if want := `{"a": "\ud800", "l": ["y", "x\ud83d"], "n": 2}`; err != nil ||
+		content(t, doc) != want {
 		t.Errorf("got %s, %v, want %s", content(t, doc), err, want)
 	}
 }

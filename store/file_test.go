@@ -40,7 +40,8 @@ func needsLinks(t *testing.T) {
 	t.Helper()
 	link := filepath.Join(t.TempDir(), "link")
 	err := os.Symlink("nowhere", link)
-	if info, lstatErr := os.Lstat(link); err != nil || lstatErr != nil || info.Mode()&fs.ModeSymlink == 0 {
+	if info, lstatErr := os.Lstat(link); err != nil || lstatErr != nil ||
+		info.Mode()&fs.ModeSymlink == 0 {
 		t.Skipf("there are no symbolic links here, or not for this user: %v, %v", err, lstatErr)
 	}
 }

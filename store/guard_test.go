@@ -22,7 +22,8 @@ import (
 // guarded is a scenario with programs that take no lock beside guarded writers.
 type guarded struct {
 	scenario
-	// foreign is how many such programs; each appends its name to what it has read, and renames over the document
+	// foreign is how many such programs; each appends its name to what it has read, and
+	// renames over the document
 	foreign int
 	sweeper bool // one looks through the directory meanwhile
 }

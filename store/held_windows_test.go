@@ -64,7 +64,10 @@ func TestNothingStaysOpen(t *testing.T) {
 		if len(tries) != 3 {
 			t.Errorf("the functions ran in the tries %v", tries)
 		}
-		if _, err := doc.Update(ctx, func(old []byte) ([]byte, error) { return old, nil }); err != nil {
+		if _, err := doc.Update(ctx, func(old []byte) ([]byte, error) {
+			return old,
+				nil
+		}); err != nil {
 			t.Error(err)
 		}
 		alone()

@@ -115,7 +115,8 @@ func linked(t *testing.T, dir, name string) (path string) {
 func symlink(t *testing.T, target, name string) {
 	t.Helper()
 	err := os.Symlink(target, name)
-	if info, lstatErr := os.Lstat(name); err != nil || lstatErr != nil || info.Mode()&os.ModeSymlink == 0 {
+	if info, lstatErr := os.Lstat(name); err != nil || lstatErr != nil ||
+		info.Mode()&os.ModeSymlink == 0 {
 		t.Skipf("there are no symbolic links here, or not for this user: %v, %v", err, lstatErr)
 	}
 }

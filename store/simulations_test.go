@@ -51,7 +51,8 @@ func simulations() map[string]simulation {
 			"ext4: three and a reader, %s", mode)
 		add("small", scenario{writers: two, deaths: 1, start: started, closed: true},
 			"closed: two and a death, %s", mode)
-		if mode != "mtime" { // there, numbers must not come back at once, as they do in the simulation
+		// With mtime, numbers must not come back at once, as they do in the simulation.
+		if mode != "mtime" {
 			s := scenario{writers: two, deleter: &opts, deaths: 1, start: started, closed: true}
 			add("small", s, "closed: two, a deleter and a death, %s", mode)
 		}

@@ -22,12 +22,12 @@ func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench [DIR]",
 		Short: "Measure what updates and reads cost in a directory, and say what follows from it",
-		Long: `Measure what updates and reads cost in a directory: in each mode and durability, by the
-number of processes and goroutines, by the size and number of documents; how long they take,
-how evenly processes come to their turn, and that no update was lost. It ends with advice in
-words. All happens in a new directory within, which is removed, as is one that was left by a
-bench or verify that was killed; nothing else is touched. If an update was lost, the exit code
-is 1.`,
+		Long: `Measure what updates and reads cost in a directory: in each mode and durability,
+by the number of processes and goroutines, by the size and number of documents;
+how long they take, how evenly processes come to their turn, and that no update
+was lost. It ends with advice in words. All happens in a new directory within,
+which is removed, as is one that was left by a bench or verify that was killed;
+nothing else is touched. If an update was lost, the exit code is 1.`,
 		Example: `  jsonstore bench state/
   jsonstore bench /mnt/data --time 2m --processes 32 --report bench.html`,
 		Args: cobra.MaximumNArgs(1),
@@ -72,7 +72,8 @@ func (a *app) bench(ctx context.Context, dir string, t trial, page string) error
 	report, err := measure.Run(ctx, measure.Config{
 		Files: files, Dir: dir, Time: t.time, Processes: t.processes,
 		Program: program, Version: version(),
-		Command:  fmt.Sprintf("jsonstore bench %s --time %v --processes %d", dir, t.time, t.processes),
+		Command: fmt.Sprintf("jsonstore bench %s --time %v --processes %d", dir, t.time,
+			t.processes),
 		Progress: progress,
 	})
 	done()
@@ -122,8 +123,10 @@ func benchText(r *measure.Report) string {
 			if b.Len() > 0 {
 				b.WriteByte('\n')
 			}
-			fmt.Fprintf(&b, "by %s\n%-18s %5s %5s %5s %8s ", section, "", "proc", "gor", "docs", "bytes")
-			fmt.Fprintf(&b, "%10s %9s %9s %9s %9s %7s %9s %9s %5s %5s\n", "updates/s", "median", "99.9 %",
+			fmt.Fprintf(&b, "by %s\n%-18s %5s %5s %5s %8s ", section, "", "proc", "gor", "docs",
+				"bytes")
+			fmt.Fprintf(&b, "%10s %9s %9s %9s %9s %7s %9s %9s %5s %5s\n", "updates/s", "median",
+				"99.9 %",
 				"longest", "conflicts", "retries", "escalated", "waits", "fair", "lost")
 		}
 		fmt.Fprintf(&b, "%-18s %5d %5d %5d %8d ",

@@ -108,11 +108,13 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
 			cmd.Short = "Print a script by which a shell completes verbs and flags"
-			cmd.Long = cmd.Short + ":\nbash, zsh, fish or powershell. Each says by --help how it is loaded."
+			cmd.Long = cmd.Short + ":\nbash, zsh, fish or powershell. Each says by --help how " +
+				"it is loaded."
 			cmd.Example = "  source <(jsonstore completion bash)"
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(*cobra.Command, []string) error {
-				return usage("say for which shell: jsonstore completion bash, zsh, fish or powershell")
+				return usage("say for which shell: jsonstore completion bash, zsh, fish " +
+					"or powershell")
 			}
 		}
 	}

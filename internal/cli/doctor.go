@@ -20,10 +20,11 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
 		Short: "Tell whether a directory is fit for documents, at a glance",
-		Long: `Tell whether a directory is fit for documents, at a glance: what its file system is and
-can do, and which way documents are written there. It is . unless another one is named, or a
-file in it. A few small files are made in it and removed. Jsonstore verify tests what doctor
-only looks at. If the directory is not fit, the exit code is 1.`,
+		Long: `Tell whether a directory is fit for documents, at a glance: what its file system
+is and can do, and which way documents are written there. It is . unless another
+one is named, or a file in it. A few small files are made in it and removed.
+Jsonstore verify tests what doctor only looks at. If the directory is not fit,
+the exit code is 1.`,
 		Example: `  jsonstore doctor state/
   jsonstore doctor --json | jq .fit`,
 		Args: cobra.MaximumNArgs(1),

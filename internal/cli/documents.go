@@ -133,6 +133,7 @@ func checkText(what, text string) error {
 	if utf8.ValidString(text) {
 		return nil
 	}
-	return usage("%s is not valid UTF-8, which JSON has to be: %.60q; convert it first, as by iconv",
+	return usage("%s is not valid UTF-8, which JSON has to be: %.60q; convert it first, "+
+		"as by iconv",
 		what, text)
 }

@@ -28,8 +28,9 @@ is text; after -- it is text whatever it looks like, a single - too.`,
 
 func (a *app) appendCommand() *cobra.Command {
 	return a.valueCommand((*store.Doc).Append, &cobra.Command{
-		Use:     "append FILE PATH VALUE",
-		Short:   "Put a JSON value at the end of the array at a path; - reads it from standard input",
+		Use: "append FILE PATH VALUE",
+		Short: "Put a JSON value at the end of the array at a path; - reads it from " +
+			"standard input",
 		Example: `  jsonstore append jobs.json queue '{"id": 7}'`,
 	})
 }
@@ -46,24 +47,25 @@ func (a *app) valueCommand(edit editByPath, cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		dash := cmd.ArgsLenAtDash()
 		literal := asString && 0 <= dash && dash < len(args)
-		return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-			var value []byte
-			var err error
-			if literal {
-				value, err = quoteText("the text for --string", args[2])
-			} else {
-				value, err = a.value(ctx, args[2], asString)
-			}
-			if err != nil {
-				return written{}, err
-			}
-			var given any = json.RawMessage(value)
-			if asString {
-				given = splice.Unquote(value) // which JSON may spell in several ways
-			}
-			version, err := edit(doc, ctx, unshield(args[1]), given)
-			return written{result: result{Version: &version}}, err
-		})
+		return a.write(cmd, &f, args[:1],
+			func(ctx context.Context, doc *store.Doc) (written, error) {
+				var value []byte
+				var err error
+				if literal {
+					value, err = quoteText("the text for --string", args[2])
+				} else {
+					value, err = a.value(ctx, args[2], asString)
+				}
+				if err != nil {
+					return written{}, err
+				}
+				var given any = json.RawMessage(value)
+				if asString {
+					given = splice.Unquote(value) // which JSON may spell in several ways
+				}
+				version, err := edit(doc, ctx, unshield(args[1]), given)
+				return written{result: result{Version: &version}}, err
+			})
 	}
 	return a.writeCommand(cmd, &f)
 }
@@ -81,10 +83,12 @@ func (a *app) incrCommand() *cobra.Command {
 			if len(args) == 3 {
 				by = unshield(args[2])
 			}
-			return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-				sum, version, err := doc.Add(ctx, unshield(args[1]), json.RawMessage(by))
-				return written{result{Value: []byte(sum), Version: &version}, []byte(sum), false}, err
-			})
+			return a.write(cmd, &f, args[:1],
+				func(ctx context.Context, doc *store.Doc) (written, error) {
+					sum, version, err := doc.Add(ctx, unshield(args[1]), json.RawMessage(by))
+					return written{result{Value: []byte(sum), Version: &version}, []byte(sum),
+						false}, err
+				})
 		},
 	}, &f)
 }
@@ -98,15 +102,16 @@ func (a *app) deleteCommand() *cobra.Command {
   jsonstore delete settings.json --expect "$(jsonstore version settings.json)"`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-				version, err := store.Absent, error(nil)
-				if len(args) == 2 {
-					version, err = doc.Unset(ctx, unshield(args[1]))
-				} else {
-					err = doc.Delete(ctx)
-				}
-				return written{result: result{Version: &version}}, err
-			})
+			return a.write(cmd, &f, args[:1],
+				func(ctx context.Context, doc *store.Doc) (written, error) {
+					version, err := store.Absent, error(nil)
+					if len(args) == 2 {
+						version, err = doc.Unset(ctx, unshield(args[1]))
+					} else {
+						err = doc.Delete(ctx)
+					}
+					return written{result: result{Version: &version}}, err
+				})
 		},
 	}, &f)
 }
@@ -120,7 +125,7 @@ func (a *app) patchCommand() *cobra.Command {
 		Long: `Apply a patch, from an argument or standard input: with --merge a JSON Merge Patch
 (RFC 7396), with --json alone a JSON Patch (RFC 6902), a list of operations of which all
 are done or none. As everywhere, --json prints the result as JSON.`,
-		Example: `  jsonstore patch settings.json --merge '{"theme": {"color": "dark"}, "old": null}'
+		Example: `  jsonstore patch settings.json --merge '{"theme": {"color": "dark"}, "a": null}'
   jsonstore patch settings.json --json '[{"op": "remove", "path": "/old"}]'`,
 		Args: cobra.RangeArgs(1, 2),
 	}
@@ -129,22 +134,23 @@ are done or none. As everywhere, --json prints the result as JSON.`,
 		if !merge && !a.flags.json {
 			return usage("say --merge or --json: which kind of patch it is")
 		}
-		return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-			arg := "-"
-			if len(args) == 2 {
-				arg = args[1]
-			}
-			patch, err := a.value(ctx, arg, false)
-			if err != nil {
-				return written{}, err
-			}
-			apply := doc.JSONPatch
-			if merge {
-				apply = doc.MergePatch
-			}
-			version, err := apply(ctx, patch)
-			return written{result: result{Version: &version}}, err
-		})
+		return a.write(cmd, &f, args[:1],
+			func(ctx context.Context, doc *store.Doc) (written, error) {
+				arg := "-"
+				if len(args) == 2 {
+					arg = args[1]
+				}
+				patch, err := a.value(ctx, arg, false)
+				if err != nil {
+					return written{}, err
+				}
+				apply := doc.JSONPatch
+				if merge {
+					apply = doc.MergePatch
+				}
+				version, err := apply(ctx, patch)
+				return written{result: result{Version: &version}}, err
+			})
 	}
 	return a.writeCommand(cmd, &f)
 }

@@ -98,7 +98,8 @@ func (f *commonFlags) options() (*store.Options, error) {
 	if f.createMode != "" {
 		mode, err := strconv.ParseUint(f.createMode, 8, 32)
 		if err != nil || mode == 0 || mode > uint64(fs.ModePerm) {
-			return nil, usage("--create-mode %s: want permissions in octal, as in 0644", f.createMode)
+			return nil, usage("--create-mode %s: want permissions in octal, as in 0644",
+				f.createMode)
 		}
 		opts.Perm = fs.FileMode(mode)
 	}

@@ -95,9 +95,10 @@ func (a *app) lockFileCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lock-file FILE",
 		Short: "Print the path of the file that is locked for changes, for flock",
-		Long: `Print the path of the file that is locked for changes of the document. It is beside the
-document, where symbolic links lead to, and need not be there, nor need the document. A program
-that knows nothing of jsonstore excludes its writers by holding a lock on it.`,
+		Long: `Print the path of the file that is locked for changes of the document. It is
+beside the document, where symbolic links lead to, and need not be there, nor
+need the document. A program that knows nothing of jsonstore excludes its
+writers by holding a lock on it.`,
 		Example: `  flock "$(jsonstore lock-file settings.json)" vi settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -152,7 +153,8 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 					Version store.Version `json:"version"`
 					Swept   []string      `json:"swept"`
 					Left    []string      `json:"left"`
-				}{doc.Name(), true, version, append([]string{}, swept...), append([]string{}, left...)}))
+				}{doc.Name(), true, version, append([]string{}, swept...), append([]string{},
+					left...)}))
 			}
 			text := "valid"
 			if len(swept) > 0 {

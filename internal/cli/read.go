@@ -65,7 +65,8 @@ func (a *app) getCommand() *cobra.Command {
 			if withVersion {
 				text = append([]byte(version.String()+"\n"), text...)
 			}
-			if err := a.show(result{File: doc.Name(), Value: value, Version: &version}, text); err != nil {
+			if err := a.show(result{File: doc.Name(), Value: value, Version: &version},
+				text); err != nil {
 				return err
 			}
 			if exitStatus && isNo(value) {

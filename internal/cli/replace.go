@@ -13,19 +13,21 @@ import (
 func (a *app) createCommand() *cobra.Command {
 	var f writeFlags
 	return a.writeCommand(&cobra.Command{
-		Use:   "create FILE [VALUE]",
-		Short: "Make a document that is not there, from a value or standard input, and print its version",
+		Use: "create FILE [VALUE]",
+		Short: "Make a document that is not there, from a value or standard input, and print " +
+			"its version",
 		Example: `  jsonstore create settings.json '{"theme": "dark"}'
   jsonstore create settings.json --create-mode 0644 < defaults.json`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-				data, err := a.newContent(ctx, args[1:])
-				if err != nil {
-					return written{}, err
-				}
-				return made(doc.Create(ctx, data))
-			})
+			return a.write(cmd, &f, args[:1],
+				func(ctx context.Context, doc *store.Doc) (written, error) {
+					data, err := a.newContent(ctx, args[1:])
+					if err != nil {
+						return written{}, err
+					}
+					return made(doc.Create(ctx, data))
+				})
 		},
 	}, &f)
 }
@@ -71,23 +73,24 @@ The version - means that there is no document yet.`,
 		if expr != nil && len(args) == 2 {
 			return usage("give a value or an expression, not both")
 		}
-		return a.write(cmd, &f, args[:1], func(ctx context.Context, doc *store.Doc) (written, error) {
-			old := f.expected
-			var data []byte
-			var err error
-			if expr == nil {
-				data, err = a.newContent(ctx, args[1:])
-			} else {
-				data, err = applyAt(ctx, doc, *old, expr)
-			}
-			if err != nil {
-				return written{}, err
-			}
-			w, err := made(doc.CompareAndSwap(ctx, *old, data))
-			changed := *w.Version != *old
-			w.Changed = &changed
-			return w, err
-		})
+		return a.write(cmd, &f, args[:1],
+			func(ctx context.Context, doc *store.Doc) (written, error) {
+				old := f.expected
+				var data []byte
+				var err error
+				if expr == nil {
+					data, err = a.newContent(ctx, args[1:])
+				} else {
+					data, err = applyAt(ctx, doc, *old, expr)
+				}
+				if err != nil {
+					return written{}, err
+				}
+				w, err := made(doc.CompareAndSwap(ctx, *old, data))
+				changed := *w.Version != *old
+				w.Changed = &changed
+				return w, err
+			})
 	}
 	return a.writeCommand(cmd, &f)
 }

@@ -41,7 +41,8 @@ func TestInterrupted(t *testing.T) {
 	<-held
 	soon := 100 * time.Millisecond // it waits for the lock then
 	if runtime.GOOS == "windows" {
-		soon = 2 * time.Second // under Wine it takes some time to start the process for the expression
+		// under Wine it takes some time to start the process for the expression
+		soon = 2 * time.Second
 	}
 	for by, want := range map[os.Signal]int{
 		os.Interrupt: exitInterrupted, syscall.SIGTERM: exitTerminated,

@@ -91,7 +91,8 @@ func (a *app) workerCommands() []*cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				err := w.run(cmd.Context(), a.stdin, a.stdout)
 				if errors.Is(err, context.Canceled) {
-					return context.Canceled // whoever interrupts the trial interrupts its processes too
+					// whoever interrupts the trial interrupts its processes too
+					return context.Canceled
 				}
 				return err
 			},

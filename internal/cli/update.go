@@ -39,10 +39,11 @@ func (a *app) updateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update FILE --expr JQ",
 		Short: "Change the document by an expression, again if somebody was faster",
-		Long: `Change the document by an expression, again if somebody was faster. What the expression
-does not change stays as it is, to the byte. It may be run more than once, sees no
-environment and no other files, and must have one result. It has 32 KiB of text at the
-most, and may hold 1 GiB of memory, and 64 times the document.
+		Long: `Change the document by an expression, again if somebody was faster. What the
+expression does not change stays as it is, to the byte. It may be run more than
+once, sees no environment and no other files, and must have one result. It has
+32 KiB of text at the most, and may hold 1 GiB of memory, and 64 times the
+document.
 
 With --print, a second expression says what to print of the update that was made: $old is
 the document before it, $new and . the one after it. If it fails, nothing is changed. So a
@@ -146,7 +147,9 @@ func (u *updating) update(ctx context.Context, doc *store.Doc) (w written, err e
 	if u.dryRun {
 		version, err = u.dryUpdate(ctx, doc)
 	} else {
-		version, err = doc.Update(ctx, func(old []byte) ([]byte, error) { return u.change(ctx, old) })
+		version, err = doc.Update(ctx, func(old []byte) ([]byte, error) {
+			return u.change(ctx, old)
+		})
 	}
 	if err != nil {
 		return w, err

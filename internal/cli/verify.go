@@ -77,7 +77,8 @@ func (a *app) showReport(report *verify.Report) (err error) {
 		}
 		fmt.Fprintf(&b, "\n%s\n%s\n", wrap(report.NotTested, 0),
 			verdict(report.Dir, report.Fit,
-				fmt.Sprintf("tested with %d processes for %.0f s", report.Processes, report.Seconds)))
+				fmt.Sprintf("tested with %d processes for %.0f s", report.Processes,
+					report.Seconds)))
 		err = a.print([]byte(b.String()))
 	}
 	if err == nil && !report.Fit {

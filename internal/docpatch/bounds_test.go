@@ -34,7 +34,8 @@ func TestCopiesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			patch := `[` + test[1] + `{"op":"test","path":"/never","value":0}]`
 			got, err := Apply([]byte(test[0]), []byte(patch), lim)
-			if err == nil || !strings.Contains(err.Error(), "the copies in the patch make more than 64 MiB") && name != "deep" {
+			if err == nil || !strings.Contains(err.Error(),
+				"the copies in the patch make more than 64 MiB") && name != "deep" {
 				t.Errorf("%d bytes, %v", len(got), err)
 			}
 		})
@@ -42,7 +43,9 @@ func TestCopiesAreBounded(t *testing.T) {
 	if _, err := Apply([]byte(long), []byte(`[`+strings.Repeat(`{"op":"copy","from":"/s","path":"/l/-"},`, 10)+`{"op":"remove","path":"/s"}]`), lim); err != nil {
 		t.Errorf("ten copies of 1 MiB: %v", err)
 	}
-	if got, err := Apply([]byte(`{"a":{}}`), []byte(`[{"op":"copy","from":"","path":"/a"},{"op":"copy","from":"","path":"/a/a"}]`), splice.Limits{Depth: 3}); err == nil {
+	if got, err := Apply([]byte(`{"a":{}}`),
+		[]byte(`[{"op":"copy","from":"","path":"/a"},{"op":"copy","from":"","path":"/a/a"}]`),
+		splice.Limits{Depth: 3}); err == nil {
 		t.Errorf("a document that is too deep: %s", got)
 	}
 }
@@ -63,10 +66,12 @@ func TestLargeObjects(t *testing.T) {
 			if err != nil || !bytes.Contains(got, []byte(`"key7":"x"`)) {
 				t.Fatal(err)
 			}
-			if got, err = Merge([]byte("{}"), large, lim); err != nil || !equal(string(got), string(large)) {
+			if got, err = Merge([]byte("{}"), large, lim); err != nil ||
+				!equal(string(got), string(large)) {
 				t.Fatal(err)
 			}
-			if _, err = Apply(large, []byte(`[{"op":"replace","path":"/key7","value":"x"}]`), lim); err != nil {
+			if _, err = Apply(large, []byte(`[{"op":"replace","path":"/key7","value":"x"}]`),
+				lim); err != nil {
 				t.Fatal(err)
 			}
 			least = min(least, time.Since(start))
@@ -92,7 +97,8 @@ func TestOnlyTestsAreErrTest(t *testing.T) {
 	} {
 		doc := []byte(`{"a": 1}`)
 		got, err := Apply(doc, []byte(patch), lim)
-		if err == nil || got != nil || errors.Is(err, ErrTest) != want || string(doc) != `{"a": 1}` {
+		if err == nil || got != nil || errors.Is(err, ErrTest) != want ||
+			string(doc) != `{"a": 1}` {
 			t.Errorf("%s: %s, %v", patch, got, err)
 		}
 	}
@@ -102,7 +108,8 @@ func TestOnlyTestsAreErrTest(t *testing.T) {
 // patch.
 func TestDuplicateKeys(t *testing.T) {
 	lim := splice.Limits{AllowDuplicateKeys: true}
-	got, err := Merge([]byte(`{"a":{"x":1},"b":1,"a":{"y":2}}`), []byte(`{"a":null,"a":{"z":3}}`), lim)
+	got, err := Merge([]byte(`{"a":{"x":1},"b":1,"a":{"y":2}}`),
+		[]byte(`{"a":null,"a":{"z":3}}`), lim)
 	if same, _ := splice.Equal(got, []byte(`{"a":{"y":2,"z":3},"b":1}`), lim); err != nil || !same {
 		t.Errorf("Merge: %s, %v", got, err)
 	}
@@ -110,7 +117,8 @@ func TestDuplicateKeys(t *testing.T) {
 	if err != nil || string(got) != `{"b":1}` {
 		t.Errorf("Merge: %s, %v", got, err)
 	}
-	got, err = Apply([]byte(`{"a":1,"a":2}`), []byte(`[{"op":"test","path":"/a","value":2},{"op":"move","from":"/a","path":"/b"}]`), lim)
+	got, err = Apply([]byte(`{"a":1,"a":2}`),
+		[]byte(`[{"op":"test","path":"/a","value":2},{"op":"move","from":"/a","path":"/b"}]`), lim)
 	if same, _ := splice.Equal(got, []byte(`{"b":2}`), lim); err != nil || !same {
 		t.Errorf("Apply: %s, %v", got, err)
 	}

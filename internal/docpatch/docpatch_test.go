@@ -32,16 +32,21 @@ func TestMergeRFC(t *testing.T) {
 }
 
 func TestMergeKeepsTheRest(t *testing.T) {
-	const old = "{\n  \"b\": 1.10,\n  \"a\": {\"x\": 12345678901234567890, \"y\": [1.0]},\n  \"c\": 0\n}\n"
-	got, err := Merge([]byte(old), []byte(`{"c":null,"a":{"z":{"k":null},"y":[1]},"new":true}`), lim)
-	want := "{\n  \"b\": 1.10,\n  \"a\": {\"x\": 12345678901234567890, \"y\": [1], \"z\": {}},\n  \"new\": true\n}\n"
+	const old = "{\n  \"b\": 1.10,\n  \"a\": {\"x\": 12345678901234567890, \"y\": [1.0]},\n  " +
+		"\"c\": 0\n}\n"
+	got, err := Merge([]byte(old), []byte(`{"c":null,"a":{"z":{"k":null},"y":[1]},"new":true}`),
+		lim)
+	want := "{\n  \"b\": 1.10,\n  \"a\": {\"x\": 12345678901234567890, \"y\": [1], \"z\": " +
+		"{}},\n  \"new\": true\n}\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
 	}
-	if got, err := Merge(nil, []byte(`{"a":1,"b":null}`), lim); err != nil || string(got) != "{\"a\":1}\n" {
+	if got, err := Merge(nil, []byte(`{"a":1,"b":null}`), lim); err != nil ||
+		string(got) != "{\"a\":1}\n" {
 		t.Errorf("of nothing: %q, %v", got, err)
 	}
-	for _, test := range [][2]string{{"{}", "{"}, {"{", "{}"}, {"{}", ""}, {"{}", `{"a":1,"a":2}`}} {
+	for _, test := range [][2]string{{"{}", "{"}, {"{", "{}"}, {"{}", ""},
+		{"{}", `{"a":1,"a":2}`}} {
 		if got, err := Merge([]byte(test[0]), []byte(test[1]), lim); err == nil {
 			t.Errorf("Merge(%s, %s) = %s", test[0], test[1], got)
 		}
@@ -104,7 +109,8 @@ func TestApplyRFC(t *testing.T) {
 				return
 			}
 			if err != nil || !equal(string(got), test.want) {
-				t.Errorf("Apply(%s, %s) = %s, %v; want %s", test.doc, test.patch, got, err, test.want)
+				t.Errorf("Apply(%s, %s) = %s, %v; want %s", test.doc, test.patch, got, err,
+					test.want)
 			}
 		})
 	}
@@ -115,7 +121,8 @@ func TestApplyRFC(t *testing.T) {
 }
 
 func TestApplyKeepsTheRest(t *testing.T) {
-	const old = "{\n  \"b\": 1.10,\n  \"a\": [12345678901234567890, \"<\\u00e9>\"],\n  \"c\": 0\n}\n"
+	const old = "{\n  \"b\": 1.10,\n  \"a\": [12345678901234567890, \"<\\u00e9>\"],\n  " +
+		"\"c\": 0\n}\n"
 	got, err := Apply([]byte(old), []byte(`[{"op":"replace","path":"/c","value":"<"},{"op":"add","path":"/a/-","value":1}]`), lim)
 	want := strings.Replace(strings.Replace(old, "0\n}", "\"<\"\n}", 1), `>"]`, `>", 1]`, 1)
 	if err != nil || string(got) != want {

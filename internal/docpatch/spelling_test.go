@@ -49,7 +49,8 @@ func TestHalves(t *testing.T) {
 		}
 	}
 	got, err := Merge([]byte(old), []byte(`{"a":"\udfff","\ud800":2,"\ufffd":3}`), lim)
-	if want := `{"a": "\udfff", "\udfff": 1, "\ud800": 2, "` + "\ufffd" + `": 3}`; err != nil || string(got) != want {
+	if want := `{"a": "\udfff", "\udfff": 1, "\ud800": 2, "` + "\ufffd" + `": 3}`; err != nil ||
+		string(got) != want {
 		t.Errorf("Merge: %s, %v; want %s", got, err, want)
 	}
 }

@@ -71,7 +71,8 @@ func TestSet(t *testing.T) {
 	} {
 		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
 		if err != nil || string(got) != test.want {
-			t.Errorf("Set(%s, %q, %s) = %q, %v; want %q", test.doc, test.path, test.value, got, err, test.want)
+			t.Errorf("Set(%s, %q, %s) = %q, %v; want %q", test.doc, test.path, test.value, got,
+				err, test.want)
 		}
 	}
 }
@@ -93,7 +94,8 @@ func TestSpelling(t *testing.T) {
 		}
 		got, err = Set([]byte(test.doc), test.path, []byte(test.value), splice.AsGiven, lim)
 		if err != nil || string(got) != test.given {
-			t.Errorf("Set(%s, %s), as given = %s, %v; want %s", test.doc, test.value, got, err, test.given)
+			t.Errorf("Set(%s, %s), as given = %s, %v; want %s", test.doc, test.value, got, err,
+				test.given)
 		}
 	}
 }
@@ -124,7 +126,8 @@ func TestEditsRefuse(t *testing.T) {
 	} {
 		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
 		var unusable *Error
-		if err == nil || !strings.Contains(err.Error(), test.want) || errors.As(err, &unusable) != test.kind {
+		if err == nil || !strings.Contains(err.Error(), test.want) ||
+			errors.As(err, &unusable) != test.kind {
 			t.Errorf("Set(%q, %s) = %q, %v, want %s", test.path, test.value, got, err, test.want)
 		}
 	}
@@ -163,10 +166,12 @@ func TestDelete(t *testing.T) {
 			want = test.doc
 		}
 		if err != nil || string(got) != want || found != (test.want != "") {
-			t.Errorf("Delete(%s, %q) = %q, %v, %v; want %q", test.doc, test.path, got, found, err, test.want)
+			t.Errorf("Delete(%s, %q) = %q, %v, %v; want %q", test.doc, test.path, got, found,
+				err, test.want)
 		}
 	}
-	got, _, err := Delete([]byte(`{"a": 1, "b": 2, "a": 3}`), "a", splice.Limits{AllowDuplicateKeys: true})
+	got, _, err := Delete([]byte(`{"a": 1, "b": 2, "a": 3}`), "a",
+		splice.Limits{AllowDuplicateKeys: true})
 	if err != nil || string(got) != `{"b": 2}` {
 		t.Errorf("a key that stands twice: %s, %v", got, err)
 	}
@@ -183,8 +188,10 @@ func TestAdd(t *testing.T) {
 	} {
 		got, sum, err := Add([]byte(test.doc), test.path, test.delta, lim)
 		value, found, getErr := Get(got, test.path, lim)
-		if err != nil || sum != test.sum || !found || getErr != nil || test.doc != `{"n": 1e308}` && string(value) != sum {
-			t.Errorf("Add(%s, %q, %s) = %s, %s, %v; want %s", test.doc, test.path, test.delta, got, sum, err, test.sum)
+		if err != nil || sum != test.sum || !found || getErr != nil ||
+			test.doc != `{"n": 1e308}` && string(value) != sum {
+			t.Errorf("Add(%s, %q, %s) = %s, %s, %v; want %s", test.doc, test.path, test.delta,
+				got, sum, err, test.sum)
 		}
 	}
 	for _, test := range []struct{ doc, delta string }{
@@ -199,14 +206,17 @@ func TestAdd(t *testing.T) {
 }
 
 func keys(t *rapid.T) []string {
-	return rapid.SliceOfN(rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "0", "-1", "a.b", ":", ":a", "*", "#", "@this", `\`, `"`, "01", "{", "|", "?"})), 1, 4).Draw(t, "keys")
+	return rapid.SliceOfN(rapid.OneOf(rapid.String(),
+		rapid.SampledFrom([]string{"", "0", "-1", "a.b", ":", ":a", "*", "#", "@this", `\`, `"`,
+			"01", "{", "|", "?"})), 1, 4).Draw(t, "keys")
 }
 
 // TestPathsNameKeys: a joined path leads to exactly its keys, in objects.
 func TestPathsNameKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := keys(t)
-		edited, err := Set([]byte(`{"other": [1]}`), Join(keys...), []byte(`"here"`), splice.KeepOld, lim)
+		edited, err := Set([]byte(`{"other": [1]}`), Join(keys...), []byte(`"here"`),
+			splice.KeepOld, lim)
 		if err != nil && keys[0] == "other" {
 			return
 		}
@@ -235,7 +245,8 @@ func TestSetAgreesWithSjson(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		key := rapid.StringMatching(`[a-c]`)
 		scalar := rapid.SampledFrom([]any{1.0, "x", true, nil})
-		object := rapid.MapOf(key, rapid.OneOf(scalar, rapid.Map(rapid.MapOf(key, scalar), func(m map[string]any) any { return m })))
+		object := rapid.MapOf(key, rapid.OneOf(scalar,
+			rapid.Map(rapid.MapOf(key, scalar), func(m map[string]any) any { return m })))
 		doc, err := json.Marshal(object.Draw(t, "doc"))
 		if err != nil {
 			t.Fatal(err)
@@ -257,7 +268,8 @@ func TestSetAgreesWithSjson(t *testing.T) {
 			t.Fatal(err)
 		}
 		var a, b any
-		if err := errors.Join(json.Unmarshal(ours, &a), json.Unmarshal(theirs, &b)); err != nil || !reflect.DeepEqual(a, b) {
+		if err := errors.Join(json.Unmarshal(ours, &a),
+			json.Unmarshal(theirs, &b)); err != nil || !reflect.DeepEqual(a, b) {
 			t.Fatalf("Set(%s, %s, %s): %s, sjson %s (%v)", doc, path, value, ours, theirs, err)
 		}
 		deleted, found, err := Delete(ours, path, lim)
@@ -269,7 +281,8 @@ func TestSetAgreesWithSjson(t *testing.T) {
 			t.Fatal(err)
 		}
 		a, b = nil, nil
-		if err := errors.Join(json.Unmarshal(deleted, &a), json.Unmarshal(theirs, &b)); err != nil || !reflect.DeepEqual(a, b) {
+		if err := errors.Join(json.Unmarshal(deleted, &a),
+			json.Unmarshal(theirs, &b)); err != nil || !reflect.DeepEqual(a, b) {
 			t.Fatalf("Delete(%s, %s): %s, sjson %s (%v)", ours, path, deleted, theirs, err)
 		}
 	})
@@ -283,16 +296,20 @@ func FuzzEdit(f *testing.F) {
 	f.Add([]byte(""), "a.0.b", []byte("1"))
 	f.Add([]byte("[[],1]"), "0.-1", []byte("2.5e3"))
 	f.Fuzz(func(t *testing.T, doc []byte, path string, value []byte) {
-		if got, found, err := Get(doc, path, lim); found && (err != nil || splice.Check(got, splice.Limits{AllowDuplicateKeys: true}) != nil) {
+		if got, found, err := Get(doc, path, lim); found &&
+			(err != nil || splice.Check(got, splice.Limits{AllowDuplicateKeys: true}) != nil) {
 			t.Fatalf("Get(%q, %q) = %q, %v", doc, path, got, err)
 		}
-		if edited, _, err := Add(doc, path, string(value), lim); err == nil && splice.Check(edited, lim) != nil {
+		if edited, _, err := Add(doc, path, string(value), lim); err == nil &&
+			splice.Check(edited, lim) != nil {
 			t.Fatalf("Add(%q, %q, %q) = %q", doc, path, value, edited)
 		}
-		if edited, err := Append(doc, path, value, lim); err == nil && splice.Check(edited, lim) != nil {
+		if edited, err := Append(doc, path, value, lim); err == nil &&
+			splice.Check(edited, lim) != nil {
 			t.Fatalf("Append(%q, %q, %q) = %q", doc, path, value, edited)
 		}
-		if edited, found, err := Delete(doc, path, lim); err == nil && len(doc) > 0 && (splice.Check(edited, lim) != nil || !found && !bytes.Equal(edited, doc)) {
+		if edited, found, err := Delete(doc, path, lim); err == nil && len(doc) > 0 &&
+			(splice.Check(edited, lim) != nil || !found && !bytes.Equal(edited, doc)) {
 			t.Fatalf("Delete(%q, %q) = %q", doc, path, edited)
 		}
 		edited, err := Set(doc, path, value, splice.KeepOld, lim)
@@ -301,14 +318,16 @@ func FuzzEdit(f *testing.F) {
 		}
 		got, found, err := Get(edited, path, lim)
 		if err != nil || !found {
-			t.Fatalf("Set(%q, %q, %q) = %q, where Get finds %v, %v", doc, path, value, edited, found, err)
+			t.Fatalf("Set(%q, %q, %q) = %q, where Get finds %v, %v", doc, path, value, edited,
+				found, err)
 		}
 		if merged, err := splice.Merge(value, got, lim); err != nil || !bytes.Equal(merged, value) {
 			t.Fatalf("Set(%q, %q, %q) = %q, where Get finds %q", doc, path, value, edited, got)
 		}
 		steps, _, _ := parse(path)
 		var before, after map[string]json.RawMessage
-		if len(steps) == 0 || json.Unmarshal(doc, &before) != nil || json.Unmarshal(edited, &after) != nil {
+		if len(steps) == 0 || json.Unmarshal(doc, &before) != nil ||
+			json.Unmarshal(edited, &after) != nil {
 			return
 		}
 		for key, raw := range before {

@@ -48,7 +48,8 @@ func TestExactQueries(t *testing.T) {
 			t.Errorf("Get(%q): %v", path, err)
 		}
 	}
-	got, _, err := Get([]byte(`{"l": [{"s": "\\ud800"}, {"s": "\ud83d\ude00", "n": 1}]}`), `l.#(s!="x")#.s`, lim)
+	got, _, err := Get([]byte(`{"l": [{"s": "\\ud800"}, {"s": "\ud83d\ude00", "n": 1}]}`),
+		`l.#(s!="x")#.s`, lim)
 	if want := `["\\ud800","\ud83d\ude00"]`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
@@ -76,7 +77,8 @@ func TestExactAsGjson(t *testing.T) {
 		if !found && f.pipe != "" {
 			return // gjson makes keys of what is not there, too
 		}
-		if theirs := gjson.GetBytes(doc, query); theirs.Exists() != found || theirs.Raw != string(got) {
+		if theirs := gjson.GetBytes(doc, query); theirs.Exists() != found ||
+			theirs.Raw != string(got) {
 			t.Fatalf("%s of %s: %s, %v; gjson %s", query, doc, got, found, theirs.Raw)
 		}
 	})

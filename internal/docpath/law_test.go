@@ -65,7 +65,8 @@ func TestSetThenDelete(t *testing.T) {
 		value := tree(3).Draw(t, "doc")
 		doc, err := json.Marshal(value)
 		if rapid.Bool().Draw(t, "indent") {
-			doc, err = json.MarshalIndent(value, "", rapid.SampledFrom([]string{"  ", "\t"}).Draw(t, "by"))
+			doc, err = json.MarshalIndent(value, "",
+				rapid.SampledFrom([]string{"  ", "\t"}).Draw(t, "by"))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +87,8 @@ func TestSetThenDelete(t *testing.T) {
 		}
 		got, _, err := Get(edited, path, lim)
 		if same, _ := splice.Equal(got, raw, lim); err != nil || !same {
-			t.Fatalf("Set(%s, %q, %s) = %s, where Get finds %s, %v", doc, path, raw, edited, got, err)
+			t.Fatalf("Set(%s, %q, %s) = %s, where Get finds %s, %v", doc, path, raw, edited, got,
+				err)
 		}
 		back, found, err := Delete(edited, path, lim)
 		if err != nil || !found || !bytes.Equal(back, doc) {
@@ -125,12 +127,14 @@ func TestDepth(t *testing.T) {
 		{"", "a.b.c.d", "1", true}, {"", "a.b.c.d.e", "1", false}, {`{"a": {"b": 1}}`, "a.b", "[[[]]]", false}, {"null", "a.b.c.d.e", "1", false}, {"[[[]]]", "0.0.-1", "[[]]", false},
 	} {
 		got, err := Set([]byte(test.doc), test.path, []byte(test.value), splice.KeepOld, lim)
-		if (err == nil) != test.fits || err == nil && splice.Check(got, lim) != nil || err != nil && got != nil {
+		if (err == nil) != test.fits || err == nil && splice.Check(got, lim) != nil ||
+			err != nil && got != nil {
 			t.Errorf("Set(%s, %q, %s) = %s, %v", test.doc, test.path, test.value, got, err)
 		}
 	}
 	for path, fits := range map[string]bool{"a.b": true, "a.b.c.d": false, "a.l": false} {
-		if got, err := Append([]byte(`{"a": {"l": [], "b": []}}`), path, []byte(map[bool]string{true: "[]", false: "[[]]"}[fits]), lim); (err == nil) != fits {
+		if got, err := Append([]byte(`{"a": {"l": [], "b": []}}`), path,
+			[]byte(map[bool]string{true: "[]", false: "[[]]"}[fits]), lim); (err == nil) != fits {
 			t.Errorf("Append(%q) = %s, %v", path, got, err)
 		}
 	}
@@ -152,7 +156,8 @@ func TestAbsent(t *testing.T) {
 	}
 	for _, path := range []string{"", "\xff", "a.\xc3"} {
 		var unusable *Error
-		if got, err := Set(nil, path, []byte("1"), splice.KeepOld, lim); !errors.As(err, &unusable) {
+		if got, err := Set(nil, path, []byte("1"), splice.KeepOld, lim); !errors.As(err,
+			&unusable) {
 			t.Errorf("Set(%q) = %s, %v", path, got, err)
 		}
 	}
@@ -160,7 +165,8 @@ func TestAbsent(t *testing.T) {
 
 // FuzzPath: a joined path is split into exactly its keys, and none of them is an index.
 func FuzzPath(f *testing.F) {
-	for _, key := range []string{"", "0", "-1", "a.b", ":", ":a", `\`, `"`, "*", "@this", "a|b", "#", "é", "\x00", "é.?"} {
+	for _, key := range []string{"", "0", "-1", "a.b", ":", ":a", `\`, `"`, "*", "@this", "a|b",
+		"#", "é", "\x00", "é.?"} {
 		f.Add(key, "x", key)
 	}
 	f.Fuzz(func(t *testing.T, a, b, c string) {

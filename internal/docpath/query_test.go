@@ -38,11 +38,14 @@ func TestQueries(t *testing.T) {
 		"@flatten:{\"deep\":true}": "without arguments", "@id": "write a backslash", "list.#.@id": "write a backslash", "@keysx": "none of the modifiers", "[ @pretty]": "none of the modifiers", `#(@pretty=="x")`: "none of the modifiers",
 		`#( @pretty=="x")`: "none of the modifiers", `*.0\.@pretty`: "none of the modifiers", `*.\|@pretty`: "none of the modifiers", `"a|@pretty|b"`: "none of the modifiers",
 		"!nan": "literals", `!"abc`: "literals", `list.#.!"abc"`: "literals", "{a:!true}": "literals", "list.#.:n": "leading :", "*.#|:n": "leading :", "*" + strings.Repeat("a", 5000): "4096 bytes",
-		strings.Repeat("[@this,@this]|", 30) + "0": "1 GiB", strings.Repeat("[", 40) + "a,b" + strings.Repeat("]", 40): "1 GiB", `list.#.{"` + strings.Repeat("a", 4000) + `":n}|{a}|{a}|{a}`: "1 GiB", "\xff.#": "UTF-8",
+		strings.Repeat("[@this,@this]|", 30) + "0": "1 GiB", strings.Repeat("[", 40) + "a,b" +
+			strings.Repeat("]", 40): "1 GiB", `list.#.{"` + strings.Repeat("a", 4000) +
+			`":n}|{a}|{a}|{a}`: "1 GiB", "\xff.#": "UTF-8",
 	} {
 		_, _, err := Get([]byte(doc), path, lim)
 		var unusable *Error
-		if !errors.As(err, &unusable) || !strings.Contains(err.Error(), want) || len(err.Error()) > 500 {
+		if !errors.As(err, &unusable) || !strings.Contains(err.Error(), want) ||
+			len(err.Error()) > 500 {
 			t.Errorf("Get(%.40q): %v, want %q", path, err, want)
 		}
 	}
@@ -55,7 +58,8 @@ func TestGetAgreesWithGjson(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := rapid.StringMatching(`([a-c0-2]|a\\\.b|q")(\.([a-c0-2]|a\\\.b|q")){0,3}`).Draw(t, "path")
+		path := rapid.StringMatching(`([a-c0-2]|a\\\.b|q")(\.([a-c0-2]|a\\\.b|q")){0,3}`).Draw(t,
+			"path")
 		raw, found, err := Get(doc, path, lim)
 		if err != nil {
 			t.Fatal(err)
@@ -63,7 +67,8 @@ func TestGetAgreesWithGjson(t *testing.T) {
 		if doc[0] == '"' {
 			return // gjson finds "0" in the string "[1]"
 		}
-		if theirs := gjson.GetBytes(doc, path); theirs.Exists() != found || theirs.Raw != string(raw) {
+		if theirs := gjson.GetBytes(doc, path); theirs.Exists() != found ||
+			theirs.Raw != string(raw) {
 			t.Fatalf("Get(%s, %q) = %s, gjson %s", doc, path, raw, theirs.Raw)
 		}
 	})
@@ -78,12 +83,14 @@ func tree(depth int) *rapid.Generator[any] {
 	inner := tree(depth - 1)
 	return rapid.OneOf(scalar,
 		rapid.Map(rapid.SliceOfN(inner, 0, 3), func(s []any) any { return s }),
-		rapid.Map(rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "c", "0", "1", "a.b", `q"`, ""}), inner, 0, 4), func(m map[string]any) any { return m }))
+		rapid.Map(rapid.MapOfN(rapid.SampledFrom([]string{"a", "b", "c", "0", "1", "a.b", `q"`,
+			""}), inner, 0, 4), func(m map[string]any) any { return m }))
 }
 
 // FuzzGet: no query panics, and what is found is JSON.
 func FuzzGet(f *testing.F) {
-	for _, path := range []string{"a.#", "a.#(b==1)#.c", "{a,b}|@keys", "[a,@this]", "a*b.?", "#.#(@this.0>1)", `#(a%"*x*")`, "..#", "a|b|0", "@join.@flatten", "#(#(#(a)))", `#(a==~true)#`, "@reverse|@values|@ugly"} {
+	for _, path := range []string{"a.#", "a.#(b==1)#.c", "{a,b}|@keys", "[a,@this]", "a*b.?",
+		"#.#(@this.0>1)", `#(a%"*x*")`, "..#", "a|b|0", "@join.@flatten", "#(#(#(a)))", `#(a==~true)#`, "@reverse|@values|@ugly"} {
 		f.Add([]byte(`{"a": [{"b": 1, "c": [2]}, {"b": "x\"y"}], "b": "[1]"}`), path)
 		f.Add([]byte(`[[{"a": 1.5e3}, null], ["\u00e9", true]]`), path)
 	}
@@ -92,7 +99,8 @@ func FuzzGet(f *testing.F) {
 		if !found {
 			return
 		}
-		if err != nil || splice.Check(got, splice.Limits{AllowDuplicateKeys: true}) != nil || splice.Check(doc, lim) != nil {
+		if err != nil || splice.Check(got, splice.Limits{AllowDuplicateKeys: true}) != nil ||
+			splice.Check(doc, lim) != nil {
 			t.Fatalf("Get(%q, %q) = %q, %v", doc, path, got, err)
 		}
 	})

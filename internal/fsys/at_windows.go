@@ -36,8 +36,10 @@ func (s system) place(name string) (place, error) {
 	switch {
 	case base == "." || base == ".." || len(base) == 1 && os.IsPathSeparator(base[0]):
 		dir, base = name, ""
-	case strings.ContainsRune(base, ':'), strings.TrimRight(base, ". ") != base, !filepath.IsLocal(base):
-		return place{}, fmt.Errorf("%w: to Windows this is another name, or a device", fs.ErrInvalid)
+	case strings.ContainsRune(base, ':'), strings.TrimRight(base,
+		". ") != base, !filepath.IsLocal(base):
+		return place{}, fmt.Errorf("%w: to Windows this is another name, or a device",
+			fs.ErrInvalid)
 	}
 	if dir == "." && s.root != nil {
 		return place{s.dir, base, false}, nil

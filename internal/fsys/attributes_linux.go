@@ -32,7 +32,9 @@ func (f *file) Attributes() (map[string][]byte, error) {
 		if name == "" {
 			continue
 		}
-		value, err := sized(func(buf []byte) (int, error) { return unix.Fgetxattr(f.fd, name, buf) })
+		value, err := sized(func(buf []byte) (int, error) {
+			return unix.Fgetxattr(f.fd, name, buf)
+		})
 		switch {
 		case err == nil:
 			found[name] = value

@@ -195,7 +195,8 @@ func (i Info) SameFile(j Info) bool { return i.Dev == j.Dev && i.Ino == j.Ino }
 // LocksFor reports whether a lock file that is so lets those lock it who may change the
 // document: it has its owner, group and mode.
 func (i Info) LocksFor(document Info) bool {
-	return i.UID == document.UID && i.GID == document.GID && i.Mode.Perm() == LockMode(document.Mode)
+	return i.UID == document.UID && i.GID == document.GID &&
+		i.Mode.Perm() == LockMode(document.Mode)
 }
 
 // LockMode is the mode of the lock file of a document with a mode: to lock it is to read it.

@@ -95,7 +95,8 @@ func (s system) open(name string, how How) (f file, err error) {
 		return isShared(err) || how == OpenLock && errors.Is(err, windows.ERROR_DELETE_PENDING)
 	})
 	if errors.Is(err, windows.ERROR_DELETE_PENDING) {
-		// It is removed, and is gone when somebody closes it: nothing to be read, but the name is taken.
+		// It is removed, and is gone when somebody closes it: nothing to be read, but
+		// the name is taken.
 		err = fs.ErrNotExist
 		if how != OpenExisting {
 			err = fs.ErrExist
@@ -166,7 +167,10 @@ func (s system) Rename(from, to string, how RenameHow) error {
 	if how == Exchange {
 		return s.exchange(from, to)
 	}
-	fail := func(err error) error { return &os.LinkError{Op: "rename", Old: from, New: to, Err: err} }
+	fail := func(err error) error {
+		return &os.LinkError{Op: "rename", Old: from, New: to,
+			Err: err}
+	}
 	at, err := s.place(from)
 	if err != nil {
 		return fail(err)
@@ -220,7 +224,8 @@ func (s system) Type(name string) (string, error) {
 	volume, kind := make([]uint16, len(abs)+windows.MAX_PATH), make([]uint16, windows.MAX_PATH)
 	err = windows.GetVolumePathName(path, &volume[0], uint32(len(volume)))
 	if err == nil {
-		err = windows.GetVolumeInformation(&volume[0], nil, 0, nil, nil, nil, &kind[0], uint32(len(kind)))
+		err = windows.GetVolumeInformation(&volume[0], nil, 0, nil, nil, nil, &kind[0],
+			uint32(len(kind)))
 	}
 	if err != nil {
 		return "", &fs.PathError{Op: "ask for the volume of", Path: name, Err: err}

@@ -64,7 +64,8 @@ func TestNames(t *testing.T) {
 			digits, is := TemporaryOf(document, file)
 			if temporary := kind != "lock" && kind != "intent"; is != temporary ||
 				is && !strings.Contains(file, "."+digits+".") {
-				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what, is, digits)
+				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what,
+					is, digits)
 			}
 			if _, is := TemporaryOf(document+"z", file); is {
 				t.Errorf("%s is taken for one of another document", what)

@@ -79,7 +79,11 @@ func (f *Faulty) Link(name, second string) error {
 
 // Readlink implements fsys.FS.
 func (f *Faulty) Readlink(name string) (target string, err error) {
-	err = f.do("readlink", name, func() (err error) { target, err = f.FS.Readlink(name); return err })
+	err = f.do("readlink", name, func() (err error) {
+		target,
+			err = f.FS.Readlink(name)
+		return err
+	})
 	return target, err
 }
 
@@ -100,7 +104,11 @@ func (f *Faulty) Mkdir(name string, perm fs.FileMode) error {
 
 // ReadDir implements fsys.FS.
 func (f *Faulty) ReadDir(name string) (entries []fsys.Entry, err error) {
-	err = f.do("readdir", name, func() (err error) { entries, err = f.FS.ReadDir(name); return err })
+	err = f.do("readdir", name, func() (err error) {
+		entries,
+			err = f.FS.ReadDir(name)
+		return err
+	})
 	return entries, err
 }
 
@@ -251,7 +259,11 @@ func (f *faultyFile) Lock(spin time.Duration) error {
 }
 
 func (f *faultyFile) TryLock() (locked bool, err error) {
-	err = f.in.do("trylock", f.name, func() (err error) { locked, err = f.File.TryLock(); return err })
+	err = f.in.do("trylock", f.name, func() (err error) {
+		locked,
+			err = f.File.TryLock()
+		return err
+	})
 	return locked && err == nil, err
 }
 

@@ -157,7 +157,10 @@ func (p *Process) OpenFiles() (names []string) {
 
 // Holds reports whether a process has a file locked.
 func (p *Process) Holds(name string) bool {
-	return slices.ContainsFunc(p.open, func(f *file) bool { return f.name == name && *f.lock() == f })
+	return slices.ContainsFunc(p.open, func(f *file) bool {
+		return f.name == name &&
+			*f.lock() == f
+	})
 }
 
 func (p *Process) fail(op, name string, err error) error {

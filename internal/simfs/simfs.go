@@ -157,7 +157,8 @@ func (w *World) point(by *Process, change ...assignment) {
 		} else {
 			delete(w.names, c.name)
 		}
-		if w.OnPublish != nil && w.violation == nil && !strings.HasPrefix(filepath.Base(c.name), ".") {
+		if w.OnPublish != nil && w.violation == nil &&
+			!strings.HasPrefix(filepath.Base(c.name), ".") {
 			w.violation = w.OnPublish(by, c.name, old.content(), c.to.content())
 		}
 	}

@@ -25,22 +25,23 @@ import (
 type thread struct {
 	process *Process
 	name    string
-	id      uint64        // in its process
-	letters []letter      // what traces call it; each further one is for another of several choices
-	alarm   bool          // it may begin at any moment, and need not
-	apart   bool          // others notice of it only that it has ended
-	seen    uint64        // a hash of all that what it does can depend on
-	next    string        // the operation that it is about to do
-	wants   *inode        // whose lock that operation waits for, else nil
-	takes   string        // the name that it takes from a document, which has to be closed; else empty
-	ready   []func() bool // one of which it waits for, if there are any
-	chosen  int           // which of them it was
-	memory  bool          // the operation is on what threads share
-	atOnce  bool          // the next operation happens together with the last one
-	rank    float64       // in a sample
-	yield   func(struct{}) bool
-	resume  func() (struct{}, bool)
-	stop    func()
+	id      uint64   // in its process
+	letters []letter // what traces call it; each further one is for another of several choices
+	alarm   bool     // it may begin at any moment, and need not
+	apart   bool     // others notice of it only that it has ended
+	seen    uint64   // a hash of all that what it does can depend on
+	next    string   // the operation that it is about to do
+	wants   *inode   // whose lock that operation waits for, else nil
+	// takes is the name that it takes from a document, which has to be closed; else empty.
+	takes  string
+	ready  []func() bool // one of which it waits for, if there are any
+	chosen int           // which of them it was
+	memory bool          // the operation is on what threads share
+	atOnce bool          // the next operation happens together with the last one
+	rank   float64       // in a sample
+	yield  func(struct{}) bool
+	resume func() (struct{}, bool)
+	stop   func()
 }
 
 // thread makes a thread. It runs when it is chosen.

@@ -19,14 +19,16 @@ func many(data []byte) []byte {
 // inside changes one number in the middle.
 func inside(data []byte) []byte {
 	half := len(data) / 2
-	return append(bytes.Clone(data[:half]), bytes.Replace(data[half:], []byte(".5}"), []byte(".25}"), 1)...)
+	return append(bytes.Clone(data[:half]),
+		bytes.Replace(data[half:], []byte(".5}"), []byte(".25}"), 1)...)
 }
 
 func BenchmarkSizes(b *testing.B) {
 	for _, size := range []int{200, 10 << 10, 1 << 20} {
 		old := sized(size)
 		one, lots := inside(old), many(old)
-		known, changed := bytes.ReplaceAll(old, []byte(`"name": "somebody", `), nil), bytes.ReplaceAll(one, []byte(`"name": "somebody", `), nil)
+		known, changed := bytes.ReplaceAll(old, []byte(`"name": "somebody", `),
+			nil), bytes.ReplaceAll(one, []byte(`"name": "somebody", `), nil)
 		for _, bench := range []struct {
 			name string
 			f    func() error
@@ -69,16 +71,19 @@ var shapes = []struct {
 		return deep(n, `{"b": 1, "a": `, "1", "}"), deep(n, `{"a":`, "2", `,"b":1}`)
 	}},
 	{"deep array of objects", func(n int) (string, string) {
-		return deep(n, `[{"id": 1, "n": 2}, {"id": 2, "a": `, "1", "}]"), deep(n, `[{"id": 2, "a": `, "2", "}]")
+		return deep(n, `[{"id": 1, "n": 2}, {"id": 2, "a": `, "1", "}]"), deep(n,
+			`[{"id": 2, "a": `, "2", "}]")
 	}},
 	{"deep new value", func(n int) (string, string) { return "{\n  \"a\": 1\n}", deep(n, `{"a":`, "2", `}`) }},
 	{"long array", func(n int) (string, string) {
-		return "[" + strings.Repeat("{\"a\": 1}, ", n) + "0]", "[0," + strings.Repeat("{\"a\":1},", n/2) + "1," + strings.Repeat("{\"a\":2},", n/2) + "2]"
+		return "[" + strings.Repeat("{\"a\": 1}, ", n) + "0]", "[0," +
+			strings.Repeat("{\"a\":1},", n/2) + "1," + strings.Repeat("{\"a\":2},", n/2) + "2]"
 	}},
 	{"long array turned round", func(n int) (string, string) {
 		var old, new []string
 		for i := range n {
-			old, new = append(old, fmt.Sprintf(`{"id": %d, "n": 1}`, i)), append(new, fmt.Sprintf(`{"id": %d, "n": %d}`, n-i, i%2))
+			old, new = append(old, fmt.Sprintf(`{"id": %d, "n": 1}`, i)), append(new,
+				fmt.Sprintf(`{"id": %d, "n": %d}`, n-i, i%2))
 		}
 		return "[" + strings.Join(old, ", ") + "]", "[" + strings.Join(new, ", ") + "]"
 	}},
@@ -103,7 +108,8 @@ func BenchmarkShapes(b *testing.B) {
 			old, new := shape.make(n)
 			b.Run(strings.ReplaceAll(shape.name, " ", "-")+"/"+strconv.Itoa(n), func(b *testing.B) {
 				for range b.N {
-					if _, err := MergeChange([]byte(old), []byte(old), []byte(new), lim); err != nil {
+					if _, err := MergeChange([]byte(old), []byte(old), []byte(new),
+						lim); err != nil {
 						b.Fatal(err)
 					}
 					if _, err := Merge([]byte(old), []byte(new), lim); err != nil {

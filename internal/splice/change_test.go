@@ -17,7 +17,8 @@ func runChanges(t *testing.T, lim Limits, tests []change) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := MergeChange([]byte(test.old), []byte(test.before), []byte(test.after), lim)
 			if err != nil || string(got) != test.want {
-				t.Errorf("%s with %s -> %s\n got %s, %v\nwant %s", test.old, test.before, test.after, got, err, test.want)
+				t.Errorf("%s with %s -> %s\n got %s, %v\nwant %s", test.old, test.before,
+					test.after, got, err, test.want)
 			}
 		})
 	}
@@ -102,7 +103,8 @@ func TestMergeChangeOtherOrder(t *testing.T) {
 // TestMergeChangeEmpty: an empty value is no JSON, which is an error and no panic.
 func TestMergeChangeEmpty(t *testing.T) {
 	for _, test := range [][2]string{{"", "{}"}, {"{}", ""}, {"", ""}, {" ", "{}"}} {
-		if got, err := MergeChange([]byte("{}"), []byte(test[0]), []byte(test[1]), Limits{}); err == nil {
+		if got, err := MergeChange([]byte("{}"), []byte(test[0]), []byte(test[1]),
+			Limits{}); err == nil {
 			t.Errorf("%q -> %q gives %q", test[0], test[1], got)
 		}
 	}

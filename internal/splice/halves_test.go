@@ -57,7 +57,8 @@ func TestHalvesInChanges(t *testing.T) {
 		{"raw text", `{"r": "\ud800"}`, `{"r":"\ud800"}`, `{"r":"\udfff"}`, `{"r": "\udfff"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := MergeChange([]byte(test.old), []byte(test.before), []byte(test.after), Limits{})
+			got, err := MergeChange([]byte(test.old), []byte(test.before), []byte(test.after),
+				Limits{})
 			if err != nil || string(got) != test.want {
 				t.Errorf("got %s, %v, want %s", got, err, test.want)
 			}
@@ -68,7 +69,8 @@ func TestHalvesInChanges(t *testing.T) {
 // FuzzStrings: decoded as encoding/json does, but for halves, and the same when quoted
 // again.
 func FuzzStrings(f *testing.F) {
-	for _, text := range []string{`"\ud800"`, `"\ud83d\ude00\ude00"`, `"\u0000\"\\\/\b\f\n\r\t"`, "\"\u2028é\"", `"\ud8`} {
+	for _, text := range []string{`"\ud800"`, `"\ud83d\ude00\ude00"`, `"\u0000\"\\\/\b\f\n\r\t"`,
+		"\"\u2028é\"", `"\ud8`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -22,7 +22,8 @@ func largeDocument(n int) []byte {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "\n"+`{"id":%d,"name":"user number %d","score":%d.%d,"active":%v,"pad":"%s"}`,
+		const form = `{"id":%d,"name":"user number %d","score":%d.%d,"active":%v,"pad":"%s"}`
+		fmt.Fprintf(&b, "\n"+form,
 			i, i, i%1000, i%97, i%2 == 1, strings.Repeat("x", 30))
 	}
 	b.WriteString("]}\n")
@@ -82,7 +83,8 @@ func TestLargeAsSmall(t *testing.T) {
 		want, err := do(Limits{})
 		got, err2 := do(large)
 		if err != nil || err2 != nil || !bytes.Equal(got, want) {
-			t.Fatalf("seed %d: %.2000q: large %.2000q, %v; small %.2000q, %v", seed, texts, got, err2, want, err)
+			t.Fatalf("seed %d: %.2000q: large %.2000q, %v; small %.2000q, %v", seed, texts, got,
+				err2, want, err)
 		}
 	}
 	// Containers of more than a few KiB are read level by level.
@@ -91,10 +93,13 @@ func TestLargeAsSmall(t *testing.T) {
 		value := values.value(5)
 		old, new := values.write(value), values.write(values.edit(value))
 		if n%2 == 0 {
-			old, new = bytes.ReplaceAll(old, []byte("true"), long), bytes.ReplaceAll(new, []byte("true"), long)
+			old, new = bytes.ReplaceAll(old, []byte("true"), long), bytes.ReplaceAll(new,
+				[]byte("true"), long)
 		}
 		for _, spelling := range []Spelling{KeepOld, AsGiven} {
-			check(func(lim Limits) ([]byte, error) { return MergeSpelled(old, new, spelling, lim) }, old, new)
+			check(func(lim Limits) ([]byte, error) {
+				return MergeSpelled(old, new, spelling, lim)
+			}, old, new)
 		}
 		check(func(lim Limits) ([]byte, error) {
 			same, err := Equal(old, new, lim)
@@ -113,7 +118,10 @@ func TestLargeAsSmall(t *testing.T) {
 		before, _ := json.Marshal(typed)
 		g.edit(reflect.ValueOf(&typed).Elem())
 		after, _ := json.Marshal(typed)
-		check(func(lim Limits) ([]byte, error) { return MergeChange(old.Bytes(), before, after, lim) }, old.Bytes(), before, after)
+		check(func(lim Limits) ([]byte, error) {
+			return MergeChange(old.Bytes(), before, after,
+				lim)
+		}, old.Bytes(), before, after)
 	}
 }
 
@@ -155,10 +163,12 @@ func TestLocate(t *testing.T) {
 		}
 		l, err := Locate(data, steps, Limits{})
 		if err != nil || len(l.Nodes) != len(nodes) {
-			t.Fatalf("seed %d: %v in %s: %d nodes, %v, want %d", seed, steps, data, len(l.Nodes), err, len(nodes))
+			t.Fatalf("seed %d: %v in %s: %d nodes, %v, want %d", seed, steps, data, len(l.Nodes),
+				err, len(nodes))
 		}
 		for i, n := range nodes {
-			if got := l.Nodes[i]; got.Kind != n.Kind || got.Start != n.Start || got.End != n.End || n.Kind >= Array && l.Counts[i] != n.parts() {
+			if got := l.Nodes[i]; got.Kind != n.Kind || got.Start != n.Start ||
+				got.End != n.End || n.Kind >= Array && l.Counts[i] != n.parts() {
 				t.Fatalf("seed %d: %v in %s: node %d is %v, want %v", seed, steps, data, i, got, n)
 			}
 		}
@@ -167,7 +177,8 @@ func TestLocate(t *testing.T) {
 		same := func(what string, want, got []byte, err, err2 error) {
 			t.Helper()
 			if err != nil || err2 != nil || !bytes.Equal(want, got) {
-				t.Fatalf("seed %d: %s at %v of %s: %s, %v; want %s, %v", seed, what, steps, data, got, err2, want, err)
+				t.Fatalf("seed %d: %s at %v of %s: %s, %v; want %s, %v", seed, what, steps, data,
+					got, err2, want, err)
 			}
 		}
 		value := g.write(g.value(2))
@@ -196,14 +207,16 @@ func TestLocate(t *testing.T) {
 func TestLocateMemory(t *testing.T) {
 	data := largeDocument(20_000)
 	var before, after runtime.MemStats
-	for _, steps := range [][]Step{{{Key: "x"}}, {{Key: "list"}, {Index: 19_000}, {Key: "pad"}}, {{Key: "list"}, {Index: Last}}} {
+	for _, steps := range [][]Step{{{Key: "x"}}, {{Key: "list"}, {Index: 19_000}, {Key: "pad"}},
+		{{Key: "list"}, {Index: Last}}} {
 		runtime.ReadMemStats(&before)
 		l, err := Locate(data, steps, Limits{})
 		runtime.ReadMemStats(&after)
 		if err != nil || len(l.Nodes) != len(steps)+1 {
 			t.Fatalf("%v: %d nodes, %v", steps, len(l.Nodes), err)
 		}
-		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(len(data))/2 && steps[len(steps)-1].Index != Last {
+		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(len(data))/2 &&
+			steps[len(steps)-1].Index != Last {
 			t.Errorf("%v took %d bytes of memory for %d", steps, took, len(data))
 		}
 	}

@@ -93,7 +93,8 @@ func (g *law) fill(v reflect.Value, depth int) {
 	case reflect.Bool:
 		v.SetBool(g.IntN(2) == 0)
 	case reflect.Interface:
-		v.Set(reflect.ValueOf([]any{1.0, "s", map[string]any{"k": 1.0, "K": "x"}, []any{1.0, map[string]any{"id": 1.0}}}[g.IntN(4)]))
+		v.Set(reflect.ValueOf([]any{1.0, "s", map[string]any{"k": 1.0, "K": "x"},
+			[]any{1.0, map[string]any{"id": 1.0}}}[g.IntN(4)]))
 	}
 }
 
@@ -165,7 +166,8 @@ func (g *law) edit(v reflect.Value) {
 		if g.IntN(3) == 0 {
 			value := reflect.New(v.Type().Elem()).Elem()
 			g.fill(value, 2)
-			if key := reflect.ValueOf([]string{"k", "K", "l", "new"}[g.IntN(4)]); !v.MapIndex(key).IsValid() {
+			if key := reflect.ValueOf([]string{"k", "K", "l",
+				"new"}[g.IntN(4)]); !v.MapIndex(key).IsValid() {
 				edited.SetMapIndex(key, value)
 			}
 		}
@@ -203,7 +205,8 @@ func (g *law) write(out *bytes.Buffer, v reflect.Value, folds bool) {
 				key = field.Name
 			}
 			if folds && key != "id" && g.IntN(3) == 0 {
-				key = []string{strings.ToUpper(key), strings.ToLower(key), strings.ToUpper(key[:1]) + key[1:]}[g.IntN(3)]
+				key = []string{strings.ToUpper(key), strings.ToLower(key),
+					strings.ToUpper(key[:1]) + key[1:]}[g.IntN(3)]
 			}
 			if !seen[key] && (key == "id" || g.IntN(8) > 0) {
 				member(key, func() {
@@ -217,7 +220,8 @@ func (g *law) write(out *bytes.Buffer, v reflect.Value, folds bool) {
 			}
 			if g.IntN(4) == 0 {
 				g.id++
-				member(fmt.Sprintf("u%d", g.id), func() { fmt.Fprintf(out, `{ "name" :[%d.0 ]}`, g.id) })
+				member(fmt.Sprintf("u%d", g.id),
+					func() { fmt.Fprintf(out, `{ "name" :[%d.0 ]}`, g.id) })
 			}
 		}
 		blank()
@@ -333,7 +337,8 @@ func TestMergeChangeLaw(t *testing.T) {
 		err = json.Unmarshal(merged, &again)
 		encoded, _ := json.Marshal(again)
 		if err != nil || !bytes.Equal(encoded, after) {
-			t.Fatalf("round %d: %s\nwith %s\n->   %s\ngives %s,\ni.e. %s, %v", n, old.Bytes(), before, after, merged, encoded, err)
+			t.Fatalf("round %d: %s\nwith %s\n->   %s\ngives %s,\ni.e. %s, %v", n, old.Bytes(),
+				before, after, merged, encoded, err)
 		}
 		if bytes.Equal(before, after) && !bytes.Equal(merged, old.Bytes()) {
 			t.Fatalf("round %d: %s\nwithout a change became %s", n, old.Bytes(), merged)
@@ -351,10 +356,14 @@ func TestMergeChangeLaw(t *testing.T) {
 		ids(decodeAny(t, after), left)
 		for key, path := range was {
 			now, there := is[key]
-			if item, _, in := strings.Cut(path, "/"); there && now != path || !there && (!in && left[path] || in && (item == "" || left[item])) && !strings.Contains(path, "structs") && !nested[item] {
-				t.Fatalf("round %d: %s of %q is now in %q (%v)\n%s\nwith %s\n->   %s\ngives %s", n, key, path, now, there, old.Bytes(), before, after, merged)
+			if item, _, in := strings.Cut(path, "/"); there && now != path || !there &&
+				(!in && left[path] || in && (item == "" || left[item])) &&
+				!strings.Contains(path, "structs") && !nested[item] {
+				t.Fatalf("round %d: %s of %q is now in %q (%v)\n%s\nwith %s\n->   %s\ngives %s",
+					n, key, path, now, there, old.Bytes(), before, after, merged)
 			}
-			if there && !bytes.Contains(merged, fmt.Appendf(nil, `"%s":{ "name" :[%s.0 ]}`, key, key[1:])) {
+			if there && !bytes.Contains(merged,
+				fmt.Appendf(nil, `"%s":{ "name" :[%s.0 ]}`, key, key[1:])) {
 				t.Fatalf("round %d: %s is spelled in another way in %s", n, key, merged)
 			}
 		}

@@ -60,16 +60,19 @@ func TestMerge(t *testing.T) {
 }
 
 func TestMergeRefuses(t *testing.T) {
-	for _, test := range [][2]string{{"{", "{}"}, {"{}", "{"}, {"{}", ""}, {"", "{"}, {`{"a":1,"a":2}`, "{}"}, {"{}", `{"a":1,"a":2}`}} {
+	for _, test := range [][2]string{{"{", "{}"}, {"{}", "{"}, {"{}", ""}, {"", "{"},
+		{`{"a":1,"a":2}`, "{}"}, {"{}", `{"a":1,"a":2}`}} {
 		if got, err := Merge([]byte(test[0]), []byte(test[1]), Limits{}); err == nil {
 			t.Errorf("%q + %q = %q", test[0], test[1], got)
 		}
 	}
-	got, err := Merge([]byte(`{"a": 1, "a": 2, "b": 3}`), []byte(`{"b":3}`), Limits{AllowDuplicateKeys: true})
+	got, err := Merge([]byte(`{"a": 1, "a": 2, "b": 3}`), []byte(`{"b":3}`),
+		Limits{AllowDuplicateKeys: true})
 	if err != nil || string(got) != `{"b": 3}` {
 		t.Errorf("both go: %s, %v", got, err)
 	}
-	got, err = Merge([]byte(`{"a": 1, "a": 2}`), []byte(`{"a":3}`), Limits{AllowDuplicateKeys: true})
+	got, err = Merge([]byte(`{"a": 1, "a": 2}`), []byte(`{"a":3}`),
+		Limits{AllowDuplicateKeys: true})
 	if err != nil || string(got) != `{"a": 1, "a": 3}` {
 		t.Errorf("the last counts: %s, %v", got, err)
 	}
@@ -90,7 +93,8 @@ func TestMergeChange(t *testing.T) {
 		{"precision that before lost", `{"n": 12345678901234567890, "a": 1}`, `{"n":1.2345678901234567e19,"a":1}`, `{"n":1.2345678901234567e19,"a":2}`, `{"n": 12345678901234567890, "a": 2}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := MergeChange([]byte(test.old), []byte(test.before), []byte(test.after), Limits{})
+			got, err := MergeChange([]byte(test.old), []byte(test.before), []byte(test.after),
+				Limits{})
 			if err != nil || string(got) != test.want {
 				t.Errorf("got %q, %v, want %q", got, err, test.want)
 			}
@@ -117,7 +121,8 @@ func TestEditor(t *testing.T) {
 	b := &a.Members[0].Value
 	c := &e.root.Members[1].Value
 	got, err := e.AppendMember(a, "n", []byte(`{"x":1}`), Limits{})
-	check(got, err, "{\n  \"a\": {\n    \"b\": [1, 2],\n    \"n\": {\n      \"x\": 1\n    }\n  },\n  \"c\": []\n}\n")
+	check(got, err, "{\n  \"a\": {\n    \"b\": [1, 2],\n    \"n\": {\n      \"x\": 1\n    }\n "+
+		" },\n  \"c\": []\n}\n")
 	got, err = e.InsertElem(b, 0, []byte(`0`), Limits{})
 	check(got, err, "{\n  \"a\": {\n    \"b\": [0, 1, 2]\n  },\n  \"c\": []\n}\n")
 	got, err = e.InsertElem(c, 0, []byte(`0`), Limits{})
@@ -150,7 +155,8 @@ func (g generator) value(depth int) any {
 		}
 		return array
 	case n < 7:
-		return json.Number([]string{"0", "1", "-1", "1.5", "100", "1.10", "12345678901234567890", "1e3", "-0", "0.001"}[g.IntN(10)])
+		return json.Number([]string{"0", "1", "-1", "1.5", "100", "1.10", "12345678901234567890",
+			"1e3", "-0", "0.001"}[g.IntN(10)])
 	case n < 9:
 		return []string{"", "a", "é", "a/b", "\"", "\n", "<&>", "日本"}[g.IntN(8)]
 	}
@@ -383,13 +389,15 @@ func TestMergeChangeRandom(t *testing.T) {
 		}
 		for key := range unknown {
 			if !bytes.Equal(oldMembers[key], newMembers[key]) {
-				t.Fatalf("seed %d, %d: %s was %s and is %s", seed, n, key, oldMembers[key], newMembers[key])
+				t.Fatalf("seed %d, %d: %s was %s and is %s", seed, n, key, oldMembers[key],
+					newMembers[key])
 			}
 			delete(newMembers, key)
 		}
 		rest, err := json.Marshal(newMembers)
 		if err != nil || !same(decodeJSON(t, rest), decodeJSON(t, after)) {
-			t.Fatalf("seed %d, %d: %q, %q -> %q gives %q (%v)", seed, n, old, before, after, merged, err)
+			t.Fatalf("seed %d, %d: %q, %q -> %q gives %q (%v)", seed, n, old, before, after,
+				merged, err)
 		}
 	}
 }
@@ -405,7 +413,10 @@ func TestMergeDuplicates(t *testing.T) {
 		case n == 0 || depth == 0:
 			return strconv.Itoa(g.IntN(3))
 		case n < 3:
-			open, end, key = "{", "}", func() string { return []string{`"a": `, `"A": `, `"b": `, `"\u0061": `}[g.IntN(4)] }
+			open, end, key = "{", "}", func() string {
+				return []string{`"a": `, `"A": `, `"b": `,
+					`"\u0061": `}[g.IntN(4)]
+			}
 		}
 		var parts []string
 		for range g.IntN(5) {
@@ -417,7 +428,8 @@ func TestMergeDuplicates(t *testing.T) {
 	for range 5000 {
 		old, new := write(4), write(4)
 		merged, err := Merge([]byte(old), []byte(new), lim)
-		if equal, _ := Equal(merged, []byte(new), lim); err != nil || !equal || !same(decodeJSON(t, merged), decodeJSON(t, []byte(new))) {
+		if equal, _ := Equal(merged, []byte(new), lim); err != nil || !equal ||
+			!same(decodeJSON(t, merged), decodeJSON(t, []byte(new))) {
 			t.Fatalf("seed %d: %s + %s = %s, %v", seed, old, new, merged, err)
 		}
 	}
@@ -444,7 +456,8 @@ func FuzzMerge(f *testing.F) {
 			t.Fatalf("%q + %q = %q, which is another value: %q, %v", old, new, merged, again, err)
 		}
 		wantUntouchedBig(t, old, merged)
-		if again, err := Merge(old, new, Limits{large: 1}); err != nil || !bytes.Equal(again, merged) {
+		if again, err := Merge(old, new, Limits{large: 1}); err != nil ||
+			!bytes.Equal(again, merged) {
 			t.Fatalf("%q + %q = %q, and as if large %q, %v", old, new, merged, again, err)
 		}
 		given, err := MergeSpelled(old, new, AsGiven, Limits{})
@@ -470,7 +483,8 @@ func numbers(t *testing.T, data []byte) string {
 // wantUntouchedBig is wantUntouched where numbers are not too large to be compared
 // exactly.
 func wantUntouchedBig(t *testing.T, old, merged []byte) {
-	if len(old) > 0 && !bytes.ContainsAny(old, "eE") && !bytes.ContainsAny(merged, "eE") && !bytes.Contains(old, []byte(`\u`)) {
+	if len(old) > 0 && !bytes.ContainsAny(old, "eE") && !bytes.ContainsAny(merged, "eE") &&
+		!bytes.Contains(old, []byte(`\u`)) {
 		wantUntouched(t, old, merged)
 	}
 }

@@ -87,7 +87,8 @@ func TestCheck(t *testing.T) {
 		if !errors.As(err, &syntax) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%.50q: %v, want %s", test.doc, err, test.want)
 		}
-		if _, parseErr := Parse([]byte(test.doc), Limits{}); parseErr == nil || parseErr.Error() != err.Error() {
+		if _, parseErr := Parse([]byte(test.doc), Limits{}); parseErr == nil ||
+			parseErr.Error() != err.Error() {
 			t.Errorf("%.50q: Parse says %v, Check %v", test.doc, parseErr, err)
 		}
 	}
@@ -144,7 +145,8 @@ func hasDuplicates(data []byte) bool {
 // FuzzCheck compares with encoding/json, which is as strict except for UTF-8 and double
 // keys.
 func FuzzCheck(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,2.5e3,"x\u00e9"],"b":{}}`, `{"a":1,"a":2}`, `[1,]`, "\"\xff\"", " null ", `"\ud834\udd1e"`, "\xef\xbb\xbf1"} {
+	for _, seed := range []string{`{"a":[1,2.5e3,"x\u00e9"],"b":{}}`, `{"a":1,"a":2}`, `[1,]`,
+		"\"\xff\"", " null ", `"\ud834\udd1e"`, "\xef\xbb\xbf1"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -153,7 +155,8 @@ func FuzzCheck(f *testing.F) {
 		if (err == nil) != want {
 			t.Fatalf("%q: %v, want valid: %v", data, err, want)
 		}
-		if err := Check(data, Limits{AllowDuplicateKeys: true}); (err == nil) != (json.Valid(data) && utf8.Valid(data)) {
+		err = Check(data, Limits{AllowDuplicateKeys: true})
+		if (err == nil) != (json.Valid(data) && utf8.Valid(data)) {
 			t.Fatalf("%q, double keys allowed: %v", data, err)
 		}
 		if _, err := Parse(data, Limits{}); (err == nil) != want {
@@ -166,7 +169,8 @@ func sized(bytes int) []byte {
 	var b strings.Builder
 	b.WriteString("{\n")
 	for i := 0; b.Len() < bytes; i++ {
-		fmt.Fprintf(&b, "  \"key%d\": {\"name\": \"somebody\", \"tags\": [\"x\", \"y\"], \"n\": %d.5},\n", i, i)
+		fmt.Fprintf(&b, "  \"key%d\": {\"name\": \"somebody\", \"tags\": [\"x\", \"y\"], "+
+			"\"n\": %d.5},\n", i, i)
 	}
 	b.WriteString("  \"end\": null\n}\n")
 	return []byte(b.String())

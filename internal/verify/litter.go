@@ -147,7 +147,8 @@ func (l Litter) Findings() []Finding {
 		found = append(found, Finding{"lock files", Note, text})
 	}
 	if n := len(l.TwoLocks); n > 0 {
-		text := fmt.Sprintf("%d documents have a lock file of jsonstore and another one, NAME.lock, "+
+		text := fmt.Sprintf("%d documents have a lock file of jsonstore and another one, "+
+			"NAME.lock, "+
 			"so that programs that lock different ones do not exclude each other; give all "+
 			"jsonstore commands --lock-file NAME.lock, or remove the one that nobody locks: %s",
 			n, some(l.TwoLocks))
