@@ -335,7 +335,7 @@ var mutants = []mutant{
 		"valid != nil && *valid == limits {",
 		"valid != nil {",
 	}}},
-	{"snapshot: what callers can change is shared", "TestDecodedOnce", "read.go", []edit{{
+	{"snapshot: what callers can change is shared", "TestDecodedOnce", "typed.go", []edit{{
 		"	if isPlain(reflect.TypeFor[T]()) {",
 		"	if true {",
 	}}},

@@ -25,7 +25,6 @@ package store
 import (
 	"context"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -58,10 +57,6 @@ type snapshot struct {
 	valid   atomic.Pointer[splice.Limits] // under which the content was checked, and is valid
 	decoded atomic.Value                  // a decodedValue
 }
-
-// decodedValue is the content as a Go value of some type, which has no parts that a
-// caller could change.
-type decodedValue struct{ value any }
 
 // snapshots are those that a handle keeps, by key.
 type snapshots struct {
@@ -259,44 +254,4 @@ func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {
 	checked := limits // a variable of its own, or each read would allocate one
 	s.valid.Store(&checked)
 	return s, nil
-}
-
-// decodeSnapshot decodes the content into a T, or copies the T that was decoded before
-// if nobody can change what is in it.
-func decodeSnapshot[T any](s *snapshot) (value T, err error) {
-	if known, ok := s.decoded.Load().(decodedValue); ok {
-		if value, ok := known.value.(T); ok {
-			return value, nil
-		}
-	}
-	if err := decode(s.data, &value); err != nil {
-		return value, err
-	}
-	if isPlain(reflect.TypeFor[T]()) {
-		s.decoded.Store(decodedValue{value})
-	}
-	return value, nil
-}
-
-var timeType = reflect.TypeFor[time.Time]()
-
-// isPlain reports whether a copy of a value of the type shares nothing with it that
-// could be changed.
-func isPlain(t reflect.Type) bool {
-	switch kind := t.Kind(); {
-	case t == timeType: // what it points to, nobody can change
-		return true
-	case kind == reflect.Array:
-		return isPlain(t.Elem())
-	case kind == reflect.Struct:
-		for i := range t.NumField() {
-			if !isPlain(t.Field(i).Type) {
-				return false
-			}
-		}
-		return true
-	default:
-		return kind == reflect.String || reflect.Bool <= kind && kind <= reflect.Complex128 &&
-			kind != reflect.Uintptr
-	}
 }

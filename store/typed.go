@@ -6,8 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"time"
 
-	"github.com/jsonstore/jsonstore/internal/docpatch"
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
@@ -71,35 +72,46 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 	return value, version, err
 }
 
-// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of
-// the document, null removes one. What it does not change stays as it is, to the byte. An
-// absent document is taken as null. It is an Update.
-func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
-	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
-		data, err := docpatch.Merge(old, patch, d.opts.limits())
-		return data, patchError(err)
-	})
-}
+// decodedValue is the content as a Go value of some type, which has no parts that a
+// caller could change.
+type decodedValue struct{ value any }
 
-// JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
-// that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it
-// does not change stays as it is, to the byte. It is an Update.
-func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
-	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
-		if old == nil {
-			return nil, ErrNotExist
+// decodeSnapshot decodes the content into a T, or copies the T that was decoded before
+// if nobody can change what is in it.
+func decodeSnapshot[T any](s *snapshot) (value T, err error) {
+	if known, ok := s.decoded.Load().(decodedValue); ok {
+		if value, ok := known.value.(T); ok {
+			return value, nil
 		}
-		data, err := docpatch.Apply(old, patch, d.opts.limits())
-		return data, patchError(err)
-	})
+	}
+	if err := decode(s.data, &value); err != nil {
+		return value, err
+	}
+	if isPlain(reflect.TypeFor[T]()) {
+		s.decoded.Store(decodedValue{value})
+	}
+	return value, nil
 }
 
-// ErrTest: a test operation of a JSON Patch failed. The document was left alone.
-var ErrTest = docpatch.ErrTest
+var timeType = reflect.TypeFor[time.Time]()
 
-func patchError(err error) error {
-	if err == nil {
-		return nil
+// isPlain reports whether a copy of a value of the type shares nothing with it that
+// could be changed.
+func isPlain(t reflect.Type) bool {
+	switch kind := t.Kind(); {
+	case t == timeType: // what it points to, nobody can change
+		return true
+	case kind == reflect.Array:
+		return isPlain(t.Elem())
+	case kind == reflect.Struct:
+		for i := range t.NumField() {
+			if !isPlain(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	default:
+		return kind == reflect.String || reflect.Bool <= kind && kind <= reflect.Complex128 &&
+			kind != reflect.Uintptr
 	}
-	return fmt.Errorf("%w patch: %w", ErrInvalid, err)
 }
