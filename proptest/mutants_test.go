@@ -241,16 +241,16 @@ var mutants = []mutant{
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"guard: its mark is taken back", "TestMarks", "lockfile.go", []edit{{
-		"	if h.mark == markUnknown && h.ours",
-		"	if h.ours",
+		"	settles := h.mark == markUnknown && h.ours",
+		"	settles := h.ours",
 	}}},
 	{"guard: an unknown mark is settled beside an intent", "TestMarks", "lockfile.go", []edit{{
-		" && !guards && errors.Is(err, fs.ErrNotExist) {\n",
-		" && !guards && !errors.Is(err, fs.ErrClosed) {\n",
+		"	if settles && errors.Is(err, fs.ErrNotExist) {\n",
+		"	if settles && !errors.Is(err, fs.ErrClosed) {\n",
 	}}},
 	{"guard: its mark may be wrong when it was said to have failed", "TestFaults", "lockfile.go", []edit{{
-		" && !guards && errors.Is(err, fs.ErrNotExist) {\n",
-		" && errors.Is(err, fs.ErrNotExist) {\n",
+		" && h.ours && !guards && ",
+		" && h.ours && ",
 	}}},
 	{"guard: a mark in another file", "TestMarks", "lockfile.go", []edit{{
 		"	case !h.ours:\n		return h.mark != markNoIntent, nil\n",

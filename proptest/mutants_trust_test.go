@@ -16,20 +16,48 @@ var trustMutants = []mutant{
 		", nil\n",
 	}}},
 	{"a lock that others have is written to", "TestLockPath$", "lock.go", []edit{{
-		"			if t.joined == \"\" {\n				held.mark",
+		"			if !t.joins(lock.document) {\n				held.mark",
 		"			if true {\n				held.mark",
 	}}},
 	{"a lock that others have gets another access", "TestLockPath$", "lockfile.go", []edit{{
-		"	if like != nil && t.joined == \"\" {\n",
+		"	if like != nil && !t.joins(lock.document) {\n",
 		"	if like != nil {\n",
 	}}},
 	{"links are followed when the document is opened", "TestMovedLinks", "file.go", []edit{{
-		"	if d.linked != \"\" {\n",
-		"	if false {\n",
+		"	if d.linked != \"\" {\n		return followLinks",
+		"	if false {\n		return followLinks",
 	}}},
 	{"a link may lead to a file of the store's own", "TestMovedToOwnName", "file.go", []edit{{
 		"	return target, checkDocumentName(target)\n",
 		"	return target, nil\n",
+	}}},
+	{"a lock is inherited where a link has led before", "TestMovedWhileItWaits", "attempt.go", []edit{{
+		"		if err != nil || moved == \"\" {\n			return err\n",
+		"		if true {\n			return err\n",
+	}}},
+	{"a link that has moved is not noticed at last", "TestMovedWhileItIsMade", "verify.go", []edit{{
+		"	if moved == \"\" {\n",
+		"	if true {\n",
+	}}},
+	{"a lock of another directory", "TestMovedDirectory", "verify.go", []edit{{
+		"	if err != nil || !now.SameFile(lock.info) {\n",
+		"	if err != nil || now.Ino == 0 {\n",
+	}}},
+	{"a file system that is mounted beneath is used", "TestMountedBeneath", "file.go", []edit{{
+		"	if dev == d.shared.home {\n",
+		"	if true {\n",
+	}}},
+	{"a mark set from afar", "TestMarks", "lockfile.go", []edit{{
+		" && !guards && !h.table.remote.Load()\n",
+		" && !guards\n",
+	}}},
+	{"a mark that may not be flushed is relied on", "TestMarks", "lockfile.go", []edit{{
+		"	case h.mark == markIntents && (!durable || !h.ours || h.lock.announced == h.lock.info.Ino):\n",
+		"	case h.mark == markIntents:\n",
+	}}},
+	{"a link is moved onto what is locked", "TestMovedOntoLockPath", "lock.go", []edit{{
+		"	case document == t.joined: // a link leads there by now\n",
+		"	case false:\n",
 	}}},
 	{"trust: a stranger's lock file says that no intent is there", "TestMarks", "lockfile.go", []edit{{
 		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",

@@ -29,6 +29,8 @@ type attempt struct {
 	published bool      // there is something to settle
 	confirmed bool      // what is there is to be settled
 	unlocked  bool      // there is nothing to be locked, since the directory is not there
+	// lockedFirst: the lock was taken before the document was read.
+	lockedFirst bool
 	// renamed is the published file, until it is settled, if that takes its flush.
 	renamed fsys.File
 	dirs    []fsys.Dir // to be flushed once it is published
@@ -84,6 +86,7 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 		a.locking.guards = a.d.opts.GuardForeign
 		switch {
 		case a.current == nil:
+			a.lockedFirst = true
 			if err := a.makeParents(); err != nil {
 				return err
 			}
@@ -119,6 +122,39 @@ func (a *attempt) acquire(ctx context.Context) (err error) {
 	return err
 }
 
+// follow goes where links lead now, with the lock of what is there: callers that have come
+// since the first step mean that.
+func (a *attempt) follow(ctx context.Context) error {
+	for a.held != nil {
+		moved, err := a.moved()
+		if err != nil || moved == "" {
+			return err
+		}
+		a.release()
+		a.path = moved
+		if a.locking.like, err = a.d.lockLike(a.path); err != nil {
+			return err
+		}
+		if err := a.acquire(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moved returns where links lead now from the path that was given, if that is another document
+// than the one of this attempt; else it is empty.
+func (a *attempt) moved() (string, error) {
+	if a.d.linked == "" {
+		return "", nil
+	}
+	path, err := a.d.locate(a.key)
+	if err != nil || path == a.path {
+		return "", err
+	}
+	return path, nil
+}
+
 // lockLike describes the document at path, whose access its lock file is to have; nil if
 // it is not there.
 func (d *fileDriver) lockLike(path string) (*fsys.Info, error) {
@@ -148,6 +184,9 @@ func (d *fileDriver) spin() time.Duration {
 func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 	a.Forget()
 	err := a.first(func() (err error) {
+		if err := a.follow(ctx); err != nil {
+			return err
+		}
 		if a.current, err = a.d.load(ctx, a.path, a.mode); err == nil {
 			a.dev = a.current.info.Dev
 		}

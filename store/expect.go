@@ -29,13 +29,23 @@ func (d *Doc) Expect(v Version) *Doc {
 	return &other
 }
 
+// CheckVersion is ErrVersion for a version that the document cannot have, since it is of
+// another kind than its versions are. Of other engines than files that is not known before the
+// document is read.
+func (d *Doc) CheckVersion(v Version) error {
+	files := d.drv.files
+	if files == nil {
+		return nil
+	}
+	return driver.CheckKind(v, files.modeFor(v).kind())
+}
+
 // checkExpect complains about an expectation that no version of the document can fulfil.
 func (d *Doc) checkExpect() error {
-	files := d.drv.files
-	if d.expect == nil || files == nil {
-		return nil // the first read shows which kind of versions an engine has
+	if d.expect == nil {
+		return nil
 	}
-	return driver.CheckKind(*d.expect, files.modeFor(*d.expect).kind())
+	return d.CheckVersion(*d.expect)
 }
 
 // isExpected is the conflict if the document was read at a version that is not expected.

@@ -34,10 +34,11 @@ type fileShared struct {
 	rows  rows
 	place atomic.Int32 // of the row, where this handle found a free one
 	// Devices of which it is known whether they are flushed in the order for one journal, are
-	// ext4, and keep a time of the last change that no program can set.
-	journals, ext4, changes findings
+	// ext4, keep a time of the last change that no program can set, and are not known to be
+	// local.
+	journals, ext4, changes, networks findings
+	home                              uint64 // the device where the handle was opened
 
-	led       atomic.Pointer[string] // the directory where links have led to, and which was checked
 	snapshots snapshots
 	flushed   flushed
 	closed    atomic.Bool
@@ -79,30 +80,28 @@ func (d *fileDriver) path(key string) string {
 // given may lead elsewhere by now.
 func (d *fileDriver) locate(key string) (string, error) {
 	if d.linked != "" {
-		return d.follow()
+		return followLinks(d.linked)
 	}
 	return d.path(key), nil
 }
 
-// follow returns where links lead now from the path that was given. It is checked as it was
-// when it was opened.
-func (d *fileDriver) follow() (string, error) {
-	path, err := followLinks(d.linked)
-	if err != nil {
-		return "", err
+// checkDevice complains of a document on a file system that is not known to be local: on
+// another one than where the handle was opened, to which a link or a mount leads.
+func (d *fileDriver) checkDevice(path string, dev uint64) error {
+	if dev == d.shared.home {
+		return nil
 	}
 	dir := filepath.Dir(path)
-	if last := d.shared.led.Load(); last == nil || *last != dir {
-		remote, err := checkNetwork(d.files, dir, d.opts)
-		if err != nil {
-			return "", err
-		}
-		if remote {
-			d.shared.locks.remote.Store(true)
-		}
-		d.shared.led.Store(&dir)
+	remote := d.shared.networks.known(dev, d.files.Now(), func() (bool, error) {
+		network, err := d.files.Network(dir)
+		return network != "", err
+	})
+	if !remote {
+		return nil
 	}
-	return path, nil
+	d.shared.locks.remote.Store(true)
+	_, err := checkNetwork(d.files, dir, d.opts)
+	return err
 }
 
 const maxLinks = 40 // as many as Linux follows
@@ -228,6 +227,9 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 	if err := checkRegular(s.info); err != nil {
 		return s, false, err
 	}
+	if err := d.checkDevice(path, s.info.Dev); err != nil {
+		return s, false, err
+	}
 	if s.data, err = d.readAll(s.file, s.info.Size); err != nil {
 		return s, false, err
 	}
@@ -322,7 +324,9 @@ func (d *fileDriver) orphans(key string) []string {
 	for _, entry := range entries {
 		name := entry.Name
 		own := name == base || name == names.Lock(base)
-		if entry.Type.IsRegular() && !own && strings.HasPrefix(strings.TrimLeft(name, ".#"), base) {
+		_, staged := names.TemporaryOf(base, name)
+		copied := strings.HasPrefix(strings.TrimLeft(name, ".#"), base)
+		if entry.Type.IsRegular() && !own && (staged || copied) {
 			found = append(found, name)
 		}
 	}

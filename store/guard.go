@@ -69,7 +69,7 @@ func stampDigits(info fsys.Info) string {
 // note makes the intent. Where something is in its place that is not believed, the file
 // system has no symbolic links, or nobody would look for it, the guard goes without.
 func (a *attempt) note(name guardedName) (noted bool, err error) {
-	noticed, err := a.held.announceIntents()
+	noticed, err := a.held.announceIntents(a.d.opts.Durability != Volatile)
 	if err != nil || !noticed {
 		return false, err
 	}

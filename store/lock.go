@@ -45,6 +45,7 @@ const mostUnused = 64
 type docLock struct {
 	document     string
 	path, intent string // of its lock file, and of what a guard that died may have left
+	announced    uint64 // the inode of the lock file whose mark this handle has flushed
 
 	users int           // callers and the goroutine of a pending wait; guarded by lockTable.mu
 	queue chan struct{} // holds a token while somebody has its turn; the rest is theirs
@@ -125,17 +126,26 @@ func errLockWait(wait time.Duration) error {
 
 // pathOf is the file that is locked for the document at a path.
 func (t *lockTable) pathOf(document string) string {
-	if t.joined != "" {
+	if t.joins(document) {
 		return t.joined
 	}
 	return names.Lock(document)
 }
 
+// joins reports whether the file that is locked for a document is one that other programs
+// lock, and not the document's own lock file.
+func (t *lockTable) joins(document string) bool {
+	return t.joined != "" && t.joined != names.Lock(document)
+}
+
 func (t *lockTable) enter(document string) (*docLock, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	switch {
+	case t.closed:
 		return nil, ErrClosed
+	case document == t.joined: // a link leads there by now
+		return nil, errLocksItself
 	}
 	lock := t.byPath[document]
 	if lock == nil {
@@ -207,7 +217,7 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*
 		named, same, err := t.stillNamed(lock, file, how.like)
 		if same {
 			held := &heldLock{table: t, lock: lock, file: file, mark: markIntents}
-			if t.joined == "" {
+			if !t.joins(lock.document) {
 				held.mark, held.ours = lockMark(named.Size), isLockOf(named, how.like)
 			}
 			return held, nil

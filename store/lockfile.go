@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
@@ -64,28 +63,33 @@ func (h *heldLock) findIntent(guards bool) {
 	}
 	var err error
 	h.intent, err = h.table.files.Readlink(h.lock.intent) // what is no link is not of ours
-	if h.mark == markUnknown && h.ours && !guards && errors.Is(err, fs.ErrNotExist) {
+	settles := h.mark == markUnknown && h.ours && !guards && !h.table.remote.Load()
+	if settles && errors.Is(err, fs.ErrNotExist) {
 		_ = h.setMark(markNoIntent) // if that fails the next one looks too
 	}
 }
 
 // announceIntents makes all who come later look for intents. It reports false if they would
-// not, since the mark says so and cannot be set.
-func (h *heldLock) announceIntents() (bool, error) {
+// not, since the mark says so and cannot be set. Durable is whether a power cut must not take
+// the mark back: then it is flushed, once for each handle, also if it was set before, since
+// whoever set it may have died before the flush.
+func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	switch {
-	case h.mark == markIntents:
+	case h.mark == markIntents && (!durable || !h.ours || h.lock.announced == h.lock.info.Ino):
 		return true, nil
 	case !h.ours:
 		return h.mark != markNoIntent, nil
 	}
-	if err := h.setMark(markIntents); err != nil {
-		// Whether it stays unknown or is set all the same, everybody looks.
-		return h.mark == markUnknown, nil
+	if h.mark != markIntents {
+		if err := h.setMark(markIntents); err != nil {
+			// Whether it stays unknown or is set all the same, everybody looks.
+			return h.mark == markUnknown, nil
+		}
 	}
-	// Also for a volatile guard: the next one may be durable, and finds the mark set.
 	if err := h.file.Sync(); err != nil {
 		return false, fmt.Errorf("flush the lock file: %w", err)
 	}
+	h.lock.announced = h.lock.info.Ino
 	return true, nil
 }
 
@@ -123,7 +127,7 @@ func (t *lockTable) stillNamed(
 	if err != nil || !named.SameFile(lock.info) {
 		return named, false, err
 	}
-	if like != nil && t.joined == "" {
+	if like != nil && !t.joins(lock.document) {
 		mendLock(file, named, *like)
 	}
 	return named, true, nil
@@ -176,13 +180,17 @@ func (t *lockTable) errLockDenied(path string, err error) error {
 		return fmt.Errorf("make the lock file: %w", err)
 	case info.Mode&fs.ModeSymlink != 0:
 		return errLockIsLink(path)
-	case t.joined != "":
+	case path == t.joined:
 		return fmt.Errorf("open the lock file: %w", err)
 	}
 	return fmt.Errorf("open the lock file, which is of user %d with mode %04o: %w; "+
 		"its owner or root gives it the access of the document by any update of that", info.UID,
 		info.Mode.Perm(), err)
 }
+
+// errLocksItself: the document is the file that is to be locked.
+var errLocksItself = fmt.Errorf("%w: LockPath is the document itself, which each update replaces, "+
+	"so that it locks nothing; lock another file", ErrKey)
 
 // locatesLock returns options whose LockPath is as the files of the document at path are
 // named, which is name there.
@@ -194,23 +202,28 @@ func locatesLock(opts *Options, path, name string) (*Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	// By the same path for all: this may be the document, or its own lock file.
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(lock)); err == nil {
+		lock = filepath.Join(dir, filepath.Base(lock))
+	}
 	document, own := names.Own(filepath.Base(lock))
 	switch {
 	case lock == path:
-		return nil, errors.New("LockPath is the document itself, which each update replaces, " +
-			"so that it locks nothing; lock another file")
-	case own && !strings.HasSuffix(lock, ".lock"):
-		return nil, fmt.Errorf("LockPath %s is a name that the store has for a file of its "+
+		return nil, errLocksItself
+	case lock == names.Lock(path): // which is the default
+	case own && !names.IsLock(lock):
+		return nil, fmt.Errorf("%w: LockPath %s is a name that the store has for a file of its "+
 			"own, beside %s; "+
-			"lock another file", lock, document)
-	case lock == names.Lock(path):
-		lock = "" // which is the default
+			"lock another file", ErrKey, lock, document)
 	case name != path: // what is opened is beneath its directory
 		if filepath.Dir(lock) != filepath.Dir(path) {
 			return nil, fmt.Errorf("%w: LockPath %s is not in the document's directory",
 				ErrUnsupported, lock)
 		}
 		lock = filepath.Base(lock)
+	}
+	if lock == names.Lock(path) {
+		lock = ""
 	}
 	joins := *opts
 	joins.LockPath = lock

@@ -115,6 +115,50 @@ func TestUnusableLockPaths(t *testing.T) {
 	}
 }
 
+// TestLockPathByAnotherPath: the document, or its own lock file, by a path that leads there
+// through a link.
+func TestLockPathByAnotherPath(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "real", "d.json")
+	alias := filepath.Join(dir, "link", "d.json")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700),
+		os.Symlink("real", filepath.Dir(alias))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenFile(path, &Options{LockPath: alias}); !errors.Is(err, ErrKey) {
+		t.Errorf("the document: %v", err)
+	}
+	doc := open(t, path, Options{LockPath: names.Lock(alias), GuardForeign: true})
+	if _, err := doc.Update(context.Background(), become("1")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := doc.Update(context.Background(), increment)
+	if errors.Is(err, ErrUnsupported) {
+		t.Skip(err)
+	}
+	if mark := markOfLock(t, path); err != nil || mark != markIntents {
+		t.Errorf("its own lock file: %v, the mark is %d", err, mark)
+	}
+}
+
+// TestMovedOntoLockPath: a link is moved to the file that is to be locked.
+func TestMovedOntoLockPath(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	if err := os.WriteFile(a, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	moveLink(t, filepath.Join(dir, "cur"), "a.json")
+	doc := open(t, filepath.Join(dir, "cur"), Options{LockPath: b})
+	moveLink(t, filepath.Join(dir, "cur"), "b.json")
+	if _, err := doc.Update(context.Background(), increment); !errors.Is(err, errLocksItself) {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(b); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("b.json is %q, %v", data, err)
+	}
+}
+
 // TestLockOwnerIsNamed: who waits in vain is told for whom, by each kind of limit.
 func TestLockOwnerIsNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s.json")

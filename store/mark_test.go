@@ -98,6 +98,37 @@ func TestMarks(t *testing.T) {
 		doc.drv.files.shared.locks.remote.Store(true)
 		update(t, doc, "42")
 	})
+	t.Run("set from afar", func(t *testing.T) {
+		path := markedDoc(t, markUnknown, false)
+		doc := open(t, path, Options{})
+		doc.drv.files.shared.locks.remote.Store(true)
+		update(t, doc, "3")
+		wantMark(t, path, markUnknown) // what was seen may be out of date
+	})
+	t.Run("not flushed", func(t *testing.T) {
+		path := markedDoc(t, markNoIntent, false)
+		flushes, fails := 0, true
+		inject := func(op, name string) error {
+			switch {
+			case op != "sync" || name != names.Lock(path):
+			case fails:
+				return syscall.EIO
+			default:
+				flushes++
+			}
+			return nil
+		}
+		if _, err := openFaulty(t, path, guard, inject).Update(ctx, increment); err == nil {
+			t.Error("a flush that failed is no error")
+		}
+		fails = false
+		doc := openFaulty(t, path, guard, inject)
+		update(t, doc, "3")
+		update(t, doc, "4")
+		if flushes != 1 {
+			t.Errorf("the next guard has flushed the mark %d times, want once", flushes)
+		}
+	})
 	t.Run("of a stranger", func(t *testing.T) {
 		if os.Geteuid() != 0 {
 			t.Skip("only root can make files of another user")

@@ -35,6 +35,6 @@ func (t *lockTable) isNew(document string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lock := t.byPath[document]
-	return lock != nil && t.joined == "" && lock.info.Size == 0 &&
+	return lock != nil && !t.joins(document) && lock.info.Size == 0 &&
 		lock.info.Mtime+int64(clockTick) >= t.opened
 }

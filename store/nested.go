@@ -133,10 +133,15 @@ func (d *Doc) same(e *Doc) bool {
 	return d.db.where != "" && e.db.where != "" && d.file() == e.file()
 }
 
-// file is the path of the document's file. Links on the way to what was opened were
-// followed then, those beneath it are now, as far as they lead.
+// file is the path of the document's file. Links on the way to a directory that was opened
+// were followed then, others are now, as far as they lead.
 func (d *Doc) file() string {
 	if d.db.single {
+		if linked := d.drv.files.linked; linked != "" {
+			if path, err := followLinks(linked); err == nil {
+				return path
+			}
+		}
 		return d.db.where
 	}
 	path := filepath.Join(d.db.where, filepath.FromSlash(d.key)+keySuffix)

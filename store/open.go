@@ -102,10 +102,10 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 		return nil, "", err
 	}
 	db.where, db.single = abs, true
-	if name == given || name != abs {
-		return db, name, nil
+	_, dirErr := os.Stat(filepath.Dir(abs))
+	if name == abs && (abs != given || dirErr != nil) {
+		db.drv.files.linked = given // also where a link leads to nothing yet
 	}
-	db.drv.files.linked = given
 	return db, name, nil
 }
 
@@ -160,6 +160,9 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 		return nil, err
 	}
 	drv.shared.locks.remote.Store(remote)
+	if info, err := files.Lstat(dir); err == nil {
+		drv.shared.home = info.Dev
+	}
 	return newDB(drv, &full, stats), nil
 }
 

@@ -103,6 +103,9 @@ func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged,
 			s = nil
 		}
 	}()
+	if err := d.checkDevice(path, s.info.Dev); err != nil {
+		return s, err
+	}
 	if _, err := s.file.Write(data); err != nil {
 		return s, err
 	}

@@ -263,7 +263,7 @@ func (d *fileDriver) sweepDocument(
 // lockFits reports whether the lock file of the document at path, if both are there, lets those
 // lock it who may change the document.
 func (d *fileDriver) lockFits(path string) bool {
-	if d.shared.locks.joined != "" {
+	if d.shared.locks.joins(path) {
 		return true // its access is for others to say
 	}
 	document, err := d.files.Lstat(path)

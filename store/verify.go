@@ -25,7 +25,43 @@ func (a *attempt) isReplaced() bool {
 
 // verify looks whether the document still is at the version that was read, and
 // returns how its file is now.
-func (a *attempt) verify(ctx context.Context) (fsys.Info, error) { return a.verifyAt(ctx, a.path) }
+func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
+	moved, err := a.moved()
+	if err != nil {
+		return fsys.Info{}, err
+	}
+	if moved == "" {
+		now, err := a.verifyAt(ctx, a.path)
+		if err == nil {
+			err = a.stillLocked()
+		}
+		return now, err
+	}
+	s, err := a.d.load(ctx, moved, a.mode)
+	if err != nil {
+		return fsys.Info{}, err
+	}
+	defer s.close()
+	return s.info, a.conflict(s.version)
+}
+
+// stillLocked is a conflict if the lock is one of another directory by now, since a program
+// has put that in the place of the one on the path. If it was taken last, what is staged
+// shows that. A volatile update is over too soon for this to be worth a look.
+func (a *attempt) stillLocked() error {
+	if a.held == nil || !a.lockedFirst || a.d.opts.Durability == Volatile {
+		return nil
+	}
+	lock := a.held.lock
+	now, err := a.d.files.Lstat(lock.path)
+	if ignoreNotExist(err) != nil {
+		return err
+	}
+	if err != nil || !now.SameFile(lock.info) {
+		return a.conflict(a.current.version)
+	}
+	return nil
+}
 
 // verifyAt is verify for the file at path instead of the document.
 func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) {

@@ -146,6 +146,7 @@ var inFlags = strings.NewReplacer(
 	"raise MaxSize if that is meant", "allow more by --max-size",
 	"allow it with AllowNetwork", "allow it with --allow-network",
 	"which GuardForeign needs", "which --guard needs",
+	"LockPath ", "--lock-file ",
 )
 
 // explain is an error in the words of a user.

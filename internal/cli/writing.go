@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -98,10 +97,8 @@ func mustHave(doc *store.Doc, expected *store.Version, version store.Version) er
 	if expected == nil || *expected == version {
 		return nil
 	}
-	if !version.IsAbsent() {
-		if err := driver.CheckKind(*expected, version.Kind()); err != nil {
-			return err
-		}
+	if err := doc.CheckVersion(*expected); err != nil {
+		return err
 	}
 	return &store.ConflictError{Key: doc.Name(), Want: *expected, Have: version}
 }

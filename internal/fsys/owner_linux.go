@@ -34,7 +34,9 @@ func (s system) LockOwner(locked Info) (pid int, command string, ok bool) {
 //
 // What waits for it stands there with an arrow. Some file systems have another device number
 // there than in stat, as btrfs: then the process must be seen to have the file open.
-func ownerIn(list string, locked Info, open func(pid int, file Info) bool) (pid int, ok bool) {
+func ownerIn(
+	list string, locked Info, open func(pid int, file Info) (is, known bool),
+) (pid int, ok bool) {
 	device := fmt.Sprintf("%02x:%02x", unix.Major(locked.Dev), unix.Minor(locked.Dev))
 	inode := strconv.FormatUint(locked.Ino, 10)
 	for line := range strings.Lines(list) {
@@ -47,20 +49,27 @@ func ownerIn(list string, locked Info, open func(pid int, file Info) bool) (pid 
 			continue
 		}
 		pid, err := strconv.Atoi(fields[4])
-		if err == nil && pid > 0 && (fields[5][:at] == device || open(pid, locked)) {
+		if err != nil || pid <= 0 {
+			continue
+		}
+		// The process that took the lock may have left it to another one, and be gone.
+		if is, known := open(pid, locked); is || !known && fields[5][:at] == device {
 			return pid, true
 		}
 	}
 	return 0, false
 }
 
-func hasOpen(pid int, file Info) bool {
-	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
-	for _, link := range links {
+// hasOpen reports whether a process has a file open; known is false where this user may not
+// see that.
+func hasOpen(pid int, file Info) (is, known bool) {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
 		var st unix.Stat_t
-		if unix.Stat(link, &st) == nil && infoOf(&st).SameFile(file) {
-			return true
+		if unix.Stat(filepath.Join(dir, entry.Name()), &st) == nil && infoOf(&st).SameFile(file) {
+			return true, true
 		}
 	}
-	return false
+	return false, !os.IsPermission(err)
 }

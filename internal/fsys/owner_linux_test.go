@@ -11,21 +11,27 @@ import (
 func TestOwnerIn(t *testing.T) {
 	file := Info{Dev: unix.Mkdev(8, 0x11), Ino: 42}
 	for _, c := range []struct {
-		list string
-		open bool
-		want int
+		list   string
+		open   bool
+		hidden bool
+		want   int
 	}{
-		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n", want: 7},
+		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n", open: true, want: 7},
+		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n", hidden: true, want: 7},
+		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n"}, // it is gone
+		{list: "1: FLOCK  ADVISORY  WRITE 7 00:23:42 0 EOF\n", hidden: true},
 		{list: "1: POSIX  ADVISORY  WRITE 7 08:11:42 0 EOF\n"},
 		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:421 0 EOF\n"},
 		{list: "1: FLOCK  ADVISORY  WRITE 7 00:23:42 0 EOF\n"},
 		{list: "1: FLOCK  ADVISORY  WRITE 7 00:23:42 0 EOF\n", open: true, want: 7},
 		{list: "1: FLOCK  ADVISORY  WRITE 0 08:11:42 0 EOF\n"}, // of another namespace
-		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 8 08:11:42 0 EOF\n", want: 7},
+		{list: "1: FLOCK  ADVISORY  WRITE 7 08:11:42 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 8 08:11:42 0 EOF\n", open: true, want: 7},
 		{list: "1: -> FLOCK  ADVISORY  WRITE 8 08:11:42 0 EOF\n"},
 		{list: "nonsense\n\n1: FLOCK\n"},
 	} {
-		got, ok := ownerIn(c.list, file, func(int, Info) bool { return c.open })
+		got, ok := ownerIn(c.list, file, func(int, Info) (is, known bool) {
+			return c.open, !c.hidden
+		})
 		if got != c.want || ok != (c.want > 0) {
 			t.Errorf("%q, open %v: %d %v, want %d", c.list, c.open, got, ok, c.want)
 		}

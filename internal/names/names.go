@@ -82,6 +82,12 @@ func beside(path, middle, suffix string) string {
 // Lock is the lock file of the document at path.
 func Lock(path string) string { return beside(path, "", lockSuffix) }
 
+// IsLock reports whether a path is that of a lock file of the store's own.
+func IsLock(path string) bool {
+	_, own := Own(filepath.Base(path))
+	return own && (strings.HasSuffix(path, lockSuffix) || strings.HasSuffix(path, long(lockSuffix)))
+}
+
 // Intent is the intent of a guard on it.
 func Intent(path string) string { return beside(path, "", intentSuffix) }
 
