@@ -35,7 +35,7 @@ func TestCopiesAreBounded(t *testing.T) {
 			patch := `[` + test[1] + `{"op":"test","path":"/never","value":0}]`
 			got, err := Apply([]byte(test[0]), []byte(patch), lim)
 			if err == nil || !strings.Contains(err.Error(),
-				"the copies in the patch make more than 64 MiB") && name != "deep" {
+				"the copies in the patch add more than 64 MiB") && name != "deep" {
 				t.Errorf("%d bytes, %v", len(got), err)
 			}
 		})

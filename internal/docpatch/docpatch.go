@@ -1,6 +1,6 @@
 // Package docpatch applies JSON Merge Patch (RFC 7396) and JSON Patch (RFC 6902) to a
-// document and leaves alone what the patch does not change, to the byte. This file has
-// the merge patch.
+// document. Bytes that the patch does not change stay as they are. This file has the
+// merge patch.
 package docpatch
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Merge applies a JSON Merge Patch. An empty doc, one that is not there, is taken as
+// Merge applies a JSON Merge Patch. An empty doc is an absent document, and counts as
 // null.
 func Merge(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 	change, err := splice.Parse(patch, lim)
@@ -31,7 +31,7 @@ func Merge(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 	return splice.MergeSpelled(doc, merged, splice.AsGiven, lim)
 }
 
-// merge writes what RFC 7396 calls MergePatch(target, patch); target may be nil.
+// merge appends the result of RFC 7396's MergePatch(target, patch); target may be nil.
 func merge(out, doc []byte, target *splice.Node, patch []byte, change *splice.Node) []byte {
 	if change.Kind != splice.Object {
 		return append(out, patch[change.Start:change.End]...)
@@ -72,7 +72,7 @@ func merge(out, doc []byte, target *splice.Node, patch []byte, change *splice.No
 	return append(out, '}')
 }
 
-// index finds the members of an object by key, of several the last, which counts.
+// index maps the keys of an object to its members. Of duplicates the last counts.
 func index(n *splice.Node) map[string]int {
 	byKey := make(map[string]int, len(n.Members))
 	for i := range n.Members {

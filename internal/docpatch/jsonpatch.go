@@ -1,4 +1,4 @@
-// JSON Patch: a list of operations on places named by JSON Pointer (RFC 6901).
+// JSON Patch: a list of operations on locations named by JSON Pointers (RFC 6901).
 
 package docpatch
 
@@ -12,12 +12,12 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// ErrTest: a test operation failed.
+// ErrTest says that a test operation failed.
 var ErrTest = errors.New("a test of the patch failed")
 
-// largestCopies bounds the bytes that the copy operations of one patch add: a few of
-// them, each of what the one before made, double a document each time. A value counts for
-// what it takes in memory at the least, since its text can be one digit.
+// largestCopies bounds the bytes that the copy operations of one patch add: a few
+// copies, each of the result of the one before, double a document each time. A value
+// counts at least bytesOfValue, its size in memory, since its text can be one digit.
 const (
 	largestCopies = 64 << 20
 	bytesOfValue  = 64
@@ -27,7 +27,7 @@ const (
 type value struct {
 	text  []byte // of a scalar, as it is spelled
 	array bool
-	keys  []string // of an object and, beside values, their order; nil for an array
+	keys  []string // of an object, in order, parallel to parts; nil for an array
 	parts []*value
 }
 
@@ -76,15 +76,15 @@ func (v *value) append(out []byte) []byte {
 	return append(out, brackets[1])
 }
 
-// clone copies a value and takes its size from left. Where that is negative the copy is
-// not whole.
+// clone copies a value and subtracts its size from left. If left becomes negative, the
+// copy is incomplete.
 func (v *value) clone(left *int) *value {
 	*left -= bytesOfValue + len(v.text)
 	for _, key := range v.keys {
 		*left -= len(key)
 	}
 	if !v.container() || *left < 0 {
-		return v // the text is never changed
+		return v // texts never change
 	}
 	copied := &value{array: v.array, keys: slices.Clone(v.keys)}
 	for _, part := range v.parts {
@@ -93,10 +93,11 @@ func (v *value) clone(left *int) *value {
 	return copied
 }
 
-// find returns which part of v a token names, len(v.parts) for the end of an array.
+// find returns the index of the part of v that a token names; len(v.parts) is the end
+// of an array.
 func (v *value) find(token string) (int, error) {
 	if !v.container() {
-		return 0, fmt.Errorf("there is nothing in a scalar, so no %q", token)
+		return 0, fmt.Errorf("a scalar has no %q", token)
 	}
 	if !v.array {
 		if i := slices.Index(v.keys, token); i >= 0 {
@@ -109,12 +110,13 @@ func (v *value) find(token string) (int, error) {
 	}
 	i, err := strconv.Atoi(token)
 	if err != nil || i < 0 || strconv.Itoa(i) != token || i > len(v.parts) {
-		return 0, fmt.Errorf("%q is no index of an array of %d", token, len(v.parts))
+		return 0, fmt.Errorf("%q is no index of an array of length %d", token, len(v.parts))
 	}
 	return i, nil
 }
 
-// a place is where a pointer leads: part index of parent, which may be absent yet.
+// place is the target of a pointer: part index of parent. The part itself may be
+// absent.
 type place struct {
 	parent *value // nil for the whole document
 	index  int
@@ -125,13 +127,13 @@ func (p place) there() bool {
 	return p.parent != nil && p.index >= 0 && p.index < len(p.parent.parts)
 }
 
-// patcher is a document under a patch.
+// patcher applies the operations of a patch to a document.
 type patcher struct {
 	root *value
 	left int // bytes that may still be copied
 }
 
-// In one pass: of ~01 the ~0 makes a ~, and the 1 stays.
+// One pass over the text: ~01 becomes ~1, not /.
 var (
 	unescaped = strings.NewReplacer("~0", "~", "~1", "/")
 	noEscapes = strings.NewReplacer("~0", "", "~1", "")
@@ -185,7 +187,7 @@ func (p *patcher) get(pointer string) (*value, error) {
 	case at.parent == nil:
 		return p.root, nil
 	case !at.there():
-		return nil, fmt.Errorf("pointer %q: there is nothing", pointer)
+		return nil, fmt.Errorf("pointer %q: there is no value", pointer)
 	}
 	return at.parent.parts[at.index], nil
 }
@@ -224,16 +226,16 @@ func (p *patcher) remove(pointer string) (*value, error) {
 	return removed, nil
 }
 
-// operation is one of a patch.
+// operation is an operation of a patch.
 type operation struct {
 	op, path, from string
 	value          *value
 }
 
-// parseOperation reads an operation and wants the members that it needs.
+// parseOperation reads an operation and checks that it has the members it needs.
 func parseOperation(patch []byte, n *splice.Node) (o operation, err error) {
 	if n.Kind != splice.Object {
-		return o, fmt.Errorf("it is %v and no object", n.Kind)
+		return o, fmt.Errorf("it is %v, not an object", n.Kind)
 	}
 	text := func(key string) string {
 		m := n.Find(key)
@@ -242,7 +244,7 @@ func parseOperation(patch []byte, n *splice.Node) (o operation, err error) {
 		case m == nil:
 			err = fmt.Errorf("it has no %q", key)
 		case m.Value.Kind != splice.String:
-			err = fmt.Errorf("its %q is %v and no string", key, m.Value.Kind)
+			err = fmt.Errorf("its %q is %v, not a string", key, m.Value.Kind)
 		default:
 			return splice.Unquote(patch[m.Value.Start:m.Value.End])
 		}
@@ -304,7 +306,7 @@ func (p *patcher) do(o operation, lim splice.Limits) error {
 		}
 		copied := source.clone(&p.left)
 		if p.left < 0 {
-			return fmt.Errorf("the copies in the patch make more than %d MiB", largestCopies>>20)
+			return fmt.Errorf("the copies in the patch add more than %d MiB", largestCopies>>20)
 		}
 		return p.add(o.path, copied)
 	default: // test
@@ -315,7 +317,8 @@ func (p *patcher) do(o operation, lim splice.Limits) error {
 		was, want := have.append(nil), o.value.append(nil)
 		same, err := splice.Equal(was, want, lim)
 		if err == nil && !same {
-			err = fmt.Errorf("%w: at %q is %s, not %s", ErrTest, o.path, clip(was), clip(want))
+			err = fmt.Errorf("%w: the value at %q is %s, not %s",
+				ErrTest, o.path, clip(was), clip(want))
 		}
 		return err
 	}
@@ -329,14 +332,14 @@ func clip(text []byte) string {
 	return string(text)
 }
 
-// Apply applies a JSON Patch, all of it or nothing. A test that fails is ErrTest.
+// Apply applies a JSON Patch, all operations or none. A failed test is ErrTest.
 func Apply(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 	list, err := splice.Parse(patch, lim)
 	if err != nil {
 		return nil, fmt.Errorf("the patch is not JSON: %w", err)
 	}
 	if list.Kind != splice.Array {
-		return nil, fmt.Errorf("the patch is %v and no array of operations", list.Kind)
+		return nil, fmt.Errorf("the patch is %v, not an array of operations", list.Kind)
 	}
 	root, err := splice.Parse(doc, lim)
 	if err != nil {

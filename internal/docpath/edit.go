@@ -11,7 +11,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// find goes down the steps as far as there is something: to n, with so many steps taken.
+// find follows the steps as far as values exist. It returns the last value and the
+// number of steps taken.
 func find(root *splice.Node, steps []step) (n *splice.Node, taken int) {
 	n = root
 	for i, s := range steps {
@@ -42,8 +43,8 @@ func child(n *splice.Node, s step) *splice.Node {
 	return nil
 }
 
-// toward is where steps lead. To an edit that makes something new, -1 is no element: it
-// means the place after the last one.
+// toward translates steps for splice. last is the meaning of -1: for an edit that adds
+// an element it is Nowhere, the place after the last one.
 func toward(steps []step, last int) []splice.Step {
 	way := make([]splice.Step, len(steps))
 	for i, s := range steps {
@@ -58,8 +59,8 @@ func toward(steps []step, last int) []splice.Step {
 	return way
 }
 
-// pinned writes out -1 where it leads to a last element that is there: for an edit of
-// what is there, since to set it means a new one.
+// pinned replaces -1 by the index of the last element where there is one: an edit of an
+// existing element would otherwise append, as set does for -1.
 func pinned(found *splice.Located, steps []step) []step {
 	steps = slices.Clone(steps)
 	for i := range len(found.Nodes) - 1 {
@@ -70,9 +71,9 @@ func pinned(found *splice.Located, steps []step) []step {
 	return steps
 }
 
-// Get returns the text of the value at a path, or the answer to a query. On an array, -1
-// is the last element. Up to the first part of a path that is a query it means what it
-// means to an edit; gjson answers the rest.
+// Get returns the text of the value at a path, or the answer to a query. On an array,
+// -1 is the last element. The path up to the first query component has the meaning that
+// it has for an edit; gjson answers the rest.
 func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, err error) {
 	steps, query, err := parse(path)
 	if err != nil || len(doc) == 0 {
@@ -92,10 +93,10 @@ func Get(doc []byte, path string, lim splice.Limits) (raw []byte, found bool, er
 	return raw, true, nil
 }
 
-// Set puts a value at a path. Of a value that is there, the order and layout stay, and
-// what is equal in the new one is spelled as spelling says. Objects that are missing on
-// the way are made, and null counts as missing; so is an array, by the index 0 or -1. On
-// an array, its length or -1 appends. An empty doc is a document that is not there.
+// Set puts a value at a path. An existing value keeps its order and layout; spelling
+// selects the spelling of equal parts. Missing objects on the way are created, and
+// missing arrays for the index 0 or -1; null counts as missing. On an array, its length
+// or -1 appends. An empty doc is an absent document.
 func Set(
 	doc []byte, path string, raw []byte, spelling splice.Spelling, lim splice.Limits,
 ) ([]byte, error) {
@@ -119,19 +120,19 @@ func set(
 	return checked(path, edited, text, lim)
 }
 
-// checked checks a document into which a container was put: it and the value may each be
-// as deep as is allowed, and too deep together.
+// checked checks the depth of a document into which a container was put: each alone may
+// be within the limit, and the two together beyond it.
 func checked(path string, edited, text []byte, lim splice.Limits) ([]byte, error) {
 	if text[0] != '[' && text[0] != '{' {
 		return edited, nil
 	}
 	if err := splice.Check(edited, lim); err != nil {
-		return nil, fmt.Errorf("path %q: what the edit makes cannot be read again: %w", path, err)
+		return nil, fmt.Errorf("path %q: the edited document would be invalid: %w", path, err)
 	}
 	return edited, nil
 }
 
-// put returns the edited document and the text that it put there.
+// put returns the edited document and the text that was inserted.
 func put(
 	doc []byte, path string, steps []step, raw []byte, spelling splice.Spelling, lim splice.Limits,
 ) (edited, text []byte, err error) {
@@ -179,14 +180,14 @@ func put(
 	return edited, text, err
 }
 
-// wrap is the value inside of what the steps lead through when nothing is there.
+// wrap puts the value into new containers for the given steps.
 func wrap(path string, steps []step, raw []byte) ([]byte, error) {
 	open, end := []byte{}, []byte{}
 	for _, s := range steps {
 		if i, ok := s.index(); ok {
 			if i > 0 {
 				return nil, &Error{path, fmt.Sprintf("there is no array for the index %s yet; "+
-					"begin it by 0, or write :%s for a key", s.key, s.key)}
+					"begin it with 0, or write :%s for a key", s.key, s.key)}
 			}
 			open, end = append(open, '['), append(end, ']')
 			continue
@@ -203,8 +204,9 @@ func wrap(path string, steps []step, raw []byte) ([]byte, error) {
 	return open, nil
 }
 
-// Append puts a value at the end of the array at a path, which is made if nothing, or
-// null, is there. On the way, and for Add too, -1 is the last element if there is one.
+// Append appends a value to the array at a path. The array is created if the value is
+// missing or null. In the path, as in that of Add, -1 is the last element if there is
+// one.
 func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -227,7 +229,7 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 		steps = pinned(l, steps)
 		return set(doc, path, steps, list, splice.AsGiven, lim)
 	case n.Kind != splice.Array:
-		return nil, fmt.Errorf("path %q: %v is there, and no array to append to", path, n.Kind)
+		return nil, fmt.Errorf("path %q: cannot append to %v", path, n.Kind)
 	default:
 		edited, err := splice.NewEditor(doc, l.Root).InsertElem(n, len(n.Elems), raw, lim)
 		if err != nil {
@@ -237,8 +239,8 @@ func Append(doc []byte, path string, raw []byte, lim splice.Limits) ([]byte, err
 	}
 }
 
-// Delete removes the value at a path; found says whether there was one. On an array, -1
-// is the last element.
+// Delete removes the value at a path, and reports whether there was one. On an array,
+// -1 is the last element.
 func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bool, err error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -264,6 +266,6 @@ func Delete(doc []byte, path string, lim splice.Limits) (edited []byte, found bo
 		if parent.Kind == splice.Array || !lim.AllowDuplicateKeys {
 			return edited, true, nil
 		}
-		// A key that stands twice, where that is allowed, goes twice.
+		// Remove all duplicates of the key, where they are allowed.
 	}
 }

@@ -1,6 +1,6 @@
-// Comparisons of numbers in queries. Gjson compares them as floats, to which some numbers
-// that differ are the same. Where that could change an answer, the common form of a query
-// is answered here, by the digits, and any other is refused.
+// Comparisons of numbers in queries. Gjson compares them as floats, and different
+// numbers may be the same float. Where that could change an answer, queries of the
+// common form are answered here, digit by digit, and others are refused.
 
 package docpath
 
@@ -15,7 +15,7 @@ import (
 
 const operators = "=!<>%"
 
-// compared returns what a query may compare numbers with.
+// compared returns the operands that a query may compare numbers with.
 func compared(query string) (with []string) {
 	for i := 0; i < len(query); i++ {
 		op := query[i:]
@@ -29,7 +29,7 @@ func compared(query string) (with []string) {
 			value = value[:end]
 		}
 		value = unquoted(value)
-		// No number matches a pattern, nor is there a float in other text.
+		// Numbers match no pattern (%), and gjson takes other text for no float.
 		_, err := strconv.ParseFloat(value, 64)
 		if !strings.Contains(op, "%") && (err == nil || isRange(err)) {
 			with = append(with, value)
@@ -48,8 +48,8 @@ func unquoted(value string) string {
 	return value
 }
 
-// mistaken returns a number in valid JSON that is not one of those given, but the same
-// float.
+// mistaken returns a number in valid JSON that differs from one of those given but is
+// the same float.
 func mistaken(raw []byte, with []string) string {
 	exact, floats := true, make([]float64, len(with))
 	for i, value := range with {
@@ -70,8 +70,8 @@ func mistaken(raw []byte, with []string) string {
 	return ""
 }
 
-// isExact reports whether a number has so few digits that all such numbers are different
-// floats.
+// isExact reports whether a number is short enough that no other short number is the
+// same float.
 func isExact(text []byte) bool {
 	if len(text) > 15 {
 		return false
@@ -84,7 +84,7 @@ func isExact(text []byte) bool {
 	return true
 }
 
-// isWorth reports whether a number is what a text is worth, if that is a number.
+// isWorth reports whether text is a number with the same value.
 func isWorth(number []byte, text string) bool {
 	return isNumber(text) && splice.CompareNumbers(number, []byte(text)) == 0
 }
@@ -94,15 +94,15 @@ func isNumber(text string) bool {
 	return err == nil && root.Kind == splice.Number
 }
 
-// filter is a query of the form #(path op number) or #(path op number)#, and what follows
-// it.
+// filter is a query of the form #(path op number) or #(path op number)#, and the rest
+// after it.
 type filter struct {
 	path   []step
 	op     string
 	number []byte
 	all    bool
-	then   string // behind a dot, for each that is found
-	pipe   string // behind a pipe, for all that is found
+	then   string // after a dot, applied to each match
+	pipe   string // after a pipe, applied to the whole answer
 }
 
 func parseFilter(query string) (f filter, ok bool) {
@@ -141,7 +141,7 @@ func parseFilter(query string) (f filter, ok bool) {
 	return f, false
 }
 
-// matches compares a value as gjson does, but numbers by what they are worth.
+// matches compares a value as gjson does, but numbers exactly.
 func (f *filter) matches(text []byte, kind splice.Kind) bool {
 	var order int
 	switch kind {
@@ -171,7 +171,7 @@ func (f *filter) matches(text []byte, kind splice.Kind) bool {
 	return order == 0
 }
 
-// exactly answers a query about valid JSON that has numbers which gjson would mistake.
+// exactly answers a query on valid JSON with numbers that gjson would confuse.
 func exactly(
 	raw []byte, f filter, lim splice.Limits,
 ) (answer []byte, found bool, err error) {
@@ -217,8 +217,7 @@ func exactly(
 	return answer, found, nil
 }
 
-// compare answers a query by exactly if gjson could be wrong about it; else it is not
-// handled.
+// compare answers a query with exactly if gjson could be wrong; else handled is false.
 func compare(
 	raw []byte, path, query string, lim splice.Limits,
 ) (answer []byte, found, handled bool, err error) {
@@ -226,8 +225,8 @@ func compare(
 		return nil, false, false, nil
 	}
 	if splice.HasHalves([]byte(query)) || splice.HasHalves(raw) {
-		return nil, false, true, &Error{path, "a query does not compare text with half of a " +
-			`surrogate pair in it, as "\ud800"; there is one in the query, or in what it is about`}
+		return nil, false, true, &Error{path, "a query cannot compare text with half of a " +
+			`surrogate pair, such as "\ud800"; there is one in the query or in its input`}
 	}
 	with := compared(query)
 	if len(with) == 0 {
@@ -241,7 +240,7 @@ func compare(
 	if !ok {
 		return nil, false, true, &Error{path, fmt.Sprintf(
 			"the query would compare %.40s as a float, "+
-				"which is the same for other numbers; queries of the form LIST.#(PATH==NUMBER) or "+
+				"which equals other numbers too; queries of the form LIST.#(PATH==NUMBER) or "+
 				"LIST.#(PATH==NUMBER)#.PATH compare exactly", number)}
 	}
 	answer, found, err = exactly(raw, f, lim)

@@ -11,8 +11,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Add adds a JSON number to the one at a path and returns the sum too. What is not there,
-// or null, counts as 0. The sum has as many decimals as the more precise of the two.
+// Add adds a JSON number to the one at a path, and returns the sum too. A missing
+// value, or null, counts as 0. The sum has as many decimals as the more precise
+// operand.
 func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum string, err error) {
 	steps, err := parseEdit(path)
 	if err != nil {
@@ -31,7 +32,7 @@ func Add(doc []byte, path, delta string, lim splice.Limits) (edited []byte, sum 
 		steps = pinned(l, steps)
 		if n := l.End(); len(l.Nodes) > len(steps) && n.Kind != splice.Null {
 			if n.Kind != splice.Number {
-				return nil, "", fmt.Errorf("path %q: %v is there, to which no number can be added",
+				return nil, "", fmt.Errorf("path %q: cannot add a number to %v",
 					path, n.Kind)
 			}
 			current = string(doc[n.Start:n.End])
@@ -55,11 +56,12 @@ type decimal struct {
 	scale  int
 }
 
-// longestNumber bounds the work of an addition, which grows faster than the digits.
+// longestNumber bounds the work of an addition, which grows faster than the number of
+// digits.
 const longestNumber = 10_000
 
-// largestExponent bounds the digits that an exponent can stand for. It is what
-// a float has: programs that read the sum as one get a number.
+// largestExponent bounds the digits that an exponent can stand for. It is that of a
+// float64, so that programs that read the sum as a float get a finite number.
 const largestExponent = 308
 
 func parseDecimal(text string) (decimal, error) {

@@ -1,5 +1,5 @@
 // Package docpath reads and edits one place in a JSON document, named by a path in the
-// syntax of gjson and sjson. This file has what a path is.
+// syntax of gjson and sjson. This file parses paths.
 package docpath
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// An Error is a path that cannot be used, whatever the document.
+// An Error says that a path is unusable, whatever the document.
 type Error struct {
 	Path    string
 	Problem string
@@ -26,7 +26,7 @@ type step struct {
 	literal bool   // a key, even if it looks like an index
 }
 
-// index is the place that the step names in an array: -1 for the end.
+// index is the array index that the step names; -1 is the end.
 func (s step) index() (int, bool) {
 	if s.literal {
 		return 0, false
@@ -44,8 +44,8 @@ func (s step) index() (int, bool) {
 	return n, true
 }
 
-// parse splits a path into its steps. From the first component on that is a query, which
-// can only be read, the rest is for gjson.
+// parse splits a path into its steps. The rest from the first query component on is for
+// gjson, and can only be read.
 func parse(path string) (steps []step, query string, err error) {
 	if path == "" {
 		return nil, "", &Error{path, `it is empty; use ":" for the empty key, ` +
@@ -72,7 +72,7 @@ func parse(path string) (steps []step, query string, err error) {
 			continue
 		case c == '\\':
 			if i++; i == len(path) {
-				return nil, "", &Error{path, "it ends with a backslash; escape that by another"}
+				return nil, "", &Error{path, "it ends with a backslash; escape it with another"}
 			}
 			if start {
 				current.literal = true
@@ -95,8 +95,8 @@ func parse(path string) (steps []step, query string, err error) {
 func parseEdit(path string) ([]step, error) {
 	steps, query, err := parse(path)
 	if query != "" {
-		err = &Error{path, "it is a query, by one of * ? | or, at the beginning of a part, " +
-			"# @ ! { [; an edit needs the very place: write a backslash before a character " +
+		err = &Error{path, "it is a query, because of * ? | or, at the beginning of a part, " +
+			"# @ ! { [; an edit needs an exact path: write a backslash before a character " +
 			"that is part of a key"}
 	}
 	return steps, err
@@ -105,7 +105,7 @@ func parseEdit(path string) ([]step, error) {
 // Escape returns a path component that names exactly this key.
 func Escape(key string) string {
 	var b strings.Builder
-	// So that neither an index, nor an empty or a forced key, is seen in it.
+	// Else it would read as an index, as empty, or as a forced key.
 	if _, isIndex := (step{key: key}).index(); isIndex || key == "" || key[0] == ':' {
 		b.WriteByte(':')
 	}
@@ -118,7 +118,7 @@ func Escape(key string) string {
 	return b.String()
 }
 
-// Join returns the path on which the keys are, one in the other.
+// Join returns the path of nested keys.
 func Join(keys ...string) string {
 	escaped := make([]string, len(keys))
 	for i, key := range keys {
@@ -127,7 +127,7 @@ func Join(keys ...string) string {
 	return strings.Join(escaped, ".")
 }
 
-// upTo is the path to the first n steps, for messages.
+// upTo is the path of the first n steps, for messages.
 func upTo(steps []step, n int) string {
 	if n == 0 {
 		return "the document"

@@ -1,13 +1,13 @@
-// Which element of an array became which of another one, so that it keeps what is not
-// known of it.
+// Aligns the elements of two arrays: which old element became which new one, so that it
+// keeps the members that a Go type does not know.
 //
-// In this order: equal elements at the beginning and end and, between them, a longest
+// The steps, in this order: equal elements at both ends and, between them, a longest
 // common subsequence; of a run of equal elements the first ones stay. Other equal
-// containers, which moved. Then what changed: elements with the same id, or the same
-// value of the member that tells most of them apart; elements more than half of which is
-// equal, if there is no doubt which is meant; and, where between two elements that are
-// paired as many went as came, those in the same place. Objects with different ids are
-// never paired, unless the id is all they have. All others went or are new.
+// containers, which moved. Then changed elements: those with the same id, or with the
+// same value of the member that distinguishes most of them; those that are more than
+// half equal, if the match is unambiguous; and between two pairs, if equally many were
+// removed and added, those at the same place. Objects with different ids are never
+// paired, unless the id is their only member. All others were removed or are new.
 
 package splice
 
@@ -19,18 +19,17 @@ import (
 type aligner struct {
 	*merger
 	before, after []Node
-	from          []int  // for each of after, which of before it was, or -1
-	taken         []bool // which of before are taken
+	from          []int  // for each of after, its index in before, or -1
+	taken         []bool // which of before are paired
 }
 
 const (
-	// largestTable is how many pairs of elements are compared at the most for a common
+	// largestTable bounds the pairs of elements that are compared for a common
 	// subsequence.
 	largestTable = 1 << 20
-	// mostAlike is how many pairs are compared at the most to find elements that are
-	// alike.
+	// mostAlike bounds the pairs that are compared to find similar elements.
 	mostAlike = 1 << 12
-	// mostKeys is how many keys are tried to tell elements apart.
+	// mostKeys bounds the keys that are tried to distinguish elements.
 	mostKeys = 32
 )
 
@@ -61,8 +60,7 @@ func (m *merger) align(before, after []Node) []int {
 
 func (a *aligner) pair(i, j int) { a.from[j], a.taken[i] = i, true }
 
-// left returns which of after are not paired, if there are any of before to pair them
-// with.
+// left returns the unpaired elements of after, or nil if before has none to pair.
 func (a *aligner) left() (left []int) {
 	for j, i := range a.from {
 		if i < 0 {
@@ -75,7 +73,7 @@ func (a *aligner) left() (left []int) {
 	return left
 }
 
-// free returns which of before are not paired.
+// free returns the unpaired elements of before.
 func (a *aligner) free() (free []int) {
 	for i, taken := range a.taken {
 		if !taken {
@@ -85,7 +83,7 @@ func (a *aligner) free() (free []int) {
 	return free
 }
 
-// trim pairs what is the same at the beginning and end.
+// trim pairs the equal elements at the beginning and end.
 func (a *aligner) trim(start, endB, endA int, same func(before, after *Node) bool) (int, int, int) {
 	for start < endB && start < endA && same(&a.before[start], &a.after[start]) {
 		a.pair(start, start)
@@ -99,7 +97,7 @@ func (a *aligner) trim(start, endB, endA int, same func(before, after *Node) boo
 	return start, endB, endA
 }
 
-// subsequence pairs a longest common subsequence, unless that is too much work.
+// subsequence pairs a longest common subsequence, unless the table would be too large.
 func (a *aligner) subsequence(start, endB, endA int) {
 	before, after := a.before[start:endB], a.after[start:endA]
 	rows, columns := len(before), len(after)
@@ -112,7 +110,7 @@ func (a *aligner) subsequence(start, endB, endA int) {
 	for j := range after {
 		a.merger.after.digest(&after[j])
 	}
-	// length[i*(columns+1)+j] is that of the longest one from before[i], after[j] on.
+	// length[i*(columns+1)+j] is the length of the longest one from before[i], after[j] on.
 	length := make([]int32, (rows+1)*(columns+1))
 	at := func(i, j int) *int32 { return &length[i*(columns+1)+j] }
 	for i := rows - 1; i >= 0; i-- {
@@ -138,7 +136,7 @@ func (a *aligner) subsequence(start, endB, endA int) {
 	}
 }
 
-// first moves pairs to the first ones of runs of equal elements of before.
+// first moves pairs to the first elements of runs of equal elements in before.
 func (a *aligner) first() {
 	last := -1
 	for j, i := range a.from {
@@ -159,12 +157,12 @@ func (a *aligner) twins(i, j int) bool {
 	return d.digest(n) == d.digest(twin) && equal(d, n, d, twin)
 }
 
-// moved pairs containers that are equal wherever they stand, the first ones first.
+// moved pairs equal containers at any places, in order.
 func (a *aligner) moved(left []int) {
 	places := map[uint64][]int{}
 	for _, i := range a.free() {
 		if a.before[i].Kind < Array && !a.isLossy(i) {
-			continue // nothing in it that could be lost
+			continue // a scalar has nothing to lose
 		}
 		digest := a.merger.before.digest(&a.before[i])
 		places[digest] = append(places[digest], i)
@@ -184,9 +182,9 @@ func (a *aligner) isLossy(i int) bool {
 	return a.merger.old.lossy && n.Kind == String && bytes.ContainsRune(d.raw(n), utf8.RuneError)
 }
 
-// keyed pairs objects by the value of one member: the id if they have one, else the
-// member that is different in all of before and pairs the most; of several such the one
-// that leaves more in place.
+// keyed pairs objects by the value of one member: the id if there is one, else the
+// member that is unique in before and pairs the most objects, or of several such
+// members the one that leaves more objects in place.
 func (a *aligner) keyed(left []int) {
 	free := a.free()
 	if len(left) == 0 || len(free) == 0 {
@@ -213,9 +211,9 @@ func (a *aligner) keyed(left []int) {
 	}
 }
 
-// byKey pairs objects by the value of the member with a key, which is mostly the one at
-// place k. The value must not be twice in before; nor are those paired that are twice in
-// after.
+// byKey pairs objects by the value of the member with a key, which is mostly at place
+// k. If a value occurs twice in before, there are no pairs; values that occur twice in
+// after are not paired.
 func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, placed int) {
 	places := make(map[uint64]int, len(free))
 	for _, i := range free {
@@ -245,8 +243,8 @@ func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, pl
 	return pairs, placed
 }
 
-// alike pairs elements that have more than half in common, if each is the only one most
-// like the other.
+// alike pairs elements that are more than half equal, if each is the other's only best
+// match.
 func (a *aligner) alike(left []int) {
 	free := a.free()
 	if len(left) == 0 || len(free) > mostAlike/len(left) {
@@ -282,8 +280,8 @@ func (a *aligner) alike(left []int) {
 	}
 }
 
-// common returns how many parts of two containers are equal, by their digests, and how
-// many parts the larger one has.
+// common returns the number of parts that two containers share, by digest, and the
+// number of parts of the larger one.
 func (a *aligner) common(n, m *Node) (common, most int) {
 	if n.Kind != m.Kind || n.Kind < Array {
 		return 0, 0
@@ -315,9 +313,9 @@ func (a *aligner) common(n, m *Node) (common, most int) {
 	return common, most
 }
 
-// inPlace pairs what is left between two pairs, if it is as many of both.
+// inPlace pairs the elements left between two pairs, if their numbers are equal.
 func (a *aligner) inPlace() {
-	next := 0 // of before, the one after the last pair
+	next := 0 // index in before after the last pair
 	for j := 0; j <= len(a.after); j++ {
 		start := j
 		for j < len(a.after) && a.from[j] < 0 {
@@ -347,8 +345,8 @@ func (a *aligner) anyTaken(from, until int) bool {
 	return false
 }
 
-// isAnother reports whether two objects have different ids, and more than that: what has
-// an id only is taken for changed.
+// isAnother reports whether two objects have different ids. Objects whose only member
+// is the id count as changed, not as different objects.
 func (a *aligner) isAnother(i, j int) bool {
 	n, d := &a.before[i], a.merger.before
 	defer d.forget(n, d.open(n))

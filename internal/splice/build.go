@@ -1,20 +1,19 @@
-// A container written anew from parts that stay, parts that changed and parts that are
-// new.
+// Writes a container from unchanged, changed and new parts.
 
 package splice
 
 import "bytes"
 
-// part is one or more members or elements of a container as they are to be.
+// part is one or more members or elements of the new container.
 type part struct {
-	old   int    // the first of the old container's that it is, or -1 for a new one
-	until int    // the one after the last: of those that stay as they are, many are one part
-	text  []byte // of a new one: all of it, with its key
-	// One that stays and of which something changed: from what to what.
+	old   int    // index in the old container, or -1 for a new one
+	until int    // index after the last: a run of unchanged ones is one part
+	text  []byte // of a new one, with its key
+	// A changed one: the value before and after.
 	was, is *Node
 }
 
-// stay adds a part of the old container that stays as it is.
+// stay adds an unchanged part of the old container.
 func stay(to []part, i int) []part {
 	if len(to) > 0 {
 		last := &to[len(to)-1]
@@ -26,7 +25,7 @@ func stay(to []part, i int) []part {
 	return append(to, part{old: i, until: i + 1})
 }
 
-// kept are the parts from and until of a container as they are.
+// kept is the run of unchanged parts [from, until).
 func kept(from, until int) []part {
 	if from == until {
 		return nil
@@ -35,7 +34,8 @@ func kept(from, until int) []part {
 }
 
 // appendContainer writes the container n of data with the given parts, in their order.
-// What stays keeps the white space around it. change writes what became of an old value.
+// Unchanged parts keep the white space around them. change writes the new form of an
+// old value.
 func appendContainer(
 	out, data []byte, n *Node, lay layout, to []part,
 	change func(out []byte, old *Node, p part) []byte,
@@ -46,7 +46,7 @@ func appendContainer(
 	}
 	if len(to) == 0 {
 		if n.parts() == 0 {
-			return append(out, data[n.Start:n.End]...) // it may have blanks in it
+			return append(out, data[n.Start:n.End]...) // with its blanks, if any
 		}
 		return append(out, brackets...)
 	}
@@ -54,7 +54,7 @@ func appendContainer(
 	for i, p := range to {
 		switch {
 		case i > 0 && p.old > 0:
-			// With what stood before the comma, unless that ended the line of another.
+			// Include the space before the comma, unless it belongs to a removed part.
 			_, before := n.part(p.old - 1)
 			start, _ := n.part(p.old)
 			gap := data[before:start]

@@ -1,7 +1,6 @@
-// Which members of a document stand for which members of a Go value, by the rules of
-// encoding/json: a member belongs to the field whose key is spelled the same; else to the
-// first field whose key differs in case only; and of several members of one field the
-// last one counts.
+// Maps the members of a document to those of a Go value, by the rules of encoding/json:
+// a member belongs to the field with exactly its key, else to the first field whose key
+// differs in case only; of several members for one field the last counts.
 
 package splice
 
@@ -11,17 +10,17 @@ import (
 	"unicode/utf8"
 )
 
-// claim says what a member of old is in before and after: an index of a member, or -1.
+// claim maps a member of old to members of before and after, by index, or -1.
 type claim struct {
 	before, after int
-	overridden    bool // a later member of old is the same
-	drop          bool // it must go if the value is not to be lost
+	overridden    bool // a later member of old has the same field
+	drop          bool // it must be removed, or the new value would be lost
 }
 
 func (c claim) unknown() bool { return c.before < 0 && c.after < 0 }
 
-// claims finds what each member of old is, and which ones of after old has; nil if it has
-// all.
+// claims maps the members of old, and returns which members of after are in old; nil
+// means all.
 func (m *merger) claims(old, before, after *Node) (claims []claim, claimed []bool) {
 	claims, claimed = make([]claim, len(old.Members)), make([]bool, len(after.Members))
 	was, is := m.before.finder(before), m.after.finder(after)
@@ -54,7 +53,7 @@ func (m *merger) claims(old, before, after *Node) (claims []claim, claimed []boo
 	return claims, claimed
 }
 
-// fold finds what the members are whose keys nothing in before and after has exactly.
+// fold maps the members whose keys are not exactly in before or after.
 func (m *merger) fold(claims []claim, old, before, after *Node) (found bool) {
 	fields := make(map[string]claim, len(before.Members)+len(after.Members))
 	was, is := m.before.finder(before), m.after.finder(after)
@@ -65,8 +64,7 @@ func (m *merger) fold(claims []claim, old, before, after *Node) (found bool) {
 			fields[folded] = claim{before: i, after: is.find(key)}
 		}
 	}
-	// Both have the fields in the order of the type, but each without those that it
-	// leaves out.
+	// Both have the fields in the order of the type, each without its omitted fields.
 	for i := range after.Members {
 		key := after.Members[i].Key
 		folded := foldKey(key)
@@ -84,9 +82,10 @@ func (m *merger) fold(claims []claim, old, before, after *Node) (found bool) {
 	return found
 }
 
-// override marks the members that later ones override. If a later one is not spelled as
-// the field and is zero, it may also be another field, which before leaves out: it cannot
-// take a new value. Without it, the member that is spelled as the field can.
+// override marks the members that later ones override. A later member that is zero and
+// not spelled as the field may also belong to another field, which before omits: then
+// it cannot take the new value. It is dropped, so that the member with the field's
+// spelling can.
 func (m *merger) override(claims []claim, old, before, after *Node) {
 	exact, counts := map[int]bool{}, map[int]bool{}
 	spelled := func(i int) bool { return old.Members[i].Key == after.Members[claims[i].after].Key }
@@ -110,7 +109,7 @@ func (m *merger) override(claims []claim, old, before, after *Node) {
 	}
 }
 
-// isZero reports whether a value is one that encoding/json may leave out.
+// isZero reports whether encoding/json may omit a value as empty.
 func (m *merger) isZero(n *Node) bool {
 	switch n.Kind {
 	case Null, False:
@@ -127,8 +126,8 @@ func (m *merger) isZero(n *Node) bool {
 	return false
 }
 
-// foldKey is one spelling for all keys that differ in case only, as encoding/json sees
-// it.
+// foldKey maps all keys that differ in case only to one spelling, as encoding/json
+// does.
 func foldKey(key string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') {

@@ -1,4 +1,4 @@
-// Edits of one place of a document that was parsed.
+// Edits one place of a parsed document.
 
 package splice
 
@@ -7,17 +7,17 @@ import (
 	"slices"
 )
 
-// An Editor makes one edit of a document. It does not change the document that it has.
+// An Editor makes one edit of a document, and returns the result as a copy.
 type Editor struct {
 	data []byte
 	root *Node
 }
 
-// NewEditor returns an editor for a document and what Parse returned for it.
+// NewEditor returns an editor for a document and its root from Parse.
 func NewEditor(data []byte, root *Node) *Editor { return &Editor{data, root} }
 
-// layouts returns the layout of the container that n stands in, and n's own: going down
-// from the root to where n is.
+// layouts returns the layout of the container around n, and n's own. It walks from the
+// root to n.
 func (e *Editor) layouts(n *Node) (outer, own layout) {
 	outer = (&document{source: source{data: e.data}, root: e.root}).rootLayout()
 	at := e.root
@@ -25,13 +25,13 @@ func (e *Editor) layouts(n *Node) (outer, own layout) {
 		outer = layoutOf(e.data, at, outer)
 		at = child(at, n)
 		if at == nil {
-			return outer, outer // not of this document; the caller's mistake does no harm
+			return outer, outer // n is not of this document, a mistake of the caller
 		}
 	}
 	return outer, layoutOf(e.data, n, outer)
 }
 
-// child finds the part of a container that n is in.
+// child finds the part of a container that contains n.
 func child(of, n *Node) *Node {
 	if of.Kind == Array {
 		byEnd := func(elem Node, at int) int { return elem.End - 1 - at }
@@ -49,12 +49,12 @@ func child(of, n *Node) *Node {
 	return nil
 }
 
-// put returns the document with other text in the place of n.
+// put returns the document with n replaced by text.
 func (e *Editor) put(n *Node, text []byte) []byte {
 	return slices.Concat(e.data[:n.Start], text, e.data[n.End:])
 }
 
-// fresh parses a value that is new and lays it out to stand inside of outer.
+// fresh parses a new value and lays it out for a container with the layout outer.
 func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
 	d, err := parse(raw, lim, scope{until: math.MaxInt, large: lim.largeFrom()})
 	if err != nil {
@@ -63,8 +63,8 @@ func fresh(raw []byte, outer layout, lim Limits) ([]byte, error) {
 	return appendNew(nil, d, d.root, outer), nil
 }
 
-// Replace puts a value in the place of n: where both are containers, what is equal in
-// them stays as it is. The error is for a value that is not JSON.
+// Replace replaces n by a value. If both are containers, equal parts stay as they are.
+// It fails only if the value is not JSON.
 func (e *Editor) Replace(n *Node, raw []byte, spelling Spelling, lim Limits) ([]byte, error) {
 	outer, _ := e.layouts(n)
 	text, err := mergeAt(e.data[n.Start:n.End], raw, spelling, outer, lim)
@@ -74,7 +74,7 @@ func (e *Editor) Replace(n *Node, raw []byte, spelling Spelling, lim Limits) ([]
 	return e.put(n, text), nil
 }
 
-// write returns the document with a container of it written anew.
+// write returns the document with the container n rewritten.
 func (e *Editor) write(n *Node, lay layout, to ...part) []byte {
 	more := 64
 	for _, p := range to {
@@ -85,7 +85,7 @@ func (e *Editor) write(n *Node, lay layout, to ...part) []byte {
 	return append(out, e.data[n.End:]...)
 }
 
-// AppendMember puts a member with a key that is not there at the end of an object.
+// AppendMember appends a member to an object that does not have its key.
 func (e *Editor) AppendMember(obj *Node, key string, raw []byte, lim Limits) ([]byte, error) {
 	_, own := e.layouts(obj)
 	value, err := fresh(raw, own, lim)
@@ -96,7 +96,8 @@ func (e *Editor) AppendMember(obj *Node, key string, raw []byte, lim Limits) ([]
 	return e.write(obj, own, append(kept(0, obj.parts()), member)...), nil
 }
 
-// InsertElem puts a value before the element i of an array, or after all if there are i.
+// InsertElem inserts a value before element i of an array, or at the end if it has i
+// elements.
 func (e *Editor) InsertElem(arr *Node, i int, raw []byte, lim Limits) ([]byte, error) {
 	_, own := e.layouts(arr)
 	value, err := fresh(raw, own, lim)

@@ -1,5 +1,5 @@
-// When two values are equal: numbers by what they are worth, exactly; strings by
-// what they stand for; objects whatever the order of their members.
+// Equality of values: numbers by their exact value, strings by their decoded text,
+// objects in any order of members.
 
 package splice
 
@@ -23,7 +23,7 @@ func Equal(a, b []byte, lim Limits) (bool, error) {
 	return equal(x, x.root, y, y.root), nil
 }
 
-// window says where two texts differ: they are equal before from and in the last rest
+// window is where two texts differ: they are equal before from and in the last rest
 // bytes.
 type window struct{ from, rest int }
 
@@ -56,12 +56,13 @@ func windowOf(a, b []byte) (w window) {
 	return w
 }
 
-// fewBytes is up to what length the texts of two containers are compared before what is
-// in them. Were there no bound, deep nesting would have the same bytes compared at each
+// fewBytes is the length up to which the texts of two containers are compared before
+// their parts. Without a bound, deep nesting would compare the same bytes at each
 // level.
 const fewBytes = 4 << 10
 
-// equal reports whether two values are equal. That two digests are equal is not believed.
+// equal reports whether two values are equal. Equal digests are no proof; the values
+// are compared.
 func equal(a *document, n *Node, b *document, m *Node) bool {
 	if a == b && n == m {
 		return true
@@ -108,7 +109,7 @@ func equalObjects(a *document, n *Node, b *document, m *Node) bool {
 	for i := range n.Members {
 		member := &n.Members[i]
 		if a.repeats() && ours.find(member.Key) != i {
-			continue // a later one counts
+			continue // a later duplicate counts
 		}
 		j := theirs.find(member.Key)
 		if j < 0 || !equal(a, &member.Value, b, &m.Members[j].Value) {
@@ -134,8 +135,8 @@ func (d *document) countKeys(n *Node) int {
 	return count
 }
 
-// hasher makes the digests of one merge: numbers that are equal for equal values, so that
-// arrays are aligned without comparing each element with each.
+// hasher computes the digests of one merge. Equal values have equal digests, so that
+// arrays are aligned without comparing all pairs of elements.
 type hasher struct {
 	seed maphash.Seed
 	salt uint64
@@ -151,7 +152,7 @@ func (h *hasher) mix(a, b uint64) uint64 {
 	return high ^ low + b
 }
 
-// key is the digest of a key, which is the same for a lossy document.
+// key is the digest of a key, the same for a lossy document and another.
 func (h *hasher) key(m *Member) uint64 {
 	if len(m.Key) != m.KeyEnd-m.KeyStart-2 && HasHalf(m.Key) {
 		return maphash.Bytes(h.seed, lossy([]byte(m.Key)))
@@ -159,7 +160,7 @@ func (h *hasher) key(m *Member) uint64 {
 	return maphash.String(h.seed, m.Key)
 }
 
-// digest returns the digest of a value, which it computes once.
+// digest returns the digest of a value, computed once.
 func (d *document) digest(n *Node) uint64 {
 	if n.digest != 0 {
 		return n.digest
@@ -186,7 +187,8 @@ func (d *document) digest(n *Node) uint64 {
 			sum = h.mix(sum, d.digest(&n.Elems[i]))
 		}
 	case Object:
-		// The order does not count: a sum. Nor do members that a later one overrides.
+		// A sum, since the order does not count. Overridden members do not count
+		// either.
 		defer d.forget(n, d.open(n))
 		f := d.finder(n)
 		members := uint64(0)

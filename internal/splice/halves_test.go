@@ -26,7 +26,7 @@ func TestHalves(t *testing.T) {
 		}
 	}
 	err := Check([]byte(`{"\ud800":1,"\uD800":2}`), Limits{})
-	if err == nil || !strings.Contains(err.Error(), "stands twice") {
+	if err == nil || !strings.Contains(err.Error(), "duplicate key") {
 		t.Errorf("the same half twice: %v", err)
 	}
 	for _, test := range [][3]string{

@@ -1,10 +1,10 @@
-// The member by which an object of an array is told from the others.
+// The members that distinguish the objects of an array.
 
 package splice
 
 import "strings"
 
-// telling returns the member of an object by which it may be told from others.
+// telling returns the member with a key if its value can distinguish objects, else nil.
 func telling(d *document, n *Node, key string, k int) *Node {
 	if n.Kind != Object {
 		return nil

@@ -1,4 +1,4 @@
-// The keys of objects, and whether one stands twice in an object.
+// Scans the keys of objects and detects duplicates.
 
 package splice
 
@@ -7,14 +7,14 @@ import (
 	"hash/maphash"
 )
 
-// keyText is a key: data[start:end], and what that stands for.
+// keyText is a key: data[start:end], and its decoded text.
 type keyText struct {
 	start, end int
 	text       []byte
 }
 
-// memberKey scans a key and the colon behind it, and complains if the object, whose keys
-// begin at first, has it already.
+// memberKey scans a key and the colon after it. A duplicate in the object, whose keys
+// begin at first, is an error unless duplicates are allowed.
 func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
 	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
 		return k, s.unexpected("a key in quotes")
@@ -27,7 +27,7 @@ func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
 	k.end = s.pos
 	k.text = decode(s.data[k.start:k.end], escaped)
 	if !s.lim.AllowDuplicateKeys && s.isDouble(first, many, k.text) {
-		return k, s.fail(k.start, "key %s stands twice in one object", s.data[k.start:k.end])
+		return k, s.fail(k.start, "duplicate key %s in one object", s.data[k.start:k.end])
 	}
 	s.space()
 	if s.pos >= len(s.data) || s.data[s.pos] != ':' {
@@ -38,18 +38,19 @@ func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
 	return k, nil
 }
 
-// fewKeys is how many keys of one object are compared one by one to find a double.
+// fewKeys is the number of keys of one object up to which duplicates are found by
+// comparing one by one.
 const fewKeys = 16
 
-// keySet finds keys among the many of one object. It has their places, counted from 1,
-// each near where the key's hash leads; at least half of it is empty.
+// keySet is a hash table of the keys of one object, with open addressing. It has their
+// indexes, counted from 1; at least half of it is empty.
 type keySet struct {
 	places []uint32
 	seed   maphash.Seed
 }
 
-// isDouble reports whether the object whose keys begin at first has the key already,
-// and notes that it has it now.
+// isDouble reports whether the object whose keys begin at first already has the key,
+// and adds it.
 func (s *scanner) isDouble(first int, set *keySet, key []byte) bool {
 	keys := s.keys[first:]
 	if len(keys) < fewKeys {
@@ -72,7 +73,7 @@ func (s *scanner) isDouble(first int, set *keySet, key []byte) bool {
 	return false
 }
 
-// grow makes the set four times as large as the keys are many.
+// grow makes the set at least four times as large as the number of keys.
 func (set *keySet) grow(keys [][]byte) {
 	if set.places == nil {
 		set.seed = maphash.MakeSeed()
@@ -87,7 +88,7 @@ func (set *keySet) grow(keys [][]byte) {
 	}
 }
 
-// find returns the place of a key, or the empty one where it belongs.
+// find returns the slot of a key, or the empty slot where it belongs.
 func (set *keySet) find(keys [][]byte, key []byte) *uint32 {
 	mask := uint64(len(set.places) - 1)
 	for at := maphash.Bytes(set.seed, key) & mask; ; at = (at + 1) & mask {

@@ -1,4 +1,4 @@
-// How a document is laid out, and how new values are written to fit in.
+// The layout of a document, and how new values are written to match it.
 
 package splice
 
@@ -7,21 +7,21 @@ import (
 	"slices"
 )
 
-// layout is how the parts of one container are set apart. It is read off the container's
-// own members; what those do not show is taken from the container around it.
+// layout is the white space between the parts of one container. It is taken from the
+// container's own members and, where those do not show it, from the container around
+// it.
 type layout struct {
-	lead  []byte // between a bracket or comma and a member: a line break and indent, or blanks
-	first []byte // the same before the first member
+	lead  []byte // between a comma and a member: a line break and indent, or blanks
+	first []byte // between the opening bracket and the first member
 	last  []byte // between the last member and the closing bracket
 	colon []byte // between a key and its value
-	unit  []byte // by how much each level is indented; empty if the document is not
+	unit  []byte // the indent of one level; empty if the document has none
 }
 
-// compact is the layout of a document that shows none.
+// compact is the layout of a document without white space.
 var compact = layout{colon: []byte(":")}
 
-// layoutOf reads off how the members of a container stand; outer is the container's
-// around it.
+// layoutOf returns the layout of a container; outer is that of the container around it.
 func layoutOf(data []byte, n *Node, outer layout) layout {
 	count := n.parts()
 	if count == 0 {
@@ -63,12 +63,11 @@ func layoutOf(data []byte, n *Node, outer layout) layout {
 
 func hasLine(space []byte) bool { return bytes.IndexByte(space, '\n') >= 0 }
 
-// longestLead is up to what length the indent of new values grows. What is deeper in them
-// stands in one line: were each level indented, a value of 10,000 levels would take a
-// hundred megabytes.
+// longestLead bounds the indent of new values. Deeper levels are written in one line:
+// if each were indented, a value of 10,000 levels would take a hundred megabytes.
 const longestLead = 500
 
-// within is the layout of an empty container inside of one with the layout outer.
+// within is the layout of an empty container in one with the layout outer.
 func within(outer layout) layout {
 	inner := layout{colon: outer.colon, unit: outer.unit}
 	switch {
@@ -86,7 +85,7 @@ func within(outer layout) layout {
 	return inner
 }
 
-// blankAfter guesses what follows a comma in one line by what follows a colon.
+// blankAfter guesses the space after a comma in a line from the space after a colon.
 func blankAfter(colon []byte) []byte {
 	if bytes.HasSuffix(colon, []byte(" ")) {
 		return []byte(" ")
@@ -94,8 +93,8 @@ func blankAfter(colon []byte) []byte {
 	return nil
 }
 
-// rootLayout is the layout around the whole document: as if it stood in a container whose
-// members begin a line without indent, if the document has lines at all.
+// rootLayout is the layout around the whole document: as if it were in a container
+// whose members begin lines without indent, if the document has several lines.
 func (d *document) rootLayout() layout {
 	outer := compact
 	d.open(d.root)
@@ -109,8 +108,8 @@ func (d *document) rootLayout() layout {
 	return outer
 }
 
-// firstColon returns what stands between a key and its value in the first object, if a
-// value is an object or begins with one.
+// firstColon returns the text between the first key and its value, if the value is an
+// object or begins with one.
 func firstColon(data []byte, start int, none []byte) []byte {
 	s := scanner{source: &source{data: data}, pos: start}
 	for s.data[s.pos] == '[' {
@@ -125,7 +124,7 @@ func firstColon(data []byte, start int, none []byte) []byte {
 	if s.data[s.pos] == '}' {
 		return none
 	}
-	_, _ = s.str() // there is no error: it was scanned before
+	_, _ = s.str() // no error: it was scanned before
 	end := s.pos
 	s.space()
 	s.pos++
@@ -133,7 +132,7 @@ func firstColon(data []byte, start int, none []byte) []byte {
 	return data[end:s.pos]
 }
 
-// parts is how many members or elements a container has.
+// parts is the number of members or elements of a container.
 func (n *Node) parts() int { return len(n.Members) + len(n.Elems) }
 
 // part returns where a member or element of a container starts and ends.
@@ -144,7 +143,7 @@ func (n *Node) part(i int) (start, end int) {
 	return n.Elems[i].Start, n.Elems[i].End
 }
 
-// appendNew writes a value of another document, laid out to stand in a container with the
+// appendNew writes a value of another document, laid out for a container with the
 // layout outer. Numbers, strings and keys keep their spelling.
 func appendNew(out []byte, d *document, n *Node, outer layout) []byte {
 	if n.Kind < Array {

@@ -1,6 +1,6 @@
-// One place in a document, found in one pass and with little memory, however large the
-// document is. Of each container on the way only those parts are kept that an edit looks
-// at: the first, the last two, and the one on the way with its neighbours.
+// Finds one place in a document, in one pass and with little memory, whatever the size
+// of the document. Of each container on the way it keeps only the parts that an edit
+// looks at: the first, the last two, and the one on the way with its neighbours.
 
 package splice
 
@@ -11,29 +11,29 @@ type Step struct {
 	Index int // Last, or Nowhere
 }
 
-// Indexes with a meaning of their own.
+// Special indexes.
 const (
 	Last    = -1 // the last element, if there is one
 	Nowhere = -2 // no element
 )
 
-// Located is a document, and what is found on a way through it.
+// Located is a document and the nodes that the steps lead through.
 type Located struct {
 	Root *Node
-	// Nodes are the root and what the steps lead to, as far as there is something.
-	// Containers among them, but for the last one, have only some of their parts.
+	// Nodes are the root and the nodes that the steps lead to, as far as they exist.
+	// Containers have only some of their parts.
 	Nodes  []*Node
-	Counts []int // of the parts that these have in the document
-	parts  []int // which of the parts that they have is the next node
+	Counts []int // the number of parts of each in the document
+	parts  []int // the index of the next node among the parts that are kept
 }
 
 // End is the last of the nodes.
 func (l *Located) End() *Node { return l.Nodes[len(l.Nodes)-1] }
 
-// Part is which part of the node before the last one the last one is.
+// Part is the index of the last node in its parent.
 func (l *Located) Part() int { return l.parts[len(l.Nodes)-2] }
 
-// Locate is Check and returns what the steps lead to.
+// Locate checks a document as Check does, and returns what the steps lead to.
 func Locate(data []byte, steps []Step, lim Limits) (*Located, error) {
 	most := len(steps) + 1
 	l := &Located{
@@ -60,17 +60,17 @@ func Locate(data []byte, steps []Step, lim Limits) (*Located, error) {
 	}
 }
 
-// way is what a scanner that locates looks for.
+// way is the search of a scanner for one place.
 type way struct {
 	steps  []Step
 	passed []passed // the containers on the way so far
 }
 
-// passed is a container on the way: how many parts it has, and which of those that it has
-// kept is on the way, or -1.
+// passed is a container on the way: its number of parts, and which of the kept parts is
+// on the way, or -1.
 type passed struct{ count, part int }
 
-// onWay scans a container at the end of the steps that were gone.
+// onWay scans the container that the first gone steps lead to.
 func (s *scanner) onWay(into *Node, gone int) error {
 	w := s.way
 	var step *Step
@@ -100,11 +100,11 @@ func (s *scanner) onWay(into *Node, gone int) error {
 	return err
 }
 
-// partOnWay scans a part that is on the way, or is not.
+// partOnWay scans a part; on says whether it is on the way.
 func (s *scanner) partOnWay(into *Node, gone int, on bool) error {
 	w := s.way
 	if !on {
-		s.way = nil // in it is nothing that is looked for
+		s.way = nil // no search in it
 		err := s.value(into)
 		s.way = w
 		return err
@@ -173,16 +173,16 @@ func (s *scanner) elemsOnWay(into *Node, gone int, step *Step) error {
 
 // thinner drops the parts of a container that no edit looks at.
 type thinner struct {
-	count  int    // of all that there were
-	pinned []bool // which of those that are kept are wanted
+	count  int    // of all parts so far
+	pinned []bool // which of the kept parts are wanted
 	wanted int    // the last of these, from 1; 0 is none
 	few    [8]bool
 }
 
 func (t *thinner) passed() passed { return passed{t.count, t.wanted - 1} }
 
-// thin adds a part, and drops the third from the end unless it is the first or next to a
-// wanted one.
+// thin adds a part, and drops the third from the end unless that is the first, wanted,
+// or next to a wanted one.
 func thin[T any](t *thinner, parts []T, part T, wanted bool) []T {
 	t.count++
 	if parts == nil {

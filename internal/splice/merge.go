@@ -1,4 +1,4 @@
-// Merge: a new value written into old text with few changes.
+// Merges a new value into an old text, with few changes.
 
 package splice
 
@@ -7,25 +7,24 @@ import (
 	"math"
 )
 
-// Spelling says whose spelling a number or string has after a merge if the old one and
-// the new one are equal.
+// Spelling selects the spelling of a number or string after a merge if the old and the
+// new one are equal.
 type Spelling bool
 
 const (
-	KeepOld Spelling = false // for values that programs made: they have no spelling of their own
-	AsGiven Spelling = true  // for text that somebody wrote as it is meant
+	KeepOld Spelling = false // for values from programs, whose spelling is arbitrary
+	AsGiven Spelling = true  // for text that a user spelled on purpose
 )
 
-// Merge returns old, changed so that its value is that of new, and else as it was: what
-// is equal in both keeps its bytes, also the spelling of numbers and strings; members
-// keep their order, new ones come last and are laid out like those that are there. If the
-// values are equal it returns old itself. An empty old is a document that is not there:
-// the result is new.
+// Merge returns old with the value of new. Equal parts keep their bytes, including the
+// spelling of numbers and strings; members keep their order; new members come last, in
+// the layout of the others. If the values are equal it returns old itself. An empty old
+// is an absent document: the result is new.
 func Merge(old, new []byte, lim Limits) ([]byte, error) {
 	return MergeSpelled(old, new, KeepOld, lim)
 }
 
-// MergeSpelled is Merge with a choice of the spelling.
+// MergeSpelled is Merge with a choice of spelling.
 func MergeSpelled(old, new []byte, spelling Spelling, lim Limits) ([]byte, error) {
 	if len(old) == 0 {
 		return new, Check(new, lim)
@@ -37,12 +36,12 @@ func MergeSpelled(old, new []byte, spelling Spelling, lim Limits) ([]byte, error
 	return m.merge(m.old.rootLayout()), nil
 }
 
-// MergeChange does to old what changed from before to after, the encodings by
-// encoding/json of a Go value that was decoded from old: what is in neither of the two,
-// such as members that a Go type does not know, stays. Decoded again, the result is what
-// after was made from. Which member of old stands for which of before is told as
-// encoding/json does, see claim.go; which element of before became which of after is told
-// by align.go.
+// MergeChange applies to old the change from before to after, two encodings by
+// encoding/json of a Go value that was decoded from old. What is in neither of the two,
+// such as members that a Go type does not know, stays. Decoded again, the result is the
+// value that after was encoded from. Members of old are mapped to those of before as
+// encoding/json does (claim.go); elements of before are aligned with those of after
+// (align.go).
 func MergeChange(old, before, after []byte, lim Limits) ([]byte, error) {
 	if len(old) == 0 {
 		return after, Check(after, lim)
@@ -54,7 +53,7 @@ func MergeChange(old, before, after []byte, lim Limits) ([]byte, error) {
 	return m.merge(m.old.rootLayout()), nil
 }
 
-// mergeAt is MergeSpelled for a value that stands in a container with the layout outer.
+// mergeAt is MergeSpelled for a value in a container with the layout outer.
 func mergeAt(old, new []byte, spelling Spelling, outer layout, lim Limits) ([]byte, error) {
 	m, err := twoWay(old, new, spelling, lim)
 	if err != nil {
@@ -85,7 +84,7 @@ func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
 	return m, nil
 }
 
-// threeWay decodes old as encoding/json has done to make before.
+// threeWay decodes old as encoding/json did to make before.
 func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 	m := &merger{window: windowOf(before, after), changed: new(bool)}
 	var err error
@@ -115,8 +114,8 @@ func (m *merger) merge(outer layout) []byte {
 	return append(out, data[root.End:]...)
 }
 
-// sameText reports whether two values of before and after are the same text, if that is
-// told fast: deep nesting must not have the same bytes compared at each level.
+// sameText reports whether two values of before and after are known to have the same
+// text. It bounds the work: deep nesting must not compare the same bytes at each level.
 func (m *merger) sameText(before, after *Node) bool {
 	if before.Kind != after.Kind || before.End-before.Start != after.End-after.Start {
 		return false
@@ -132,14 +131,14 @@ func (m *merger) sameText(before, after *Node) bool {
 	return (few || m.before.pass(before)) && bytes.Equal(m.before.raw(before), m.after.raw(after))
 }
 
-// same reports whether two values of before and after are equal, by their digests first.
+// same reports whether two values of before and after are equal. It compares digests
+// first.
 func (m *merger) same(before, after *Node) bool {
 	return m.sameText(before, after) ||
 		m.before.digest(before) == m.after.digest(after) && equal(m.before, before, m.after, after)
 }
 
-// value writes what is to stand in the place of old. before is nil for a value that
-// before leaves out.
+// value writes the replacement of old. before is nil for a value that before omits.
 func (m *merger) value(out []byte, old, before, after *Node, outer layout) []byte {
 	if before != nil && m.sameText(before, after) {
 		return append(out, m.old.raw(old)...)
@@ -199,7 +198,7 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 			}
 			b := was.find(member.Key)
 			if b >= 0 && equal(m.before, &before.Members[b].Value, m.after, &member.Value) {
-				continue // a zero field that the document leaves out, as before
+				continue // a zero field that the document omits, as before
 			}
 			*m.changed = true
 			to = append(to, part{old: -1, until: -1, text: appendMember(nil, m.after, member, lay)})
@@ -211,14 +210,13 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 	return appendContainer(out, m.old.data, old, lay, to, change)
 }
 
-// mergesIntoLater: of members with one key encoding/json decodes each into what the one
-// before it has left, so that in objects and arrays what an overridden one has may be
-// seen yet.
+// mergesIntoLater: encoding/json decodes duplicate members one into the result of the
+// other, so parts of an overridden object or array may still be visible.
 func (m *merger) mergesIntoLater(overridden, is *Node) bool {
 	return m.before != m.old && overridden.Kind == is.Kind && is.Kind >= Array
 }
 
-// array writes an array, whose elements those of before stand for, one for one.
+// array writes an array. The elements of before correspond to those of old one for one.
 func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byte {
 	defer m.old.forget(old, m.old.open(old))
 	defer m.after.forget(after, m.after.open(after))
@@ -234,7 +232,7 @@ func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byt
 	var from []int
 	if len(old.Elems) == len(before.Elems) {
 		from = m.align(before.Elems, after.Elems)
-	} else { // of a fixed length, not that of old
+	} else { // a Go array, of another length than old
 		if m.same(before, after) {
 			return append(out, m.old.raw(old)...)
 		}
@@ -264,9 +262,9 @@ func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byt
 	return appendContainer(out, m.old.data, old, lay, to, change)
 }
 
-// oneForOne reports whether the elements of before stand for those of old in their order.
-// Where a type sorts or filters its elements they do not, and then what is known to it is
-// all that counts.
+// oneForOne reports whether the elements of before correspond to those of old in order.
+// They do not if a type sorts or filters its elements; then only what the type knows
+// counts.
 func (m *merger) oneForOne(old, before, after *Node) bool {
 	if m.before == m.old {
 		return true

@@ -1,19 +1,19 @@
-// Package splice changes JSON text and leaves alone what it need not change: white space,
-// the order of keys, the spelling of numbers and strings. This file has what a document
-// is taken apart into.
+// Package splice changes JSON text with minimal changes: white space, the order of
+// keys, and the spelling of numbers and strings stay. This file has the nodes of a
+// parsed document.
 package splice
 
 import "fmt"
 
-// Limits bounds what is accepted.
+// Limits are the limits of a document.
 type Limits struct {
-	Depth              int  // deepest nesting; 0 means DefaultDepth, and 100,000 is the most
-	AllowDuplicateKeys bool // else a key that stands twice in an object is an error
+	Depth              int  // deepest nesting, at most 100,000; 0 means DefaultDepth
+	AllowDuplicateKeys bool // else a duplicate key in an object is an error
 
 	large int // for tests, instead of largeBytes
 }
 
-// largeFrom is from what size on a document is large.
+// largeFrom is the size from which a document is large.
 func (l Limits) largeFrom() int {
 	if l.large > 0 {
 		return l.large
@@ -22,10 +22,10 @@ func (l Limits) largeFrom() int {
 }
 
 const (
-	// DefaultDepth is the deepest nesting where Limits say nothing.
+	// DefaultDepth is the deepest nesting by default.
 	DefaultDepth = 10_000
-	// The scanner calls itself once a level. This many levels take a few tens of megabytes of
-	// stack; a stack that overflows ends the program, whatever it has deferred.
+	// The scanner recurses once a level. This many levels take a few tens of megabytes
+	// of stack; a stack overflow ends the program without running deferred calls.
 	largestDepth = 100_000
 )
 
@@ -36,7 +36,7 @@ func (l Limits) depth() int {
 	return min(l.Depth, largestDepth)
 }
 
-// A SyntaxError says where a document is not what it must be.
+// A SyntaxError says where and why a document is invalid.
 type SyntaxError struct {
 	Offset       int // in bytes, from 0
 	Line, Column int // from 1; a column is a byte
@@ -72,8 +72,8 @@ type Node struct {
 	Members    []Member // of an object
 	Elems      []Node   // of an array
 
-	unread bool   // there may be parts that are not in Members or Elems; see tree.go
-	digest uint64 // 0 until it is needed; see digest.go
+	unread bool   // Members or Elems may be incomplete; see tree.go
+	digest uint64 // 0 until computed; see equal.go
 }
 
 // A Member is a member of an object. Key is decoded; its text, with the quotes, is
@@ -84,7 +84,7 @@ type Member struct {
 	Value            Node
 }
 
-// Find returns the member with a key, nil if there is none. Of several the last one
+// Find returns the member with a key, or nil if there is none. Of duplicates the last
 // counts.
 func (n *Node) Find(key string) *Member {
 	for i := len(n.Members) - 1; i >= 0; i-- {

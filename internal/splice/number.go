@@ -1,4 +1,4 @@
-// What a number is worth, whatever its spelling and however large it is.
+// The exact value of a number, whatever its spelling and size.
 
 package splice
 
@@ -10,16 +10,16 @@ import (
 	"strconv"
 )
 
-// number is a number of up to 18 digits and with a power of ten of up to 15: digits
-// without the zeros at the end times 10^power. 0 is 0 times 10^0, also -0.
+// number is a number of up to 18 digits and a power of ten of at most 1e15: digits,
+// without trailing zeros, times 10^power. 0 and -0 are 0 times 10^0.
 type number struct {
 	negative bool
 	digits   uint64
 	power    int64
 }
 
-// mantissa takes a number apart: its digits from the first that is not 0 to the last, and
-// by how much the power of ten that the last one counts is above the exponent.
+// mantissa splits a number: its digits without leading and trailing zeros, and the
+// difference between the power of ten of the last of them and the exponent.
 func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent []byte) {
 	if text[0] == '-' {
 		negative, text = true, text[1:]
@@ -36,8 +36,7 @@ func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent 
 	return negative, trimmed, int64(len(digits)-len(trimmed)) - int64(len(fraction)), exponent
 }
 
-// parseNumber returns a number if it is one of the common ones. All spellings of it are
-// then.
+// parseNumber returns a number if it fits. If one spelling of a number fits, all do.
 func parseNumber(text []byte) (n number, ok bool) {
 	if len(text) <= 18 {
 		if n, ok = parseInteger(text); ok {
@@ -73,7 +72,7 @@ func splitSign(exponent []byte) (int64, []byte) {
 	return 1, exponent
 }
 
-// parseInteger is parseNumber for what has digits only.
+// parseInteger is parseNumber for integers without an exponent.
 func parseInteger(text []byte) (n number, ok bool) {
 	for i, c := range text {
 		switch {
@@ -95,8 +94,8 @@ func parseInteger(text []byte) (n number, ok bool) {
 	return n, true
 }
 
-// canonical is one spelling for all spellings of a number. However large its power of ten
-// is, it is not multiplied out.
+// canonical maps all spellings of a number to one. Powers of ten are not expanded,
+// however large they are.
 func canonical(text []byte) string {
 	negative, digits, shift, exponent := mantissa(text)
 	if len(digits) == 0 {
@@ -107,7 +106,7 @@ func canonical(text []byte) string {
 		sign = "-"
 	}
 	if len(exponent) > 1000 {
-		// Not worth the arithmetic: it is equal to its own spelling only.
+		// Not worth the arithmetic: such a number equals only its own spelling.
 		return sign + string(digits) + "E" + string(exponent) + "," + strconv.FormatInt(shift, 10)
 	}
 	power := new(big.Int)
@@ -117,7 +116,7 @@ func canonical(text []byte) string {
 	return sign + string(digits) + "e" + power.Add(power, big.NewInt(shift)).String()
 }
 
-// equalNumbers reports whether two numbers are worth the same.
+// equalNumbers reports whether two numbers have the same value.
 func equalNumbers(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -130,15 +129,15 @@ func equalNumbers(a, b []byte) bool {
 	return canonical(a) == canonical(b)
 }
 
-// closeNumbers reports whether b is what is left of a in a float.
+// closeNumbers reports whether b may be a after rounding to a float.
 func closeNumbers(a, b []byte) bool {
 	x, _ := strconv.ParseFloat(string(a), 64)
 	y, _ := strconv.ParseFloat(string(b), 64)
 	return x == y || bytes.IndexByte(b, '.') >= 0 && float32(x) == float32(y)
 }
 
-// CompareNumbers compares what two numbers are worth, exactly: -1 if a is less than b, 1
-// if it is more, 0 if they are equal.
+// CompareNumbers compares the values of two numbers exactly: -1 if a is less than b, 1
+// if it is greater, 0 if they are equal.
 func CompareNumbers(a, b []byte) int {
 	if equalNumbers(a, b) {
 		return 0
@@ -149,7 +148,7 @@ func CompareNumbers(a, b []byte) int {
 	}
 	order := x.point.Cmp(y.point)
 	if order == 0 {
-		order = bytes.Compare(x.digits, y.digits) // neither has zeros at the end
+		order = bytes.Compare(x.digits, y.digits) // neither has trailing zeros
 	}
 	return x.sign * order
 }

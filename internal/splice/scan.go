@@ -1,5 +1,5 @@
-// The strict scanner beneath all else, which also checks whole documents. What it has
-// found is put together in tree.go.
+// The strict scanner, on which everything else is built. It also checks whole
+// documents. tree.go builds nodes from its results.
 
 package splice
 
@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// Check checks that data is exactly one JSON value by RFC 8259, with white space around
-// it at most: UTF-8 throughout, no byte order mark, no key twice in an object. An escaped
-// half of a surrogate pair is accepted, as by encoding/json: it is one code unit of a
-// string, and different from all others. The error is a *SyntaxError.
+// Check checks that data is exactly one JSON value by RFC 8259, with only white space
+// around it: valid UTF-8, no byte order mark, no duplicate keys in an object. An
+// escaped half of a surrogate pair is accepted, as by encoding/json: it is one code
+// unit of a string, and different from all others. The error is a *SyntaxError.
 func Check(data []byte, lim Limits) error {
 	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
 	return s.document(nil)
@@ -24,9 +24,9 @@ type scanner struct {
 	pos  int
 	lim  Limits
 	left int      // levels that may still be opened
-	keys [][]byte // decoded keys of the objects that are open, one object's after the other's
+	keys [][]byte // decoded keys of the open objects, outer ones first
 	tree tree
-	way  *way // where only one place is looked for, see locate.go
+	way  *way // the search for one place, see locate.go
 }
 
 func (s *scanner) fail(at int, format string, args ...any) error {
@@ -39,7 +39,7 @@ func (s *scanner) fail(at int, format string, args ...any) error {
 	}
 }
 
-// unexpected is the error for what is at pos.
+// unexpected is the error for the input at pos.
 func (s *scanner) unexpected(want string) error {
 	if s.pos >= len(s.data) {
 		return s.fail(s.pos, "unexpected end of the document, want %s", want)
@@ -75,7 +75,7 @@ func (s *scanner) document(into *Node) error {
 	}
 	s.space()
 	if s.pos < len(s.data) {
-		return s.fail(s.pos, "there is more after the end of the document")
+		return s.fail(s.pos, "trailing data after the document")
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (s *scanner) str() (escaped bool, err error) {
 	for {
 		s.plain()
 		if s.pos >= len(s.data) {
-			return escaped, s.fail(start, "a string that is not closed")
+			return escaped, s.fail(start, "unterminated string")
 		}
 		c := s.data[s.pos]
 		switch {
@@ -191,8 +191,8 @@ func (s *scanner) str() (escaped bool, err error) {
 	}
 }
 
-// isPlain are the bytes that stand in a string as they are: ASCII, and no control
-// character, quote or backslash.
+// isPlain are the bytes that need no escape in a string and no check: ASCII without
+// control characters, quote and backslash.
 var isPlain = func() (all [256]bool) {
 	for c := 0x20; c < utf8.RuneSelf; c++ {
 		all[c] = c != '"' && c != '\\'
@@ -200,8 +200,8 @@ var isPlain = func() (all [256]bool) {
 	return all
 }()
 
-// plain goes on to the next byte of a string that is not plain, byte by byte, and where
-// there are many of them, by words.
+// plain moves to the next byte of a string that is not plain: byte by byte at first,
+// then word by word.
 func (s *scanner) plain() {
 	data, pos := s.data, s.pos
 	for most := min(pos+24, len(data)); pos < most; pos++ {
@@ -223,8 +223,8 @@ func (s *scanner) plain() {
 	s.pos = pos
 }
 
-// special is not zero if there is a special one among eight bytes. Each of its tests sets
-// the highest bit of the first byte that meets it, and perhaps of some after that. See
+// special is nonzero if one of eight bytes is not plain. Each test sets the highest bit
+// of the first byte that meets it, and perhaps of later ones. See
 // https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord.
 func special(eight []byte) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
@@ -260,8 +260,7 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }
 
-// container scans an array or object. What is in it is put in the tree unless it is not
-// asked for.
+// container scans an array or object. Its parts go into the tree if they are wanted.
 func (s *scanner) container(into *Node) error {
 	start, kind := s.pos, Array
 	if s.data[s.pos] == '{' {
@@ -321,7 +320,7 @@ func (s *scanner) array(parts bool) error {
 	}
 }
 
-// next goes on after a value in a container: to the next one or past the end.
+// next moves from a value in a container to the next one, or past the end.
 func (s *scanner) next(end byte) (done bool, err error) {
 	s.space()
 	if s.pos < len(s.data) {

@@ -1,5 +1,4 @@
-// How a document is taken apart into nodes: with few allocations, and not further than is
-// needed.
+// Builds the nodes of a document, with few allocations, and only as deep as needed.
 
 package splice
 
@@ -11,11 +10,11 @@ import (
 // source is a document's text.
 type source struct {
 	data []byte
-	text string // a copy of data, if there is need of it: all keys without escapes are parts of it
-	// Strings are decoded as encoding/json does, which takes any half of a surrogate pair
-	// for U+FFFD. With halves, keys that differ may be decoded to the same then.
+	text string // a copy of data, made if needed; keys without escapes are substrings of it
+	// lossy: decode strings as encoding/json does, with U+FFFD for half of a surrogate
+	// pair. halves: a key has one, so that different keys may decode to the same text.
 	lossy, halves bool
-	names         map[string]string // of a large document: keys that were met, instead of text
+	names         map[string]string // of a large document: interned keys, instead of text
 }
 
 // key returns a key as a string.
@@ -43,20 +42,20 @@ func (s *source) key(k keyText) string {
 	return s.text[k.start+1 : k.end-1]
 }
 
-// tree collects the parts of the containers that are open, the inner ones' after the
-// outer ones', and moves those of one that is closed to where they stay. What a container
-// has in it is left out, and the container marked as unread, if it ends before from,
-// begins after until, or is nested in so many levels.
+// tree collects the parts of the open containers, the inner ones' after the outer
+// ones', and moves them to their store when a container is closed. The parts of a
+// container are left out, and it is marked unread, if it ends before from, begins after
+// until, or is deeper than the given number of levels.
 type tree struct {
 	members     []Member
 	elems       []Node
 	memberStore []Member
 	elemStore   []Node
 	from, until int
-	levels      int // that may yet be opened
+	levels      int // that may still be opened
 }
 
-// close gives a container that is closed its parts, which begin at members and elems.
+// close gives a closed container its parts, which begin at members and elems.
 func (t *tree) close(n *Node, parts bool, members, elems int) {
 	switch {
 	case !parts || n.End <= t.from:
@@ -69,7 +68,7 @@ func (t *tree) close(n *Node, parts bool, members, elems int) {
 	t.members, t.elems = t.members[:members], t.elems[:elems]
 }
 
-// push is append that doubles what it has, since what it grows here is large.
+// push is append that always doubles the capacity, since the slices here are large.
 func push[T any](to []T, one T) []T {
 	if len(to) == cap(to) {
 		to = append(make([]T, 0, max(2*cap(to), 8)), to...)
@@ -77,7 +76,7 @@ func push[T any](to []T, one T) []T {
 	return append(to, one)
 }
 
-// keep copies the parts of a container to a store, of which a new one is begun when it is
+// keep copies the parts of a container to the store, and begins a new one when that is
 // full.
 func keep[T any](store *[]T, parts []T) []T {
 	if len(parts) == 0 {
@@ -91,7 +90,7 @@ func keep[T any](store *[]T, parts []T) []T {
 	return (*store)[first:len(*store):len(*store)]
 }
 
-// Parse is Check and returns where everything is.
+// Parse checks a document as Check does, and returns its nodes.
 func Parse(data []byte, lim Limits) (*Node, error) {
 	t, err := parse(data, lim, everything)
 	if err != nil {
@@ -104,31 +103,30 @@ func Parse(data []byte, lim Limits) (*Node, error) {
 type document struct {
 	source
 	root       *Node
-	duplicates bool     // objects may have a key twice
+	duplicates bool     // duplicate keys are allowed
 	large      bool     // see largeBytes
-	passes     int64    // how many bytes may yet be read, or compared, once more
-	again      *scanner // for what is read once more
+	passes     int64    // bytes that may still be read or compared once more
+	again      *scanner // for reading parts again
 	hash       *hasher
 }
 
-// scope says how a document is taken apart.
+// scope says which nodes of a document are built.
 type scope struct {
-	from, until int  // what in a container is left out, see tree
-	large       int  // from this size on, only one level is read
+	from, until int  // containers outside are left unread, see tree
+	large       int  // from this size, only one level is built
 	lossy       bool // see source
 }
 
 var everything = scope{until: math.MaxInt, large: math.MaxInt}
 
 const (
-	// largeBytes is from what size on a document is taken apart only as far as is needed,
-	// and forgotten again when it is not: what it is taken apart into is many times its
-	// size.
+	// largeBytes is the size from which only the nodes in use are built, and dropped
+	// after use: all nodes take many times the size of the document.
 	largeBytes = 1 << 20
-	// fewPasses bounds how often a document is read for that, or compared. Deep nesting
-	// could have it read once a level.
+	// fewPasses bounds how often a document is read again for that, or compared. With
+	// deep nesting it could be once a level.
 	fewPasses = 32
-	// maxNames is how many different keys of it are kept, to have each once in memory.
+	// maxNames is the number of its keys that are interned.
 	maxNames = 1 << 12
 )
 
@@ -150,12 +148,12 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 	return d, nil
 }
 
-// repeats reports whether an object may have a decoded key twice. Then the last one
-// counts.
+// repeats reports whether an object may have duplicate keys after decoding. The last
+// one counts.
 func (d *document) repeats() bool { return d.duplicates || d.halves }
 
-// open reads what is in a container, if it was left out, and reports whether that is to
-// be forgotten again: defer d.forget(n, d.open(n)).
+// open builds the parts of an unread container, and reports whether to drop them after
+// use: defer d.forget(n, d.open(n)).
 func (d *document) open(n *Node) (forget bool) { return n.unread && d.read(n) }
 
 func (d *document) read(n *Node) (forget bool) {
@@ -172,12 +170,12 @@ func (d *document) read(n *Node) (forget bool) {
 		}
 	}
 	digest := n.digest
-	_ = s.value(n) // there is no error: it was scanned before
+	_ = s.value(n) // no error: it was scanned before
 	n.digest = digest
 	return forget
 }
 
-// forget forgets what is in a container, if it is true.
+// forget drops the parts of a container, if is is true.
 func (d *document) forget(n *Node, is bool) {
 	if is {
 		n.Members, n.Elems, n.unread = nil, nil, true
@@ -209,23 +207,23 @@ func (d *document) string(n *Node) []byte {
 	return decoded
 }
 
-// finder finds members of an object, which is open, that are asked for in about the order
-// in which they stand.
+// finder finds members of an open object by key. It is fast for lookups in about their
+// order.
 type finder struct {
 	members []Member
 	next    int
 	byKey   map[string]int
-	last    bool // of members with one key the last counts, so the next one will not do
+	last    bool // duplicates are possible and the last counts, so the next is not enough
 }
 
-// fewMembers is how many members are searched one by one.
+// fewMembers is the number of members up to which the search is linear.
 const fewMembers = 8
 
 func (d *document) finder(n *Node) finder {
 	return finder{members: n.Members, last: d.repeats()}
 }
 
-// find returns the index of the member with a key, -1 if there is none.
+// find returns the index of the member with a key, or -1 if there is none.
 func (f *finder) find(key string) int {
 	if f.next < len(f.members) && !f.last && f.members[f.next].Key == key {
 		f.next++

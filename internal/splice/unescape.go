@@ -1,10 +1,10 @@
-// Strings without their escapes.
+// Decoding and encoding of strings.
 //
-// JSON may name half of a surrogate pair, as in "\ud800", for which UTF-8 has no bytes.
-// Here it is decoded to the three bytes that the rule of UTF-8 gives for it, as WTF-8
-// does (https://simonsapin.github.io/wtf-8/). No document has these bytes otherwise,
-// since they are not valid UTF-8. So two decoded strings are equal if and only if their
-// code units are.
+// JSON can express half of a surrogate pair, as in "\ud800", which UTF-8 cannot encode.
+// Here it is decoded to the three bytes of generalized UTF-8, as in WTF-8
+// (https://simonsapin.github.io/wtf-8/). These bytes occur in no document, since they
+// are not valid UTF-8. So two decoded strings are equal if and only if their code units
+// are.
 
 package splice
 
@@ -15,7 +15,7 @@ import (
 	"unicode/utf8"
 )
 
-// decode returns what a valid string's text, with the quotes, stands for.
+// decode decodes the text of a valid string, with its quotes.
 func decode(text []byte, escaped bool) []byte {
 	text = text[1 : len(text)-1]
 	if !escaped {
@@ -55,7 +55,7 @@ func decode(text []byte, escaped bool) []byte {
 	}
 }
 
-// codePoint reads what follows \u, and the escape after it if the two are a surrogate
+// codePoint reads the digits after \u, and the next escape if the two are a surrogate
 // pair.
 func codePoint(text []byte) (r rune, rest []byte) {
 	r, rest = hex(text), text[4:]
@@ -87,8 +87,8 @@ func AppendHalf(out []byte, half rune) []byte {
 	return append(out, 0xe0|byte(half>>12), 0x80|byte(half>>6)&0x3f, 0x80|byte(half)&0x3f)
 }
 
-// HalfAt returns the half of a surrogate pair that decoded text begins with, 0 if it
-// begins with another character.
+// HalfAt returns the half of a surrogate pair that decoded text begins with, or 0 if it
+// does not.
 func HalfAt[T string | []byte](text T) rune {
 	if len(text) < 3 || text[0] != 0xed || text[1]&0xe0 != 0xa0 || text[2]&0xc0 != 0x80 {
 		return 0
@@ -96,7 +96,7 @@ func HalfAt[T string | []byte](text T) rune {
 	return 0xd000 | rune(text[1]&0x3f)<<6 | rune(text[2]&0x3f)
 }
 
-// HasHalf reports whether decoded text has half of a surrogate pair in it.
+// HasHalf reports whether decoded text contains half of a surrogate pair.
 func HasHalf[T string | []byte](text T) bool {
 	for i := 0; i+2 < len(text); i++ {
 		if text[i] == 0xed && HalfAt(text[i:]) != 0 {
@@ -106,8 +106,7 @@ func HasHalf[T string | []byte](text T) bool {
 	return false
 }
 
-// HasHalves reports whether JSON text, whose strings have their escapes yet, names half
-// of a surrogate pair.
+// HasHalves reports whether JSON text has an escape of half of a surrogate pair.
 func HasHalves(text []byte) bool {
 	for {
 		at := bytes.IndexByte(text, '\\')
@@ -128,7 +127,7 @@ func HasHalves(text []byte) bool {
 
 func notHex(c byte) bool { return !isHex(c) }
 
-// lossy returns decoded text as encoding/json decodes it: half of a pair is U+FFFD.
+// lossy returns decoded text as encoding/json would: half of a pair is U+FFFD.
 func lossy(text []byte) []byte {
 	if !HasHalf(text) {
 		return text
@@ -147,8 +146,8 @@ func lossy(text []byte) []byte {
 // Quote writes a string as JSON, without the escapes that only HTML needs.
 func Quote(text string) []byte { return AppendQuote(nil, text) }
 
-// AppendQuote appends a string as JSON. Text that is not UTF-8 becomes U+FFFD, but for
-// half of a surrogate pair, which Unquote and Member.Key may have: that is written as its
+// AppendQuote appends a string as JSON. Invalid UTF-8 becomes U+FFFD, except for half
+// of a surrogate pair, which Unquote and Member.Key may return: it is written as its
 // escape.
 func AppendQuote(out []byte, text string) []byte {
 	const digits = "0123456789abcdef"
@@ -168,7 +167,7 @@ func AppendQuote(out []byte, text string) []byte {
 			case half != 0:
 				r, size = half, 3
 			case r == utf8.RuneError && size == 1:
-			case r == '\u2028' || r == '\u2029': // which JavaScript once took for the end of a line
+			case r == '\u2028' || r == '\u2029': // which JavaScript once took for line ends
 			default:
 				i += size
 				continue
@@ -203,8 +202,7 @@ func AppendQuote(out []byte, text string) []byte {
 	return append(append(out, text[from:]...), '"')
 }
 
-// Unquote returns what the text of a JSON string, with its quotes, stands for. See
-// HasHalf.
+// Unquote decodes the text of a JSON string, with its quotes. See HasHalf.
 func Unquote(text []byte) string {
 	return string(decode(text, bytes.IndexByte(text, '\\') >= 0))
 }
