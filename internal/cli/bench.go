@@ -21,13 +21,13 @@ func (a *app) benchCommand() *cobra.Command {
 	var report string
 	cmd := &cobra.Command{
 		Use:   "bench [DIR]",
-		Short: "Measure what updates and reads cost in a directory, and say what follows from it",
-		Long: `Measure what updates and reads cost in a directory: in each mode and durability,
-by the number of processes and goroutines, by the size and number of documents;
-how long they take, how evenly processes come to their turn, and that no update
-was lost. It ends with advice in words. All happens in a new directory within,
-which is removed, as is one that was left by a bench or verify that was killed;
-nothing else is touched. If an update was lost, the exit code is 1.`,
+		Short: "Measure the cost of updates and reads in a directory, and give advice",
+		Long: `Measure the cost of updates and reads in a directory: in each mode and durability,
+by the number of processes and goroutines, and by the size and number of documents.
+The report has rates, latencies, the fairness between processes, and lost updates (there
+must be none), and ends with advice. All work is done in a new subdirectory, which is
+removed; so is one left by a bench or verify that was killed. Nothing else is touched.
+If an update was lost, the exit code is 1.`,
 		Example: `  jsonstore bench state/
   jsonstore bench /mnt/data --time 2m --processes 32 --report bench.html`,
 		Args: cobra.MaximumNArgs(1),
@@ -35,7 +35,7 @@ nothing else is touched. If an update was lost, the exit code is 1.`,
 	t.register(cmd.Flags(), "measure for about this `TIME`; 5s is a quick look",
 		"run up to `N` processes at once")
 	cmd.Flags().StringVar(&report, "report", "",
-		"also write a page with charts to `FILE`, in HTML that needs nothing else")
+		"also write a report with charts to `FILE`, as one self-contained HTML page")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := t.check(1); err != nil {
 			return err
@@ -63,7 +63,7 @@ func (a *app) bench(ctx context.Context, dir string, t trial, page string) error
 		}
 	}
 	if page != "" {
-		// Not to find out at the end.
+		// A missing directory is reported now, not after the measurement.
 		if _, err := files.Lstat(filepath.Dir(unshield(page))); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
@@ -96,7 +96,7 @@ func (a *app) bench(ctx context.Context, dir string, t trial, page string) error
 	return err
 }
 
-// replaceFile writes a file so that nobody sees half of it.
+// replaceFile replaces a file atomically.
 func replaceFile(path string, data []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
@@ -156,7 +156,7 @@ func benchText(r *measure.Report) string {
 	return b.String()
 }
 
-// countdown shows on a terminal how far it is.
+// countdown shows the progress: a bar on a terminal, else a line every ten steps.
 func (a *app) countdown() (tell func(done, all int, text string), done func()) {
 	if a.flags.quiet || a.flags.json {
 		return nil, func() {}

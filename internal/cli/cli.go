@@ -18,12 +18,13 @@ import (
 
 // Main runs the command with the arguments after its name, and returns its exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	// A reader of our output that goes away is an error of writing, not the process's sudden
-	// death: the document may be changed by then, and somebody has to say so.
+	// A closed pipe on standard output becomes a write error instead of killing the
+	// process: the document may have changed already, and the command must report that.
 	signal.Ignore(syscall.SIGPIPE)
 	if len(args) > 0 && isWorker(args[0]) {
-		// Who signals all processes, as a service manager does, signals the one that started this
-		// one too. It is left to that one to end it, or it might be told of its death first.
+		// A service manager signals all processes of a service, the parent of this one
+		// too. The parent ends its workers; a worker that died first would be reported
+		// as a failure.
 		signal.Ignore(ending...)
 		return run(context.Background(), args, stdin, stdout, stderr)
 	}
@@ -37,9 +38,9 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	flags          commonFlags
-	cause          func() error // what has ended the run, nil if nothing has
+	cause          func() error // what ended the run, nil while it goes on
 	code           int          // the exit code so far
-	unheard        bool         // a result could not be written: more of them make no sense
+	unheard        bool         // a result could not be written, so no further file is processed
 	exitChanged    bool         // --exit-changed
 	changed        bool         // a document was changed, or would be
 }
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		// A mistake in a flag ends their parsing, perhaps before --json.
+		// A bad flag ends the parsing of flags, perhaps before --json.
 		a.flags.json = a.flags.json || slices.Contains(args, "--json")
 		a.fail("", err)
 	}
@@ -66,11 +67,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "jsonstore",
-		Short: "Read and change small JSON files that others change too, without losing an update",
-		Long: `Read and change small JSON files that others change too, without losing an update.
+		Short: "Read and change small JSON files shared with other writers, without lost updates",
+		Long: `Read and change small JSON files shared with other writers, without lost updates.
 
-Each change is made by compare-and-swap through an atomic rename: nobody sees half of it, nobody's
-change is overwritten unseen, and what the file says elsewhere stays as it is, to the byte.`,
+Each change is a compare-and-swap published by an atomic rename: readers never see half of it,
+it never overwrites a change that it has not read, and the rest of the file stays as it is,
+to the byte.`,
 		Example: `  jsonstore update counter.json --expr '.count += 1'
   jsonstore get counter.json count`,
 		Version:       version(),
@@ -78,7 +80,7 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usage("say what to do: jsonstore VERB FILE …; see jsonstore help")
+			return usage("a verb is missing: jsonstore VERB FILE …; see jsonstore help")
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
@@ -107,13 +109,13 @@ change is overwritten unseen, and what the file says elsewhere stays as it is, t
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
-			cmd.Short = "Print a script by which a shell completes verbs and flags"
-			cmd.Long = cmd.Short + ":\nbash, zsh, fish or powershell. Each says by --help how " +
-				"it is loaded."
+			cmd.Short = "Print a shell script that completes verbs and flags"
+			cmd.Long = cmd.Short + ":\nbash, zsh, fish or powershell. The --help of each " +
+				"says how to load it."
 			cmd.Example = "  source <(jsonstore completion bash)"
 			cmd.Args = cobra.ArbitraryArgs
 			cmd.RunE = func(*cobra.Command, []string) error {
-				return usage("say for which shell: jsonstore completion bash, zsh, fish " +
+				return usage("name the shell: jsonstore completion bash, zsh, fish " +
 					"or powershell")
 			}
 		}
@@ -130,11 +132,11 @@ func unknownVerb(root *cobra.Command, verb string) error {
 	return usage("unknown verb %q; see jsonstore help", verb)
 }
 
-// helpCommand is cobra's own but that it refuses a verb that there is not.
+// helpCommand is cobra's help command, except that it refuses an unknown verb.
 func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:                   "help [VERB]",
-		Short:                 "Tell what a verb does, with examples and flags",
+		Short:                 "Describe a verb, with examples and flags",
 		Example:               "  jsonstore help update",
 		DisableFlagsInUseLine: true,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -150,7 +152,7 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 	}
 }
 
-// usageArgs gives the complaint about a wrong number of arguments its exit code.
+// usageArgs makes a wrong number of arguments a usage error, with its exit code.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
@@ -168,7 +170,8 @@ func version() string {
 	return info.Main.Version
 }
 
-// help prints without the templates of cobra: these cost a third of the program's size.
+// help prints the help without cobra's templates, which are a third of the program's
+// size.
 func (a *app) help(cmd *cobra.Command, _ []string) {
 	var b strings.Builder
 	text := cmd.Long
@@ -201,8 +204,8 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 }
 
-// shield stands before an argument that begins with a minus and is no flag: a negative
-// number. No argument of a process can contain it.
+// shield is put before an argument that begins with a minus but is a negative number,
+// not a flag. A process's arguments cannot contain this byte.
 const shield = "\x00"
 
 // shieldArgs shields the arguments that flag parsers misread: negative numbers are values,
@@ -228,11 +231,11 @@ func shieldArgs(args []string) []string {
 
 func unshield(arg string) string { return strings.TrimPrefix(arg, shield) }
 
-// errUsage is a mistake in how the command was called.
+// errUsage is an error in the command line.
 type errUsage struct{ error }
 
 func usage(format string, args ...any) error {
 	message := fmt.Sprintf(format, args...)
-	// Quoted or not, the shield is not the user's.
+	// The user did not type the shield: remove it, quoted or not.
 	return errUsage{errors.New(strings.NewReplacer(shield, "", `\x00`, "").Replace(message))}
 }

@@ -1,4 +1,4 @@
-// The verb doctor: what there is to know about a directory before documents are kept in it.
+// The verb doctor: whether a directory is fit for documents, by inspection.
 
 package cli
 
@@ -19,12 +19,11 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
-		Short: "Tell whether a directory is fit for documents, at a glance",
-		Long: `Tell whether a directory is fit for documents, at a glance: what its file system
-is and can do, and which way documents are written there. It is . unless another
-one is named, or a file in it. A few small files are made in it and removed.
-Jsonstore verify tests what doctor only looks at. If the directory is not fit,
-the exit code is 1.`,
+		Short: "Check quickly whether a directory is fit for documents",
+		Long: `Check quickly whether a directory is fit for documents: what its file system is and
+can do, and how documents are written there. DIR is . by default; for a file it is
+the file's directory. A few small files are made there and removed. Doctor only
+inspects; jsonstore verify tests. If the directory is not fit, the exit code is 1.`,
 		Example: `  jsonstore doctor state/
   jsonstore doctor --json | jq .fit`,
 		Args: cobra.MaximumNArgs(1),
@@ -55,8 +54,8 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 		return err
 	}
 	files := fsys.New()
-	opts.AllowNetwork = true // to look at what is there is no risk
-	opts.LockPath = ""       // it is that of one document
+	opts.AllowNetwork = true // inspection is no risk
+	opts.LockPath = ""       // the option is for one document
 	litter, err := verify.Look(ctx, files, dir, opts)
 	if err != nil {
 		return err
@@ -73,7 +72,7 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	} else {
 		var b strings.Builder
 		writeFindings(&b, findings)
-		fmt.Fprintf(&b, "\n%s\n", verdict(dir, fit, "to see it proved: jsonstore verify "+dir))
+		fmt.Fprintf(&b, "\n%s\n", verdict(dir, fit, "to test it: jsonstore verify "+dir))
 		err = a.print([]byte(b.String()))
 	}
 	if err == nil && !fit {
@@ -82,7 +81,8 @@ func (a *app) doctor(ctx context.Context, dir string) error {
 	return err
 }
 
-// inDirectory does something with the directory that is named, or that of the file that is.
+// inDirectory calls do with the named directory, or with the directory of the named
+// file.
 func (a *app) inDirectory(
 	ctx context.Context, args []string, do func(ctx context.Context, dir string) error,
 ) error {
@@ -93,12 +93,12 @@ func (a *app) inDirectory(
 	ctx, cancel := a.context(ctx)
 	defer cancel()
 	if _, err := filepath.Abs(dir); err != nil {
-		// Not that the directory is absent: nobody knows which one is meant.
+		// Not "the directory is absent": a relative path means nothing here.
 		a.fail(dir, fmt.Errorf("the working directory is not there any longer (%v); "+
 			"go to another one, or give an absolute path", err))
 		return nil
 	}
-	// A document is replaced where it is, not where a link to it is.
+	// A document is replaced in its own directory, not in that of a link to it.
 	path, err := filepath.EvalSymlinks(dir)
 	var info fsys.Info
 	if err == nil {
@@ -120,8 +120,8 @@ func (a *app) inDirectory(
 	return nil
 }
 
-// plainPath is an error about a path without the path, since messages begin with that. It
-// keeps the exit code of an absent one.
+// plainPath drops the path from an error, since messages begin with it. The error still
+// matches fs.ErrNotExist, and so keeps its exit code.
 func plainPath(err error) error {
 	if where, ok := err.(*fs.PathError); ok {
 		return fmt.Errorf("%s: %w", where.Op, where.Err)
@@ -133,7 +133,7 @@ func verdict(dir string, fit bool, more string) string {
 	if fit {
 		return dir + " is fit for documents; " + more
 	}
-	return dir + " is NOT fit for documents: see what is marked BAD"
+	return dir + " is NOT fit for documents: see the lines marked BAD"
 }
 
 var marks = map[verify.State]string{verify.OK: "ok  ", verify.Note: "note", verify.Bad: "BAD "}
@@ -150,7 +150,7 @@ func writeRow(b *strings.Builder, state verify.State, name, text string) {
 	fmt.Fprintf(b, "%s  %-19s %s\n", marks[state], name, wrap(text, indent))
 }
 
-// wrap breaks a text into lines of at most 110 columns, all but the first indented by so many.
+// wrap breaks a text into lines of at most 110 columns, all but the first indented.
 func wrap(text string, indent int) string {
 	var b strings.Builder
 	column := indent

@@ -1,4 +1,4 @@
-// How a verb opens the documents that are named, and reads what is to be put there.
+// How a verb opens the named documents and reads its input.
 
 package cli
 
@@ -14,7 +14,7 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// context ends when --timeout says so.
+// context returns a context that ends after --timeout.
 func (a *app) context(ctx context.Context) (context.Context, context.CancelFunc) {
 	if a.flags.timeout > 0 {
 		return context.WithTimeout(ctx, a.flags.timeout)
@@ -25,8 +25,8 @@ func (a *app) context(ctx context.Context) (context.Context, context.CancelFunc)
 // onDocument is what a verb does with a document.
 type onDocument func(ctx context.Context, doc *store.Doc) error
 
-// with opens the document in a file and does something with it. What goes wrong is told
-// and makes the exit code.
+// with opens the document in a file and calls do with it. An error is reported and sets
+// the exit code.
 func (a *app) with(ctx context.Context, file string, do onDocument) error {
 	file = unshield(file)
 	opts, err := a.flags.options()
@@ -50,25 +50,26 @@ func (a *app) with(ctx context.Context, file string, do onDocument) error {
 	return nil
 }
 
-// each is with for one file, or for several if --each says that they are no transaction.
+// each calls with for one file, or for several with --each, by which the user accepts
+// that they are no transaction.
 func (a *app) each(ctx context.Context, files []string, each bool, do onDocument) error {
 	if len(files) > 1 && !each {
-		return usage("several files are changed one by one, not all or none: " +
-			"say --each if that is meant")
+		return usage("several files are changed one by one, not all or none; " +
+			"say --each if that is what you want")
 	}
 	for _, file := range files {
 		if err := a.with(ctx, file, do); err != nil {
 			return err
 		}
 		if ctx.Err() != nil || a.unheard {
-			break // who stopped us, or stopped listening, does not want the others changed
+			break // interrupted, or nobody reads the results: leave the other files alone
 		}
 	}
 	return nil
 }
 
-// readOrAbsent is Doc.Read for which an absent document is no error: it has the version
-// Absent. Other errors come with that version too, and are errors.
+// readOrAbsent is Doc.Read, but an absent document is no error: its version is Absent.
+// Other errors also come with the version Absent, and stay errors.
 func readOrAbsent(ctx context.Context, doc *store.Doc) ([]byte, store.Version, error) {
 	data, version, err := doc.Read(ctx)
 	if errors.Is(err, fs.ErrNotExist) && version.IsAbsent() {
@@ -96,8 +97,8 @@ func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, err
 	return data, nil
 }
 
-// input reads standard input to its end. Nothing can interrupt the read itself, so that it
-// is left behind when the context ends first.
+// input reads standard input to its end. The read cannot be interrupted: if the context
+// ends first, its goroutine is left behind.
 func (a *app) input(ctx context.Context) ([]byte, error) {
 	type content struct {
 		data []byte
@@ -112,7 +113,7 @@ func (a *app) input(ctx context.Context) ([]byte, error) {
 	select {
 	case got := <-read:
 		if got.err == nil && int64(len(got.data)) > limit {
-			return nil, fmt.Errorf("%w: more than %d bytes; allow more by --max-size",
+			return nil, fmt.Errorf("%w: more than %d bytes; raise the limit with --max-size",
 				store.ErrTooLarge, limit)
 		}
 		return got.data, got.err
@@ -121,7 +122,7 @@ func (a *app) input(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// quoteText writes text as JSON, and complains about text that JSON cannot hold.
+// quoteText returns text as a JSON string, or an error if it is not valid UTF-8.
 func quoteText(what, text string) ([]byte, error) {
 	if err := checkText(what, text); err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func checkText(what, text string) error {
 	if utf8.ValidString(text) {
 		return nil
 	}
-	return usage("%s is not valid UTF-8, which JSON has to be: %.60q; convert it first, "+
-		"as by iconv",
+	return usage("%s is not valid UTF-8, as JSON must be: %.60q; convert it first, "+
+		"for example with iconv",
 		what, text)
 }

@@ -1,5 +1,5 @@
-// The verbs that change one place or some: set, append, incr, delete, patch. Delete also
-// deletes the whole document.
+// The verbs that change parts of a document: set, append, incr, delete, patch. Delete
+// also deletes the whole document.
 
 package cli
 
@@ -18,7 +18,7 @@ func (a *app) setCommand() *cobra.Command {
 		Use:   "set FILE PATH VALUE",
 		Short: "Put a JSON value at a path; - reads it from standard input",
 		Long: `Put a JSON value at a path; - reads it from standard input. With --string the value
-is text; after -- it is text whatever it looks like, a single - too.`,
+is text; after -- everything is text, even a single -.`,
 		Example: `  jsonstore set settings.json theme '{"color": "dark"}'
   jsonstore set settings.json name --string 'Ada Lovelace'
   jsonstore set --string -- settings.json name "$name"
@@ -29,7 +29,7 @@ is text; after -- it is text whatever it looks like, a single - too.`,
 func (a *app) appendCommand() *cobra.Command {
 	return a.valueCommand((*store.Doc).Append, &cobra.Command{
 		Use: "append FILE PATH VALUE",
-		Short: "Put a JSON value at the end of the array at a path; - reads it from " +
+		Short: "Append a JSON value to the array at a path; - reads it from " +
 			"standard input",
 		Example: `  jsonstore append jobs.json queue '{"id": 7}'`,
 	})
@@ -61,7 +61,7 @@ func (a *app) valueCommand(edit editByPath, cmd *cobra.Command) *cobra.Command {
 				}
 				var given any = json.RawMessage(value)
 				if asString {
-					given = splice.Unquote(value) // which JSON may spell in several ways
+					given = splice.Unquote(value) // JSON has several spellings of it
 				}
 				version, err := edit(doc, ctx, unshield(args[1]), given)
 				return written{result: result{Version: &version}}, err
@@ -74,7 +74,7 @@ func (a *app) incrCommand() *cobra.Command {
 	var f writeFlags
 	return a.writeCommand(&cobra.Command{
 		Use:   "incr FILE PATH [N]",
-		Short: "Add N, or 1, to the number at a path, exactly, and print the sum",
+		Short: "Add N (1 by default) to the number at a path, exactly, and print the sum",
 		Example: `  jsonstore incr counter.json hits
   jsonstore incr account.json balance -12.50`,
 		Args: cobra.RangeArgs(2, 3),
@@ -123,8 +123,8 @@ func (a *app) patchCommand() *cobra.Command {
 		Use:   "patch FILE --merge|--json [PATCH]",
 		Short: "Apply a JSON Merge Patch or a JSON Patch, from an argument or standard input",
 		Long: `Apply a patch, from an argument or standard input: with --merge a JSON Merge Patch
-(RFC 7396), with --json alone a JSON Patch (RFC 6902), a list of operations of which all
-are done or none. As everywhere, --json prints the result as JSON.`,
+(RFC 7396), with --json alone a JSON Patch (RFC 6902), whose operations are applied all
+or none. As everywhere, --json prints the result as JSON.`,
 		Example: `  jsonstore patch settings.json --merge '{"theme": {"color": "dark"}, "a": null}'
   jsonstore patch settings.json --json '[{"op": "remove", "path": "/old"}]'`,
 		Args: cobra.RangeArgs(1, 2),
@@ -132,7 +132,7 @@ are done or none. As everywhere, --json prints the result as JSON.`,
 	cmd.Flags().BoolVar(&merge, "merge", false, "the patch is a JSON Merge Patch")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !merge && !a.flags.json {
-			return usage("say --merge or --json: which kind of patch it is")
+			return usage("say --merge or --json: the kind of the patch")
 		}
 		return a.write(cmd, &f, args[:1],
 			func(ctx context.Context, doc *store.Doc) (written, error) {

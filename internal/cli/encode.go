@@ -1,4 +1,4 @@
-// What an expression results in, written as JSON.
+// The result of an expression, encoded as JSON.
 
 package cli
 
@@ -16,12 +16,12 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// maxDepth is the deepest nesting of a document. The encoder calls itself once a level, and a
-// stack that overflows ends the process.
+// maxDepth is the deepest nesting of a document. The encoder recurses once a level, and
+// a stack overflow ends the process.
 const maxDepth = splice.DefaultDepth
 
-// encoder writes a value as JSON, and refuses what JSON cannot say and what no document
-// can hold.
+// encoder writes a value as JSON. It refuses values that JSON cannot express or that
+// exceed the limits of a document.
 type encoder struct {
 	out    []byte
 	depth  int
@@ -30,12 +30,12 @@ type encoder struct {
 	texts  *texts
 }
 
-// encodeResult writes the result of an expression for a document of so many bytes at the
-// most. It has perhaps some more than sizeHint.
+// encodeResult encodes the result of an expression for a document of at most limit
+// bytes. sizeHint is the expected size.
 func encodeResult(value any, limit int64, sizeHint int, halves bool, texts *texts) ([]byte, error) {
-	// The text may be a little longer than the document, which keeps the spelling of
-	// numbers: 1e9 of it may be 1000000000 here. The store has the last word; this is to
-	// stop early.
+	// The encoded text may be longer than the document, which keeps the spelling of
+	// numbers: its 1e9 may be 1000000000 here. The store checks the exact limit; this
+	// check stops an excess early.
 	e := encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
 	e.out = make([]byte, 0, sizeHint)
 	if err := e.value(value); err != nil {
@@ -64,7 +64,7 @@ func (e *encoder) value(value any) error {
 		e.out = append(e.out, v...)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return &runtimeError{fmt.Errorf("the result has %v in it, which is no JSON number", v)}
+			return &runtimeError{fmt.Errorf("the result contains %v, which is no JSON number", v)}
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -78,15 +78,15 @@ func (e *encoder) value(value any) error {
 	case map[string]any:
 		return e.object(v)
 	default:
-		return &runtimeError{fmt.Errorf("the result has a %T in it, which is no JSON value", value)}
+		return &runtimeError{fmt.Errorf("the result contains a %T, which is no JSON value", value)}
 	}
 	return e.fits(0)
 }
 
-// fits complains if there is no room for so many bytes more.
+// fits returns an error if more bytes would exceed the limit.
 func (e *encoder) fits(more int) error {
 	if int64(len(e.out))+int64(more) > e.limit {
-		return fmt.Errorf("%w: what the expression makes; allow more by --max-size",
+		return fmt.Errorf("%w: the result of the expression; raise the limit with --max-size",
 			store.ErrTooLarge)
 	}
 	return nil

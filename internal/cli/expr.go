@@ -1,6 +1,6 @@
-// Expressions: jq, which changes what the document is at each try. They are compiled and
-// run in another process, but for plain ones (exprplain.go): this file says which
-// expression, exprrun.go has that process do it, and exprworker.go is what it does.
+// Expressions in jq, run at each try of an update. They are compiled and run in another
+// process, except for plain ones (exprplain.go). This file has the flags, exprrun.go
+// the command's side, and exprworker.go the process.
 
 package cli
 
@@ -16,8 +16,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// compileError is an expression that does not compile, runtimeError one that fails when
-// it is run.
+// compileError says that an expression does not compile, runtimeError that it fails
+// when it runs.
 type (
 	compileError struct{ err error }
 	runtimeError struct{ err error }
@@ -38,17 +38,17 @@ type exprFlags struct {
 
 func (f *exprFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expr, "expr", "",
-		"make the new content from the old by this `JQ` expression; "+
-			". is null if there is no document")
+		"compute the new content from the old with this `JQ` expression; "+
+			". is null if the document is absent")
 	flags.StringVar(&f.file, "from-file", "", "read the expression from a `FILE`")
 	flags.StringArrayVar(&f.args, "arg", nil,
-		"for the expression, $NAME is the text VALUE: `NAME VALUE`")
+		"set the variable $NAME to the text VALUE: `NAME VALUE`")
 	flags.StringArrayVar(&f.json, "argjson", nil,
-		"for the expression, $NAME is the JSON value VALUE: `NAME VALUE`")
+		"set the variable $NAME to the JSON value VALUE: `NAME VALUE`")
 }
 
-// compile returns nil if there is no expression and none is needed. Whoever gets a
-// program has to close it.
+// compile returns nil if there is no expression and none is needed. The caller closes
+// the program.
 func (f *exprFlags) compile(
 	ctx context.Context, flags *pflag.FlagSet, common *commonFlags, needed bool,
 ) (*program, error) {
@@ -59,7 +59,7 @@ func (f *exprFlags) compile(
 	return compile(ctx, *task)
 }
 
-// task is the expression and its arguments, nil if there is none and none is needed.
+// task is the expression and its arguments, or nil if there is none and none is needed.
 func (f *exprFlags) task(
 	flags *pflag.FlagSet, common *commonFlags, needed bool,
 ) (*exprTask, error) {
@@ -74,7 +74,7 @@ func (f *exprFlags) task(
 		}
 	case !flags.Changed("expr"):
 		if needed {
-			return nil, usage("say what to do by --expr or --from-file")
+			return nil, usage("want an expression: --expr or --from-file")
 		}
 		if len(f.args)+len(f.json) > 0 {
 			return nil, usage("--arg and --argjson are for an expression")
@@ -120,14 +120,14 @@ func (f *exprFlags) task(
 func checkLength(text string) error {
 	if len(text) > longestText {
 		return &compileError{
-			fmt.Errorf("it has more than %d bytes; give what is data by --argjson", longestText),
+			fmt.Errorf("it has more than %d bytes; pass data with --argjson", longestText),
 		}
 	}
 	return nil
 }
 
-// readText reads an expression, and no more of the file than it takes to see that it is
-// too long.
+// readText reads an expression. Of a file that is too long it reads one byte more than
+// the limit.
 func readText(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -138,18 +138,18 @@ func readText(path string) (string, error) {
 	return string(data), err
 }
 
-// longestText is the longest expression in bytes: what is longer is a file that was not
-// meant.
+// longestText is the longest expression in bytes. A longer one is most likely the wrong
+// file.
 const longestText = 32 << 10
 
-// checkExpression complains about text that an expression cannot have.
+// checkExpression refuses text that an expression cannot hold.
 func checkExpression(text string) error {
 	if err := checkText("the expression", text); err != nil {
 		return err
 	}
 	if splice.HasHalves([]byte(text)) {
-		return usage("the expression names half of a surrogate pair, " +
-			"which its language cannot keep; give it by --argjson")
+		return usage("the expression contains half of a surrogate pair, " +
+			"which jq cannot keep; pass it with --argjson")
 	}
 	return nil
 }

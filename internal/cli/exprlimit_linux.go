@@ -1,4 +1,4 @@
-// The bound of memory that the system keeps.
+// The memory limit that the kernel enforces.
 
 package cli
 
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limitMemory lets the process get so much more memory of the system than it has. Go ends
-// it when it asks for more. The limit is of addresses, of which Go takes many at its
-// start; that of data would not count what it takes within these.
+// limitMemory limits the memory that the process can add to what it has. Beyond it, the
+// Go runtime ends the process. The limit is on address space: Go reserves much of that
+// at its start, and a limit on data would not count what is used within.
 func limitMemory(more uint64) {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -21,7 +21,7 @@ func limitMemory(more uint64) {
 	if _, err := fmt.Sscan(string(text), &pages); err != nil {
 		return
 	}
-	const shadow = 1 << 40 // the race detector has more addresses than that, and needs yet more
+	const shadow = 1 << 40 // the race detector maps more than that, and needs yet more
 	most := pages*uint64(os.Getpagesize()) + more
 	var limit unix.Rlimit
 	if most > shadow || unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil {

@@ -1,9 +1,9 @@
 //go:build !linux
 
-// The bound of memory where the system keeps none.
+// No memory limit by the kernel.
 
 package cli
 
-// limitMemory does nothing: of the limits that there are, none is of memory alone.
-// withMemory has to do.
+// limitMemory does nothing: no limit of these systems is on memory alone. withMemory
+// has to do.
 func limitMemory(uint64) {}

@@ -14,12 +14,12 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// literals are those of an expression that would lose digits. They are taken out of it
-// and given to it as variables, since a variable keeps all that --argjson would give it.
+// literals are the number literals of an expression that would lose digits. They are
+// replaced by variables, which keep all digits, as with --argjson.
 type literals struct {
 	names  []string
 	values []any
-	name   string // of each, but for its number; the expression does not use it
+	name   string // prefix of the names; unused in the expression
 }
 
 func (l *literals) takeFrom(query *gojq.Query, text string) {
@@ -30,7 +30,7 @@ func (l *literals) takeFrom(query *gojq.Query, text string) {
 	l.walk(reflect.ValueOf(query))
 }
 
-// walk goes through all that a query is made of.
+// walk visits all parts of a query.
 func (l *literals) walk(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -61,8 +61,9 @@ func (l *literals) take(term *gojq.Term) {
 	term.Type, term.Func, term.Number = gojq.TermTypeFunc, &gojq.Func{Name: name}, ""
 }
 
-// losesDigits reports whether a number is spelled in another way after it was a float.
-// Integers are never one. What is no number in JSON, as .5, cannot stay as it is.
+// losesDigits reports whether the spelling of a number changes when it becomes a float.
+// Integers never become one. A literal that is no JSON number, such as .5, cannot keep
+// its spelling.
 func losesDigits(text string) bool {
 	if !strings.ContainsAny(text, ".eE") || splice.Check([]byte(text), splice.Limits{}) != nil {
 		return false

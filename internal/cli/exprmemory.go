@@ -1,6 +1,6 @@
-// How much memory an expression may hold: def f: [f]; f would take all that the machine
-// has. The process looks at what it has every few milliseconds, and its system keeps it
-// from taking much more meanwhile, if there is such a limit.
+// The memory limit of an expression: def f: [f]; f would take all memory of the
+// machine. The process checks its own use every few milliseconds. Between two checks
+// the kernel's limit applies, where there is one.
 
 package cli
 
@@ -15,12 +15,12 @@ import (
 // enoughMemory is more than an expression on small documents ever needs.
 const enoughMemory = 1 << 30
 
-// memoryFor is what an expression may hold. Decoded, a document takes some ten times its
-// size, and the expression may hold it twice.
+// memoryFor is the limit for an expression over a document of that size. A decoded
+// document takes some ten times its size, and the expression may hold it twice.
 func memoryFor(document int) uint64 { return enoughMemory + 64*uint64(document) }
 
-// saveMemory has the garbage of work on a large document collected sooner than otherwise,
-// when there is a third of what is in use instead of as much.
+// saveMemory makes garbage collection more frequent while a large document is worked
+// on: when garbage is a third of the live heap, not as much as it.
 func saveMemory(document int) (restore func()) {
 	const large = 8 << 20
 	if document < large {
@@ -31,7 +31,7 @@ func saveMemory(document int) (restore func()) {
 }
 
 // withMemory returns a context that ends when the process holds more memory than that.
-// The garbage collector is told too, so that what it can free does not count.
+// The garbage collector gets the same limit, so that garbage does not count.
 func withMemory(ctx context.Context, most uint64) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	before := debug.SetMemoryLimit(-1)
@@ -61,8 +61,8 @@ func tooMuch(memory uint64) error {
 	return &runtimeError{fmt.Errorf("it holds more than %d MiB of memory", memory>>20)}
 }
 
-// memory is how much the last garbage collection left, and how much the process has of
-// the system.
+// memory returns the live heap after the last garbage collection, and the memory that
+// the process has from the system.
 func memory() (live, held uint64) {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"},

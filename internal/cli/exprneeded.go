@@ -1,19 +1,19 @@
-// What a plain expression needs of a document. It knows nothing of all else, so that of a
-// large document little is decoded.
+// The parts of a document that a plain expression needs. Only these are decoded, which
+// is little of a large document.
 
 package cli
 
 import "github.com/itchyny/gojq"
 
-// needed is what is needed of a value: nothing but that it is there, all, or something of
-// the members with some keys.
+// needed says which parts of a value are needed: only its presence, all of it, or parts
+// of some members.
 type needed struct {
 	all     bool
 	members map[string]*needed
 }
 
-// untouched is the text of a value that is not needed. It stands for that value in what
-// an expression gets.
+// untouched is the text of a value that is not needed. It replaces the value in the
+// expression's input.
 type untouched struct{ text []byte }
 
 // member reads the value of a member.
@@ -32,7 +32,7 @@ func (r *reader) member(key string) any {
 	return value
 }
 
-// skip goes past a value.
+// skip skips a value.
 func (r *reader) skip() any {
 	r.space()
 	start := r.pos
@@ -60,10 +60,10 @@ func (r *reader) skip() any {
 	}
 }
 
-// isEnd reports whether a byte is behind a number or a word.
+// isEnd reports whether a byte ends a number or a word.
 func isEnd(c byte) bool { return c == ',' || c == '}' || c == ']' || c <= ' ' }
 
-// need adds what a plain query needs.
+// need adds the parts that a plain query needs.
 func (e *expression) need(n *needed, q *gojq.Query) {
 	switch {
 	case q.Term != nil: // del
@@ -78,7 +78,7 @@ func (e *expression) need(n *needed, q *gojq.Query) {
 	}
 }
 
-// at returns what is needed where keys lead to.
+// at returns the entry for the path of the keys, and makes it if necessary.
 func (n *needed) at(keys []string) *needed {
 	for _, key := range keys {
 		if n.members == nil {
@@ -92,7 +92,7 @@ func (n *needed) at(keys []string) *needed {
 	return n
 }
 
-// keys are those of a plain path.
+// keys returns the keys of a plain path.
 func (e *expression) keys(path *gojq.Query) []string {
 	keys := []string{e.key(path.Term.Index)}
 	for _, suffix := range path.Term.SuffixList {

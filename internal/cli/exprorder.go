@@ -1,5 +1,5 @@
-// The function keys_unsorted, which in jq has the keys of an object in their order.
-// Objects have none while an expression works on them, so that it is looked up.
+// The function keys_unsorted, which in jq returns the keys of an object in their order.
+// gojq's objects have no order, so the order is recorded when the document is read.
 
 package cli
 
@@ -15,13 +15,13 @@ import (
 
 const unsortedKeys = "keys_unsorted"
 
-// keyOrder is in which order objects of the document have their keys.
+// keyOrder records the order of the keys in the document's objects.
 type keyOrder struct {
 	objects map[uintptr]keyedObject
 	rank    map[string]int // a key's first place in the document
 }
 
-// keyedObject has the object too, so that no other is where it was.
+// keyedObject keeps the object alive, so that no other object gets its address.
 type keyedObject struct {
 	members map[string]any
 	keys    []string
@@ -42,8 +42,8 @@ func (o *keyOrder) add(members map[string]any, keys []string) {
 	}
 }
 
-// unsorted is the function. An object that the expression has made, or changed,
-// has its keys in the order in which the document first has them, and the others last.
+// unsorted is the function. The keys of an object that the expression made or changed
+// are in the order of their first place in the document, and new keys come last.
 func (o *keyOrder) unsorted(value any) any {
 	members, ok := value.(map[string]any)
 	if !ok {

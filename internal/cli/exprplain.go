@@ -1,7 +1,6 @@
-// Plain expressions, such as .count += 1, .users[$name].age = $age and del(.log): what
-// they do is bounded by the size of the document and of the arguments, whatever these
-// are. They are run where the command is: to start another process takes as long as all
-// else.
+// Plain expressions, such as .count += 1, .users[$name].age = $age and del(.log). Their
+// cost is bounded by the size of the document and of the arguments, whatever these are.
+// They run in the command's own process: starting another takes as long as all else.
 
 package cli
 
@@ -11,7 +10,7 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// longestPlain is the longest text in bytes that is looked at: what recurses over it is
+// longestPlain is the longest plain expression in bytes: recursion over it stays
 // shallow.
 const longestPlain = 1 << 10
 
@@ -41,9 +40,8 @@ func (t exprTask) plain() *expression {
 	return e
 }
 
-// isPlain reports whether a query is one change of what keys lead to, or several after
-// each other. What is put there is constant: else it could be the document, twice each
-// time.
+// isPlain reports whether a query is one change at a path of keys, or a pipe of
+// several. The new values are constant: else each change could double the document.
 func (e *expression) isPlain(q *gojq.Query) bool {
 	if e.Pair {
 		return e.isLook(q)
@@ -61,14 +59,14 @@ func (e *expression) isPlain(q *gojq.Query) bool {
 		return e.isPlain(q.Left) && e.isPlain(q.Right)
 	case gojq.OpAssign, gojq.OpUpdateAdd:
 		return e.isPath(q.Left) && e.isConstant(q.Right)
-	case gojq.OpUpdateSub: // of arrays it compares all with all
+	case gojq.OpUpdateSub: // on arrays it compares all with all
 		return e.isPath(q.Left) && isNumber(q.Right.Term)
 	}
 	return false
 }
 
-// isPath reports whether a query is a path of keys: an index could make an array of any
-// length.
+// isPath reports whether a query is a path of keys. Indexes are excluded, since one can
+// make an array of any length.
 func (e *expression) isPath(q *gojq.Query) bool {
 	t := q.Term
 	if t == nil || len(q.FuncDefs) > 0 || t.Type != gojq.TermTypeIndex || !e.isKey(t.Index) {
@@ -111,7 +109,7 @@ func isText(q *gojq.Query) bool {
 		len(t.SuffixList)+len(q.FuncDefs) == 0
 }
 
-// variable is the value of a query that is nothing but an argument of the command.
+// variable is the value of a query that is only a variable of the command line.
 func (e *expression) variable(q *gojq.Query) (any, bool) {
 	t := q.Term
 	if t == nil || t.Type != gojq.TermTypeFunc ||

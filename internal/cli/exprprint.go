@@ -1,6 +1,5 @@
-// What --print prints: an expression over the document as it was before an update and as
-// it is after it. It is computed before the update is published, so that an update of which
-// nothing can be printed is not made.
+// The expression of --print, over the document before and after an update. It runs
+// before the update is published, so that an update whose print fails is not made.
 
 package cli
 
@@ -25,7 +24,7 @@ var pairNames = [...]string{"$old", "$new"}
 func compilePrint(ctx context.Context, text string, task exprTask) (*program, error) {
 	for _, name := range pairNames {
 		if slices.Contains(task.Names, name) {
-			return nil, usage("--arg %s: the expression of --print has %s already", name[1:], name)
+			return nil, usage("--arg %s: the expression of --print already has %s", name[1:], name)
 		}
 	}
 	if err := checkLength(text); err != nil {
@@ -39,7 +38,7 @@ func compilePrint(ctx context.Context, text string, task exprTask) (*program, er
 	return p, ofPrint(err)
 }
 
-// ofPrint says of an error that it is about --print.
+// ofPrint marks an error as one of --print.
 func ofPrint(err error) error {
 	switch e := err.(type) {
 	case *compileError:
@@ -50,14 +49,14 @@ func ofPrint(err error) error {
 	return err
 }
 
-// print computes what is to be printed of an update.
+// print computes the output for an update.
 func (p *program) print(ctx context.Context, old, new []byte) ([]byte, error) {
 	text, err := p.run(ctx, packPair(old, new))
 	return text, ofPrint(err)
 }
 
-// packPair makes two documents into one text: the size of the first one, -1 if there is
-// none, in a line, and both.
+// packPair joins two documents: a line with the size of the first (-1 if it is absent),
+// then both.
 func packPair(old, new []byte) []byte {
 	size := len(old)
 	if old == nil {
@@ -113,7 +112,7 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit(), 0, halves, nil)
 }
 
-// isLook reports whether a query of --print only looks up keys and indexes, so that it
+// isLook reports whether a query of --print only looks up keys and indexes. It then
 // needs no process of its own.
 func (e *expression) isLook(q *gojq.Query) bool {
 	t := q.Term

@@ -1,6 +1,6 @@
-// The command's side of an expression: unless that is a plain one, it starts the process
-// that runs it, hands it documents, and ends it, at any instruction. So no expression can
-// hurt the command, whatever memory, stack and time it takes.
+// The command's side of an expression that is not plain: start the process that runs
+// it, send it documents, and kill it if need be, at any instruction. So no expression
+// can harm the command, whatever memory, stack and time it takes.
 
 package cli
 
@@ -18,16 +18,17 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// program is an expression and the process that runs it. It is for one goroutine.
+// program is an expression and the process that runs it. One goroutine uses it at a
+// time.
 type program struct {
 	task   exprTask
-	plain  *expression   // nil: it is not, and needs the process
-	worker *crew.Process // nil: it has ended, and the next run starts another one
+	plain  *expression   // nil if it is not plain, and needs the process
+	worker *crew.Process // nil if it has ended; the next run starts another
 }
 
-var errDeep = errors.New("it nests values too deeply for what it does with them; make fewer levels")
+var errDeep = errors.New("it nests values too deeply; use fewer levels")
 
-// compile starts the process, which compiles the expression, if one is needed.
+// compile compiles a plain expression here, and any other in a process that it starts.
 func compile(ctx context.Context, task exprTask) (*program, error) {
 	p := &program{task: task, plain: task.plain()}
 	if p.plain != nil {
@@ -39,7 +40,7 @@ func compile(ctx context.Context, task exprTask) (*program, error) {
 	return p, nil
 }
 
-// close ends the process. A program that there is none of is closed.
+// close ends the process. The program may be nil.
 func (p *program) close() {
 	if p != nil && p.worker != nil {
 		p.worker.Kill()
@@ -47,7 +48,7 @@ func (p *program) close() {
 	}
 }
 
-// end waits for the end of the process, and says what went wrong with it.
+// end waits for the end of the process, and returns its error.
 func (p *program) end() error {
 	err := p.worker.End()
 	p.worker = nil
@@ -61,16 +62,16 @@ func (p *program) start(ctx context.Context) error {
 	}
 	const forEver = math.MaxInt64 - crew.Patience
 	what := crew.Task{What: "run an expression", Todo: p.task}
-	// It lives longer than the context, which may be that of one file of many.
+	// The process outlives the context, which may be that of one file of many.
 	if p.worker, err = program.Start(context.WithoutCancel(ctx), what, forEver); err != nil {
 		return err
 	}
-	_, err = p.ask(ctx, 0, func() {}) // it has been told what to do
+	_, err = p.ask(ctx, 0, func() {}) // the reply to the task
 	return err
 }
 
-// apply computes the new content from the old, nil if there is none, and writes it into
-// the old so that only what differs changes.
+// apply computes the new content from the old (nil if absent), and merges it into the
+// old, so that only the differences change.
 func (p *program) apply(ctx context.Context, old []byte) ([]byte, error) {
 	defer saveMemory(len(old))()
 	text, err := p.run(ctx, old)
@@ -106,14 +107,14 @@ func (p *program) run(ctx context.Context, old []byte) ([]byte, error) {
 		if old == nil {
 			size = -1
 		}
-		// If it is dead, its answer says so.
+		// An error here shows again as a missing answer.
 		_ = p.worker.Send(strconv.Itoa(size))
 		_ = p.worker.Pass(old)
 	})
 }
 
-// ask sends something about a document of so many bytes and returns the answer. A process
-// whose answer is an error, or to whom nobody listens any more, has ended then.
+// ask sends a request about a document of that size and returns the answer. After an
+// error, or the end of the context, the process has ended.
 func (p *program) ask(ctx context.Context, document int, send func()) ([]byte, error) {
 	forget := context.AfterFunc(ctx, p.worker.Kill)
 	send()
@@ -121,7 +122,7 @@ func (p *program) ask(ctx context.Context, document int, send func()) ([]byte, e
 	switch {
 	case !forget():
 		_ = p.end()
-		return nil, ctx.Err() // what became of the process follows from that
+		return nil, ctx.Err() // the process was killed for that
 	case err != nil:
 		return nil, death(crew.First(p.end(), err), memoryFor(document))
 	case reply.Kind != "":
@@ -143,7 +144,7 @@ func (p *program) listen() (reply exprReply, text []byte, err error) {
 	return reply, text, err
 }
 
-// failure is the error that a reply speaks of.
+// failure is the error in a reply.
 func (r exprReply) failure() error {
 	err := errors.New(r.Error)
 	switch r.Kind {
@@ -157,7 +158,7 @@ func (r exprReply) failure() error {
 	return &runtimeError{err}
 }
 
-// death says why a process that may have so much memory has not answered.
+// death explains why the process has not answered. memory is its limit.
 func death(err error, memory uint64) error {
 	said := err.Error()
 	switch {
@@ -166,6 +167,6 @@ func death(err error, memory uint64) error {
 	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"):
 		return tooMuch(memory)
 	}
-	text, _, _ := strings.Cut(said, "\n") // the rest is for who mends the program
+	text, _, _ := strings.Cut(said, "\n") // the rest is a stack trace
 	return &runtimeError{errors.New(text)}
 }

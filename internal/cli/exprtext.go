@@ -1,27 +1,27 @@
-// The text of what an expression leaves as it is. It is not encoded again, and when the
-// result is merged into the document it is found to be the same without a closer look.
+// The source text of the values that an expression leaves unchanged. They are not
+// encoded again, and the merge into the document recognizes them by their text.
 
 package cli
 
 import "reflect"
 
-// minText is the shortest text that is worth it, in bytes.
+// minText is the shortest text that is worth recording, in bytes.
 const minText = 64
 
-// texts are those of objects and arrays of a document, by where these are in memory. An
-// expression never changes one: it makes another.
+// texts are the source texts of a document's objects and arrays, by address. gojq never
+// changes an object or array: it makes a new one.
 type texts struct {
 	objects map[uintptr]textOf
 	arrays  map[place]textOf
 }
 
-// place is where an array is. A part of an array may begin where it does.
+// place identifies an array by address and length: a prefix of it has the same address.
 type place struct {
 	first  uintptr
 	length int
 }
 
-// textOf has the value too, so that no other is where it was.
+// textOf keeps the value alive, so that no other value gets its address.
 type textOf struct {
 	value any
 	text  []byte
@@ -39,13 +39,13 @@ func (t *texts) add(value any, text []byte) {
 	case map[string]any:
 		t.objects[address(v)] = textOf{v, text}
 	case []any:
-		if len(v) > 0 { // all that are empty are in one place
+		if len(v) > 0 { // all empty arrays have the same address
 			t.arrays[placeOf(v)] = textOf{v, text}
 		}
 	}
 }
 
-// of returns the text of a value, nil if it is not one of the document.
+// of returns the text of a value, or nil if the value is not from the document.
 func (t *texts) of(value any) []byte {
 	if t == nil {
 		return nil

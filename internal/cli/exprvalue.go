@@ -1,9 +1,9 @@
-// The values that expressions work on, read from JSON.
+// Reads JSON into the values that expressions work on.
 //
-// A string of theirs is UTF-8, which has no bytes for half of a surrogate pair, as in
-// "\ud800". Where there is one, each half is another character of those that are for
-// private use, so that halves are compared, moved and stored like all characters, and is
-// written as a half again.
+// gojq's strings are UTF-8, which cannot encode half of a surrogate pair, as in
+// "\ud800". If a document has such halves, each is replaced by a private-use character
+// while the expression runs, so that it compares, moves and is stored like any other,
+// and is written as a half again.
 
 package cli
 
@@ -19,14 +19,14 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// The private characters that stand for halves, of which U+D800 is the first.
+// The private-use characters that replace halves, from U+D800 on.
 const (
 	firstHalf       = 0xd800
 	firstSubstitute = 0x10d800
 	lastSubstitute  = 0x10dfff
 )
 
-// substitutes finds such a character that is there by itself, be it as an escape.
+// substitutes finds such a character in the input itself, escaped or not.
 var substitutes = regexp.MustCompile(`[\x{10d800}-\x{10dfff}]|\\u[dD][bB][fF][67]`)
 
 // reader reads JSON that has been checked.
@@ -35,8 +35,8 @@ type reader struct {
 	pos    int
 	halves bool              // there are some
 	keys   map[string]string // each key once
-	order  *keyOrder         // nil if nobody asks
-	texts  *texts            // nil if nobody asks
+	order  *keyOrder         // nil if not needed
+	texts  *texts            // nil if not needed
 	needed *needed           // nil is all
 }
 
@@ -62,7 +62,7 @@ func (r *reader) value() any {
 		return r.object()
 	case '[':
 		needed := r.needed
-		r.needed = nil // there are no keys in it: what is wrong then is told about all of it
+		r.needed = nil // a path of keys fails here: the error message shows the whole array
 		elems := r.array()
 		r.needed = needed
 		return elems
@@ -81,7 +81,7 @@ func (r *reader) value() any {
 	return r.number()
 }
 
-// next goes on to the next part of a container, or past its end.
+// next moves to the next part of a container, or past its end.
 func (r *reader) next(end byte) bool {
 	r.space()
 	c := r.data[r.pos]
@@ -156,7 +156,7 @@ func (r *reader) key() string {
 	return key
 }
 
-// text puts characters in the place of halves.
+// text replaces halves by characters.
 func (r *reader) text(text string) string {
 	if !r.halves || !splice.HasHalf(text) {
 		return text
@@ -174,7 +174,7 @@ func (r *reader) text(text string) string {
 	return b.String()
 }
 
-// halved is the reverse of reader.text.
+// halved is the inverse of reader.text.
 func halved(text string) string {
 	var out []byte
 	for _, c := range text {
@@ -187,10 +187,10 @@ func halved(text string) string {
 	return string(out)
 }
 
-// maxDigits is how many digits surely fit into an int.
+// maxDigits is the number of digits that always fit into an int.
 const maxDigits = 9 + 9*(strconv.IntSize/64)
 
-// number reads a number. All that is not computed with keeps its digits.
+// number reads a number. Numbers that are not computed with keep their digits.
 func (r *reader) number() any {
 	start, plain := r.pos, true
 	for ; r.pos < len(r.data); r.pos++ {
@@ -212,12 +212,12 @@ func (r *reader) number() any {
 	return json.Number(text)
 }
 
-// cannotTakeHalves are functions that tell a half from the character in its place.
+// cannotTakeHalves are functions that would expose the substitute of a half.
 var cannotTakeHalves = regexp.MustCompile(
 	`\b(explode|implode|utf8bytelength)\b|@(base64d?|base32d?|urid?)\b`)
 
-// checkHalves complains if an expression could not keep the halves that are in one of the
-// texts of JSON.
+// checkHalves returns an error if an expression could not preserve the halves in its
+// inputs.
 func checkHalves(expr string, texts ...[]byte) (halves bool, err error) {
 	for _, text := range texts {
 		halves = halves || splice.HasHalves(text)
@@ -225,14 +225,14 @@ func checkHalves(expr string, texts ...[]byte) (halves bool, err error) {
 	if !halves {
 		return false, nil
 	}
-	const what = `half of a surrogate pair, as "\ud800", is among the strings`
+	const what = `a string contains half of a surrogate pair, such as "\ud800"`
 	if function := cannotTakeHalves.FindString(expr); function != "" {
-		return true, fmt.Errorf("%s, which %s cannot take", what, function)
+		return true, fmt.Errorf("%s, which %s cannot handle", what, function)
 	}
 	for _, text := range append(texts, []byte(expr)) {
 		if substitutes.Match(text) {
-			return true, fmt.Errorf("%s, and a character from U+%X to U+%X elsewhere: "+
-				"an expression cannot take both", what, firstSubstitute, lastSubstitute)
+			return true, fmt.Errorf("%s, and a character from U+%X to U+%X is used too: "+
+				"an expression cannot handle both", what, firstSubstitute, lastSubstitute)
 		}
 	}
 	return true, nil

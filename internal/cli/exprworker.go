@@ -1,8 +1,8 @@
-// The process that runs an expression, and may be lost: its stack may overflow, and it is
-// killed if it takes too long. On its standard input it gets its task as a line of JSON,
-// and each document as its size in a line, -1 if there is none, and its bytes. To the
-// task and to each document it writes a reply on its standard output: a line of JSON and
-// the new content. It ends after a reply that is an error.
+// The process that runs an expression. It is expendable: its stack may overflow, and it
+// is killed if it takes too long. Its standard input has the task, a line of JSON, and
+// then each document: a line with the size (-1 if absent), and the bytes. It replies to
+// the task and to each document on standard output: a line of JSON, and the new
+// content. It ends after replying with an error.
 
 package cli
 
@@ -25,24 +25,24 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// exprStack is how large its stack may become.
+// exprStack is the limit of its stack.
 const exprStack = enoughMemory / 4
 
-// exprTask is what it is to do.
+// exprTask is the task of the process.
 type exprTask struct {
-	Text       []byte   `json:"text"` // of the expression, of which nothing is known yet
+	Text       []byte   `json:"text"` // of the expression, not yet parsed
 	Names      []string `json:"names"`
 	Values     [][]byte `json:"values"` // JSON
 	MaxSize    int64    `json:"max_size"`
 	Duplicates bool     `json:"duplicates"`
-	Pair       bool     `json:"pair"` // it is over two documents, $old and $new
+	Pair       bool     `json:"pair"` // the input is two documents, $old and $new
 }
 
 func (t *exprTask) add(name string, value []byte) {
 	t.Names, t.Values = append(t.Names, "$"+name), append(t.Values, value)
 }
 
-// exprReply is what came of it.
+// exprReply is the reply to the task or to a document.
 type exprReply struct {
 	Size  int    `json:"size"` // of the new content
 	Kind  string `json:"kind,omitempty"`
@@ -53,11 +53,12 @@ type exprReply struct {
 const (
 	kindCompile  = "compile"
 	kindRun      = "run"
-	kindInvalid  = "invalid"   // it is the document
-	kindTooLarge = "too_large" // it is what was to become of it
+	kindInvalid  = "invalid"   // the document
+	kindTooLarge = "too_large" // the result
 )
 
-// replyTo is the reply with a result or an error, without what its kind says.
+// replyTo is the reply with a result or an error. The error's text leaves out what its
+// kind says.
 func replyTo(text []byte, err error) exprReply {
 	var compile *compileError
 	var runtime *runtimeError
@@ -77,12 +78,12 @@ func replyTo(text []byte, err error) exprReply {
 	return exprReply{Kind: kindRun, Error: err.Error()}
 }
 
-// work is what the process does with its life.
+// work is the main function of the process.
 func work(stdin io.Reader, stdout io.Writer) error {
 	input := bufio.NewReader(stdin)
 	line, err := input.ReadBytes('\n')
 	if err != nil {
-		return errors.New("a process that runs an expression has to be given it: " +
+		return errors.New("this verb is started by other verbs, which send it an expression: " +
 			"run jsonstore update FILE --expr JQ")
 	}
 	var task exprTask
@@ -94,7 +95,7 @@ func work(stdin io.Reader, stdout io.Writer) error {
 	if writeErr := encodeLine(stdout, replyTo(nil, err)); err != nil || writeErr != nil {
 		return writeErr
 	}
-	// Whoever wants the result holds the other end for as long as it lives.
+	// The parent holds the other end of the pipe while it wants results.
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	documents := make(chan []byte)
@@ -128,7 +129,8 @@ func work(stdin io.Reader, stdout io.Writer) error {
 	return nil
 }
 
-// readDocument reads one, nil if there is none. No more of them is io.EOF.
+// readDocument reads a document, nil if it is absent. It returns io.EOF at the end of
+// input.
 func readDocument(input *bufio.Reader) ([]byte, error) {
 	line, err := input.ReadString('\n')
 	if err != nil {
@@ -145,7 +147,7 @@ func readDocument(input *bufio.Reader) ([]byte, error) {
 	return document, nil
 }
 
-// expression is a task that is compiled. It is for one goroutine.
+// expression is a compiled task. One goroutine uses it at a time.
 type expression struct {
 	exprTask
 	code   *gojq.Code
@@ -177,7 +179,7 @@ func (t exprTask) compile() (*expression, error) {
 		unsorted := func(value any, _ []any) any { return e.order.unsorted(value) }
 		options = append(options, gojq.WithFunction(unsortedKeys, 0, 0, unsorted))
 	}
-	// Without loaders and an input, there is no way out: no environment, files or
+	// Without loaders and input, the expression has no access to environment, files or
 	// modules.
 	if e.code, err = gojq.Compile(query, options...); err != nil {
 		return nil, &compileError{err}
@@ -198,7 +200,7 @@ func (t exprTask) arguments() ([]any, error) {
 	return values, nil
 }
 
-// run makes the new content of the old, nil if there is none.
+// run computes the new content from the old, which is nil if absent.
 func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	if e.Pair {
 		return e.runPair(ctx, old)
@@ -231,8 +233,9 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	return encodeResult(result, limit, len(old)+len(old)/16+256, halves, texts)
 }
 
-// one is the one result, made in so many bytes of memory. A run looks at its context
-// between two instructions only, and one of them can take hours: then it is left behind.
+// one returns the only result, computed within a limit of memory. gojq checks the
+// context only between two instructions, and one instruction can take hours: its
+// goroutine is then left behind.
 func (e *expression) one(ctx context.Context, input any, memory uint64) (any, error) {
 	ctx, stop := withMemory(ctx, memory)
 	defer stop()
@@ -274,7 +277,7 @@ func (e *expression) single(ctx context.Context, input any) (any, error) {
 			return nil, &runtimeError{err}
 		}
 		return nil, &runtimeError{errors.New("it has more than one result; " +
-			"put them into one array by [ ]")}
+			"collect them in an array with [ ]")}
 	}
 	return result, nil
 }

@@ -1,4 +1,4 @@
-// The flags that every verb has, and the options of the store that they stand for.
+// The flags that every verb has, and the store options that they set.
 
 package cli
 
@@ -34,33 +34,33 @@ type commonFlags struct {
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.mode, "mode", "hash",
-		"what versions stand for: hash, mtime or auto; a `KIND`")
+		"what a version is made of: hash, mtime or auto; a `KIND`")
 	flags.BoolVar(&f.locking, "locking", false,
-		"hold the lock for the whole update, instead of only for the swap")
+		"hold the lock for the whole update, not only for the swap")
 	flags.StringVar(&f.sync, "sync", "durable",
-		"what to wait for: durable, ordered or volatile; a `LEVEL`")
+		"durability of a write: durable, ordered or volatile; a `LEVEL`")
 	flags.StringVar(&f.flush, "flush", "auto",
 		"flush sequence that makes a write durable: auto, portable or journal; an `ORDER`")
 	flags.DurationVar(&f.timeout, "timeout", 0,
-		"give up on a file after this `TIME`, as in 500ms or 10s")
-	flags.IntVar(&f.tries, "tries", 0, "give up after `N` tries that ended in a conflict")
-	flags.DurationVar(&f.wait, "wait", 0, "wait for the lock for this `TIME` at the most")
+		"give up on a file after this `TIME`, such as 500ms or 10s")
+	flags.IntVar(&f.tries, "tries", 0, "give up after `N` conflicting tries")
+	flags.DurationVar(&f.wait, "wait", 0, "wait at most this `TIME` for the lock")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for the lock")
 	flags.StringVar(&f.lockFile, "lock-file", "",
-		"lock `FILE`, which other programs lock already, instead of the document's own")
+		"lock `FILE`, which other programs already lock, instead of the document's own lock file")
 	flags.BoolVar(&f.json, "json", false, "print results and errors as JSON, one object a line")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print no messages")
 	flags.Int64Var(&f.maxSize, "max-size", 0, fmt.Sprintf(
 		"refuse documents of more than `N` bytes (default %d MiB)", store.DefaultMaxSize>>20))
 	flags.BoolVar(&f.duplicates, "allow-duplicate-keys", false,
-		"accept objects in which a key stands twice; the last one counts")
+		"accept objects with duplicate keys; the last one counts")
 	flags.BoolVar(&f.guard, "guard", false,
-		"keep what a program that takes no lock renames into place meanwhile")
+		"detect and keep versions that programs without the lock rename into place")
 	flags.BoolVar(&f.allowNetwork, "allow-network", false,
 		"accept file systems that are not known to be local, at your own risk")
 }
 
-// options are the store's.
+// options returns the store options that the flags set.
 func (f *commonFlags) options() (*store.Options, error) {
 	opts := &store.Options{
 		Locking:            f.locking,
@@ -106,7 +106,7 @@ func (f *commonFlags) options() (*store.Options, error) {
 	return opts, nil
 }
 
-// choose returns the one of the values that is called so.
+// choose returns the value whose String is name.
 func choose[T fmt.Stringer](flag, name string, values ...T) (value T, err error) {
 	var names []string
 	for _, v := range values {
@@ -120,7 +120,7 @@ func choose[T fmt.Stringer](flag, name string, values ...T) (value T, err error)
 		flag, name, strings.Join(names[:last], ", "), names[last])
 }
 
-// sizeLimit is the size of the largest document in bytes, or of what is read in its stead.
+// sizeLimit is the size limit of a document, and of standard input, in bytes.
 func (f *commonFlags) sizeLimit() int64 {
 	if f.maxSize > 0 {
 		return f.maxSize

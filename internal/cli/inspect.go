@@ -1,4 +1,4 @@
-// The verbs that look at the files of a document: stat, lock-file, check.
+// The verbs that inspect the files of a document: stat, lock-file, check.
 
 package cli
 
@@ -63,7 +63,7 @@ func statOf(doc *store.Doc, info store.FileInfo) stat {
 	}
 }
 
-// statText is that for people.
+// statText is the output of stat without --json.
 func statText(doc *store.Doc, info store.FileInfo) string {
 	lock := "free"
 	if info.Locked {
@@ -94,11 +94,10 @@ func statText(doc *store.Doc, info store.FileInfo) string {
 func (a *app) lockFileCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "lock-file FILE",
-		Short: "Print the path of the file that is locked for changes, for flock",
-		Long: `Print the path of the file that is locked for changes of the document. It is
-beside the document, where symbolic links lead to, and need not be there, nor
-need the document. A program that knows nothing of jsonstore excludes its
-writers by holding a lock on it.`,
+		Short: "Print the path of the document's lock file, for flock",
+		Long: `Print the path of the file that writers of the document lock. It is beside the
+document, after symbolic links. Neither of the two has to exist. Any program that
+holds a lock on that file excludes the writers of jsonstore.`,
 		Example: `  flock "$(jsonstore lock-file settings.json)" vi settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -125,7 +124,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check that the document is valid, and sweep what dead writers left beside it",
 		Long: `Check that the document is valid, and sweep what dead writers left beside it.
-An absent document is exit code 4, an invalid one 5; it is left as it is.`,
+The exit code is 4 if the document is absent, and 5 if it is invalid; the document
+itself is never changed.`,
 		Example: `  jsonstore check settings.json
   jsonstore check state/*.json --each`,
 		Args: cobra.MinimumNArgs(1),
@@ -136,7 +136,7 @@ An absent document is exit code 4, an invalid one 5; it is left as it is.`,
 			_, version, err := doc.Read(ctx)
 			swept, left, sweepErr := doc.Sweep(ctx)
 			if err = errors.Join(err, sweepErr); err != nil {
-				var where *store.Error // the joined error has no document's name of its own
+				var where *store.Error // the joined error does not name the document
 				if errors.As(err, &where) {
 					if len(swept) > 0 {
 						all := fmt.Errorf("%w; swept %s", where.Err, litter(swept))

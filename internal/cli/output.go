@@ -1,14 +1,14 @@
-// What is printed where, and the exit codes.
+// The rules of output, and the exit codes.
 //
-//   - Standard output has data and nothing else: what was asked for.
-//   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do". With -q
-//     there are none.
-//   - With --json each result is an object on a line of standard output, each error one on
-//     standard error.
-//   - A result that cannot be written is an error, which says so if the document is changed
-//     already. If the reader has gone, as head does, the exit code is 8, without a message
-//     where nothing was changed. A standard output that was closed before the start cannot be
-//     told from /dev/null: the runtime of Go opens that in its place.
+//   - Standard output has the requested data and nothing else.
+//   - Messages go to standard error, as "jsonstore: FILE: what is wrong; what to do".
+//     -q suppresses them.
+//   - With --json each result is one line with a JSON object on standard output, each
+//     error one on standard error.
+//   - A result that cannot be written is an error, which says whether the document has
+//     changed already. If the reader has exited, as head does, the exit code is 8,
+//     without a message if nothing changed. A standard output that was closed before
+//     the start looks like /dev/null: the Go runtime opens that in its place.
 
 package cli
 
@@ -49,21 +49,21 @@ Exit codes:
   2 usage               or patch failed              10 changed (--exit-changed)
   3 the expression    6 conflict                    130 interrupted
     does not compile                                143 the same, by SIGTERM
-With --each it is that of the first file that fails.
+With --each the first file that fails sets the exit code.
 `
 
-// errNo is the answer no: not a mistake, and nothing to say about.
+// errNo is the answer no. It is not a failure, and prints no message.
 var errNo = errors.New("no")
 
-// kinds names the exit codes in JSON.
+// kinds are the names of the exit codes in JSON.
 var kinds = map[int]string{
 	exitUsage: "usage", exitCompile: "compile", exitAbsent: "not_exist", exitInvalid: "invalid",
 	exitConflict: "conflict", exitTimeout: "timeout", exitIO: "io",
 	exitInterrupted: "interrupted", exitTerminated: "interrupted",
 }
 
-// exitCode classifies an error. What is more telling comes first: an update that timed out after
-// conflicts has timed out.
+// exitCode classifies an error. The more specific classes come first: an update that
+// timed out after conflicts has timed out.
 func exitCode(err error) int {
 	var badUsage errUsage
 	var compile *compileError
@@ -92,8 +92,8 @@ func exitCode(err error) int {
 	return exitIO
 }
 
-// fail reports an error about a file, or about none, and sets the exit code, which is that of
-// the first error.
+// fail reports an error, about a file if one is given. The first error sets the exit
+// code.
 func (a *app) fail(file string, err error) {
 	code := exitCode(err)
 	if code == exitInterrupted && a.cause != nil {
@@ -108,7 +108,7 @@ func (a *app) fail(file string, err error) {
 	if code == exitNo || unheard {
 		return
 	}
-	// The store's own wrapping names the document once more.
+	// store.Error would name the document a second time.
 	op := ""
 	var where *store.Error
 	if errors.As(err, &where) && where.Name == file {
@@ -141,21 +141,21 @@ func (a *app) fail(file string, err error) {
 	fmt.Fprintf(a.stderr, "jsonstore: %s\n", strings.ReplaceAll(message, shield, ""))
 }
 
-// inFlags puts the flags in the place of the options that messages of the store name.
+// inFlags replaces the options that the store's messages name by the command's flags.
 var inFlags = strings.NewReplacer(
-	"raise MaxSize if that is meant", "allow more by --max-size",
+	"raise MaxSize if that is meant", "raise the limit with --max-size",
 	"allow it with AllowNetwork", "allow it with --allow-network",
 	"which GuardForeign needs", "which --guard needs",
 	"LockPath ", "--lock-file ",
 )
 
-// explain is an error in the words of a user.
+// explain is the message for an error in the command's terms.
 func explain(file string, err error) string {
 	switch {
 	case err == context.DeadlineExceeded:
-		return "timed out; allow more by --timeout"
+		return "timed out; allow more with --timeout"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "timed out; " + err.Error() + "; allow more by --timeout"
+		return "timed out; " + err.Error() + "; allow more with --timeout"
 	case errors.Is(err, context.Canceled):
 		return strings.TrimSuffix("interrupted; "+err.Error(), "; "+context.Canceled.Error())
 	case errors.Is(err, errNotMade):
@@ -164,8 +164,8 @@ func explain(file string, err error) string {
 		return "there is no such file; create it first"
 	}
 	if text, ok := strings.CutSuffix(err.Error(), ": "+store.ErrNotExist.Error()); ok {
-		// It is the value that is not there, not the file.
-		return text + "; see what there is by jsonstore get " + file
+		// The value is absent, not the file.
+		return text + "; see the content with jsonstore get " + file
 	}
 	return err.Error()
 }
@@ -176,7 +176,8 @@ func encodeLine(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// outputError is that a result could not be written, perhaps that of a change which was published.
+// outputError says that a result could not be written, perhaps after the change was
+// published.
 type outputError struct {
 	err       error
 	published bool
@@ -191,7 +192,7 @@ func (e *outputError) Error() string {
 }
 func (e *outputError) Unwrap() error { return e.err }
 
-// wrote is the error of having written a result.
+// wrote marks an error of writing a result as an outputError.
 func wrote(err error) error {
 	if err == nil {
 		return nil
@@ -199,7 +200,7 @@ func wrote(err error) error {
 	return &outputError{err: err}
 }
 
-// print writes data, and a line's end after it if it has none.
+// print writes data, and a newline if data does not end with one.
 func (a *app) print(data []byte) error {
 	if len(data) == 0 || data[len(data)-1] != '\n' {
 		data = append(data[:len(data):len(data)], '\n')
@@ -208,7 +209,7 @@ func (a *app) print(data []byte) error {
 	return wrote(err)
 }
 
-// result is what --json prints of a document.
+// result is what --json prints for a document.
 type result struct {
 	File    string          `json:"file"`
 	Value   json.RawMessage `json:"value,omitempty"`
@@ -217,7 +218,7 @@ type result struct {
 	Diff    string          `json:"diff,omitempty"`
 }
 
-// show prints a result: as JSON if that was asked for, else the given text, if there is any.
+// show prints a result: with --json as JSON, else as the given text, if there is any.
 func (a *app) show(r result, text []byte) error {
 	if a.flags.json {
 		return wrote(encodeLine(a.stdout, r))

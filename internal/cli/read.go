@@ -28,7 +28,7 @@ func (a *app) getCommand() *cobra.Command {
 	cmd.Flags().BoolVarP(&exitStatus, "exit-status", "e", false,
 		"exit with 1 if the value is null or false")
 	cmd.Flags().StringVar(&fallback, "default", "",
-		"print this `TEXT` if there is no such file or value")
+		"print this `TEXT` if the file or value does not exist")
 	cmd.Flags().BoolVar(&withVersion, "with-version", false,
 		"print the version first, on a line of its own")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -57,10 +57,10 @@ func (a *app) getCommand() *cobra.Command {
 			if raw && len(value) > 0 && value[0] == '"' {
 				plain := splice.Unquote(value)
 				if splice.HasHalf(plain) {
-					return fmt.Errorf("%w text: the string has half of a surrogate pair in it, "+
-						"which UTF-8 has no bytes for; get it without -r", store.ErrInvalid)
+					return fmt.Errorf("%w text: the string contains half of a surrogate pair, "+
+						"which UTF-8 cannot encode; get it without -r", store.ErrInvalid)
 				}
-				text = []byte(plain + "\n") // one of its own stays beside it
+				text = []byte(plain + "\n") // print would not add one after the text's own
 			}
 			if withVersion {
 				text = append([]byte(version.String()+"\n"), text...)
@@ -82,7 +82,7 @@ func (a *app) versionCommand() *cobra.Command {
 	var each bool
 	cmd := &cobra.Command{
 		Use:     "version FILE",
-		Short:   "Print the version of the document, - if there is none",
+		Short:   "Print the version of the document; - if it is absent",
 		Example: "  v=$(jsonstore version settings.json)",
 		Args:    cobra.MinimumNArgs(1),
 	}
@@ -100,7 +100,7 @@ func (a *app) versionCommand() *cobra.Command {
 	return cmd
 }
 
-// status is a line about one of several files.
+// status prefixes text with the document's name if there are several files.
 func (a *app) status(doc *store.Doc, each bool, text string) []byte {
 	if each {
 		text = doc.Name() + ": " + text

@@ -1,4 +1,4 @@
-// The verbs that make or replace the whole document: create, cas.
+// The verbs that create or replace a whole document: create, cas.
 
 package cli
 
@@ -14,8 +14,8 @@ func (a *app) createCommand() *cobra.Command {
 	var f writeFlags
 	return a.writeCommand(&cobra.Command{
 		Use: "create FILE [VALUE]",
-		Short: "Make a document that is not there, from a value or standard input, and print " +
-			"its version",
+		Short: "Create a document that does not exist, from a value or standard input, and " +
+			"print its version",
 		Example: `  jsonstore create settings.json '{"theme": "dark"}'
   jsonstore create settings.json --create-mode 0644 < defaults.json`,
 		Args: cobra.RangeArgs(1, 2),
@@ -32,13 +32,13 @@ func (a *app) createCommand() *cobra.Command {
 	}, &f)
 }
 
-// made is a version that was made, and is printed.
+// made is the result of a write whose new version is printed.
 func made(version store.Version, err error) (written, error) {
 	return written{result: result{Version: &version}, text: []byte(version.String())}, err
 }
 
-// newContent is a whole document: the argument if there is one, ended by a line's end, else
-// standard input as it is.
+// newContent is a whole document: the argument and a newline if there is an argument,
+// else standard input as it is.
 func (a *app) newContent(ctx context.Context, args []string) ([]byte, error) {
 	if len(args) == 0 || args[0] == "-" {
 		return a.value(ctx, "-", false)
@@ -52,10 +52,10 @@ func (a *app) casCommand() *cobra.Command {
 	var program exprFlags
 	cmd := &cobra.Command{
 		Use:   "cas FILE [VALUE] --expect VERSION",
-		Short: "Replace the document if it has a version, and print its new version",
-		Long: `Replace the document if it has a version, and print its new version.
-The new content is VALUE, or standard input, or what an expression makes of the old content.
-The version - means that there is no document yet.`,
+		Short: "Replace the document if it has the expected version, and print the new one",
+		Long: `Replace the document if it has the expected version, and print the new one.
+The new content is VALUE, or standard input, or the result of an expression over the old
+content. The version - means that the document does not exist yet.`,
 		Example: `  v=$(jsonstore version settings.json)
   jsonstore cas settings.json --expect "$v" --expr '.theme = "dark"'`,
 		Args: cobra.RangeArgs(1, 2),
@@ -95,7 +95,8 @@ The version - means that there is no document yet.`,
 	return a.writeCommand(cmd, &f)
 }
 
-// applyAt is what an expression makes of the document, which must have that version.
+// applyAt is the result of an expression over the document, which must have the
+// version.
 func applyAt(
 	ctx context.Context, doc *store.Doc, version store.Version, expr *program,
 ) ([]byte, error) {

@@ -1,4 +1,4 @@
-// How the program starts itself again, as another process.
+// How the command starts another process of itself.
 
 package cli
 
@@ -12,23 +12,23 @@ import (
 	"github.com/jsonstore/jsonstore/internal/crew"
 )
 
-// self is this program, as a worker with that verb.
+// self is this program with the verb of a worker.
 func self(verb string) (crew.Program, error) {
 	path, err := os.Executable()
 	switch {
 	case err != nil:
-		// Without /proc there is the name that it was called by.
+		// Without /proc the path follows from the name that the program was called by.
 		if path = find(os.Args[0], os.Getenv("PATH")); path == "" {
 			return crew.Program{}, fmt.Errorf("start this program again: %v", err)
 		}
 	case runtime.GOOS == "linux":
-		path = "/proc/self/exe" // this very program, also when another one has replaced its file
+		path = "/proc/self/exe" // this very program, even if its file was replaced
 	}
-	// A program of several names goes by the one that it was called by.
+	// A program with several names looks at the one that it was called by.
 	return crew.Program{Path: path, Args: []string{os.Args[0], verb}}, nil
 }
 
-// find is the path of a program that was called by a name, as a shell finds it, or else nothing.
+// find looks a program up as a shell does. It returns "" if there is none.
 func find(name, dirs string) string {
 	if strings.Contains(name, "/") {
 		return name

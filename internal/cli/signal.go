@@ -1,4 +1,4 @@
-// Signals: which of them end the command, and what it then exits with.
+// Signals that end the command, and its exit code then.
 
 package cli
 
@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// ending are the signals that end what is under way in good order.
+// ending are the signals that end a run in good order.
 var ending = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// signalError is the cause of a context that a signal has ended, and stands for context.Canceled:
-// what looks at a context may tell of either.
+// signalError is the cause of a context that a signal ended. It matches
+// context.Canceled, since callers may report the context's error or its cause.
 type signalError struct{ signal os.Signal }
 
 func (e *signalError) Error() string { return context.Canceled.Error() }
@@ -36,8 +36,8 @@ func untilSignal(parent context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() { cancel(nil) }
 }
 
-// interruptedBy is the exit code of a run that was ended so: as of a shell, 128 and the signal's
-// number.
+// interruptedBy is the exit code of a run that a signal ended: as in a shell, 128 plus
+// the signal's number.
 func interruptedBy(cause error) int {
 	var by *signalError
 	if errors.As(cause, &by) && by.signal == syscall.SIGTERM {

@@ -1,5 +1,5 @@
-// What bench and verify have in common: how long they run, with how many processes, and
-// what these processes are.
+// What bench and verify share: their duration, the number of processes, and the verbs
+// of those processes. The expression worker's verb is here too.
 
 package cli
 
@@ -18,7 +18,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/verify"
 )
 
-// trial is how long such a verb runs, and with how many processes.
+// trial is the duration of such a verb and its number of processes.
 type trial struct {
 	time      time.Duration
 	processes int
@@ -31,7 +31,7 @@ func (t *trial) register(flags *pflag.FlagSet, timeHelp, processesHelp string) {
 	flags.IntVar(&t.processes, "processes", 8, processesHelp)
 }
 
-// check wants so many processes at least.
+// check refuses fewer than least processes.
 func (t *trial) check(least int) error {
 	if t.time <= 0 || t.processes < least || t.processes > mostProcesses {
 		return usage("want a positive --time, and --processes from %d to %d", least, mostProcesses)
@@ -48,14 +48,14 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// The verbs that the command starts other processes of itself with. They are not for users.
+// The verbs of the processes that the command starts of itself. They are not for users.
 const (
 	verifyWorkerVerb = "verify-worker"
 	benchWorkerVerb  = "bench-worker"
 	exprWorkerVerb   = "expr-worker"
 )
 
-// worker is such a verb.
+// worker is one of these verbs.
 type worker struct {
 	verb, short string
 	run         func(ctx context.Context, stdin io.Reader, stdout io.Writer) error
@@ -63,19 +63,19 @@ type worker struct {
 
 func workers() []worker {
 	return []worker{
-		{verifyWorkerVerb, "Be one of the processes that jsonstore verify starts",
+		{verifyWorkerVerb, "Run as a worker process of jsonstore verify",
 			func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 				return verify.Work(ctx, stdin, stdout, verify.StoreTools)
 			}},
-		{benchWorkerVerb, "Be one of the processes that jsonstore bench starts", measure.Work},
-		{exprWorkerVerb, "Be the process that an expression runs in",
+		{benchWorkerVerb, "Run as a worker process of jsonstore bench", measure.Work},
+		{exprWorkerVerb, "Run as the process that evaluates an expression",
 			func(_ context.Context, stdin io.Reader, stdout io.Writer) error {
 				return work(stdin, stdout)
 			}},
 	}
 }
 
-// isWorker reports whether a verb is one of these.
+// isWorker reports whether a verb is that of a worker.
 func isWorker(verb string) bool {
 	return slices.ContainsFunc(workers(), func(w worker) bool { return w.verb == verb })
 }
@@ -91,7 +91,7 @@ func (a *app) workerCommands() []*cobra.Command {
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				err := w.run(cmd.Context(), a.stdin, a.stdout)
 				if errors.Is(err, context.Canceled) {
-					// whoever interrupts the trial interrupts its processes too
+					// an interrupt of the trial reaches its processes too
 					return context.Canceled
 				}
 				return err

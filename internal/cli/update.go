@@ -1,4 +1,4 @@
-// The verb update: an expression, applied until nobody was in the way.
+// The verb update: apply an expression, again after each conflict.
 
 package cli
 
@@ -30,7 +30,7 @@ type updating struct {
 	expr    *program
 	printer *program // nil without --print
 
-	// Of the run of the expression that was the last one: what it got, made and prints.
+	// The input, result and output of the expression's last run.
 	before, after, printed []byte
 }
 
@@ -38,26 +38,26 @@ func (a *app) updateCommand() *cobra.Command {
 	u := &updating{app: a}
 	cmd := &cobra.Command{
 		Use:   "update FILE --expr JQ",
-		Short: "Change the document by an expression, again if somebody was faster",
-		Long: `Change the document by an expression, again if somebody was faster. What the
-expression does not change stays as it is, to the byte. It may be run more than
-once, sees no environment and no other files, and must have one result. It has
-32 KiB of text at the most, and may hold 1 GiB of memory, and 64 times the
-document.
+		Short: "Change the document by an expression, and retry on conflict",
+		Long: `Change the document by an expression, and retry on conflict. What the expression does
+not change stays as it is, to the byte. The expression may run more than once, has no
+access to the environment or other files, and must have exactly one result. Its text is
+limited to 32 KiB, its memory to 1 GiB plus 64 times the document.
 
-With --print, a second expression says what to print of the update that was made: $old is
-the document before it, $new and . the one after it. If it fails, nothing is changed. So a
-document can be a queue: whoever takes a job prints it, and nobody else does.
+With --print, a second expression says what to print of the committed update: $old is
+the document before it, $new and . the document after it. If it fails, nothing is
+changed. So a document can be a queue: each job is printed by the one process that
+takes it.
 
-The language is that of jq (https://jqlang.github.io/jq/manual/), with a difference: while
-an expression works on objects these have no order. So .[], to_entries, with_entries and
-keys go by the sorted keys, and the members of a new object are written sorted; those that
-the document has stay where they are. keys_unsorted has the document's order:
+The language is jq (https://jqlang.github.io/jq/manual/), with one difference: within an
+expression, objects have no order. So .[], to_entries, with_entries and keys go by the
+sorted keys, and a new object is written with its keys sorted; existing members stay
+where they are. keys_unsorted returns the document's order:
 [keys_unsorted[] as $k | {key: $k, value: .[$k]}] are the entries in it. To write an object
-in an order of yours, use set or patch. Numbers that are not computed with keep all their
+in another order, use set or patch. Numbers that are not computed with keep all their
 digits.
 
-With --each, a file that is not there is an error, unless --create makes it.`,
+With --each, a missing file is an error, unless --create is given.`,
 		Example: `  jsonstore update counter.json --expr '.count += 1'
   jsonstore update users.json --expr '.[$name].age = $age' --arg name ada --argjson age 36
   jsonstore update settings.json --expr 'del(.old)' --dry-run --diff
@@ -68,18 +68,18 @@ With --each, a file that is not there is an error, unless --create makes it.`,
 	u.register(cmd.Flags())
 	flags := cmd.Flags()
 	flags.BoolVar(&u.dryRun, "dry-run", false,
-		"change nothing; print the new content, or what else is asked for")
-	flags.BoolVar(&u.diff, "diff", false, "print what changes, as a unified diff")
+		"change nothing; print the new content, or what another flag asks for")
+	flags.BoolVar(&u.diff, "diff", false, "print the changes as a unified diff")
 	flags.StringVar(&u.give, "return", "",
-		"print `WHAT`: the document as it was (old), as it is (new), or its version (version)")
+		"print `WHAT`: the old document (old), the new one (new), or its version (version)")
 	flags.StringVar(&u.print, "print", "",
 		"print the result of this `JQ` expression over $old and $new")
 	flags.BoolVarP(&u.raw, "raw", "r", false, "with --print: a string without quotes and escapes")
 	flags.BoolVarP(&u.exitStatus, "exit-status", "e", false,
 		"with --print: exit with 1 if the result is null or false")
 	flags.BoolVar(&u.each, "each", false,
-		"take several files, each changed on its own, and print a line for each")
-	flags.BoolVar(&u.create, "create", false, "with --each: make files that are not there")
+		"take several files, change each on its own, and print a line for each")
+	flags.BoolVar(&u.create, "create", false, "with --each: create missing files")
 	cmd.RunE = u.run
 	return a.writeCommand(cmd, &u.writeFlags)
 }
@@ -99,9 +99,9 @@ func (u *updating) run(cmd *cobra.Command, args []string) error {
 	}
 	switch {
 	case says > 1:
-		return usage("--diff, --return and --print each say what to print; give one")
+		return usage("--diff, --return and --print exclude each other; give one")
 	case !prints && (u.raw || u.exitStatus):
-		return usage("--raw and --exit-status are for what --print prints")
+		return usage("--raw and --exit-status need --print")
 	}
 	task, err := u.task(flags, &u.app.flags, true)
 	if err != nil {
@@ -120,12 +120,12 @@ func (u *updating) run(cmd *cobra.Command, args []string) error {
 	return u.app.write(cmd, &u.writeFlags, args, u.update)
 }
 
-// errNotMade: with --each, a file that is not there is more likely a pattern without a
-// match than one that is to be made.
+// errNotMade: with --each, a missing file is more likely a pattern without a match than
+// a file to create.
 var errNotMade = fmt.Errorf("%w: with --each, --create makes it", store.ErrNotExist)
 
-// change is the function of the update. The store runs it again after a conflict; what it
-// made the last time is what was published.
+// change is the function of the update. The store runs it again after a conflict; the
+// result of its last run is what was published.
 func (u *updating) change(ctx context.Context, old []byte) (new []byte, err error) {
 	if old == nil && u.each && !u.create {
 		return nil, errNotMade
@@ -175,7 +175,7 @@ func (u *updating) update(ctx context.Context, doc *store.Doc) (w written, err e
 	return w, nil
 }
 
-// result says what is printed.
+// result sets what is printed.
 func (u *updating) result(doc *store.Doc, w *written) {
 	switch {
 	case u.printer != nil:
@@ -202,10 +202,11 @@ func (u *updating) result(doc *store.Doc, w *written) {
 	}
 }
 
-// isNo reports whether a value is one that --exit-status exits with 1 for.
+// isNo reports whether --exit-status exits with 1 for a value.
 func isNo(value []byte) bool { return string(value) == "null" || string(value) == "false" }
 
-// dryUpdate applies the change to what the document is, and returns the version that it had.
+// dryUpdate applies the change to the current document, and returns the version of
+// that.
 func (u *updating) dryUpdate(ctx context.Context, doc *store.Doc) (store.Version, error) {
 	data, version, err := readOrAbsent(ctx, doc)
 	if err != nil {

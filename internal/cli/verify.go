@@ -1,4 +1,4 @@
-// The verb verify: a storm of processes in a directory, and what it proves.
+// The verb verify: a stress test of a directory with many processes.
 
 package cli
 
@@ -18,12 +18,13 @@ func (a *app) verifyCommand() *cobra.Command {
 	var t trial
 	cmd := &cobra.Command{
 		Use:   "verify [DIR]",
-		Short: "Put a directory to the test with many processes: is it fit for documents?",
-		Long: `Put a directory to the test: what doctor looks at, and then many processes that lock,
-update, create and read documents at once, in every mode, and are killed at it. It tells
-whether a lock excludes, an update was lost, a reader saw half of one. All happens in a new
-directory within, which is removed, as is one that was left by a bench or verify that was
-killed; nothing else is touched. If the directory is not fit, the exit code is 1.`,
+		Short: "Test with many processes whether a directory is fit for documents",
+		Long: `Test whether a directory is fit for documents: inspect it as doctor does, then let
+many processes lock, update, create and read documents at once, in every mode, and
+kill some of them. The report says whether locks exclude, an update was lost, or a
+reader saw a torn document. All work is done in a new subdirectory, which is removed;
+so is one left by a bench or verify that was killed. Nothing else is touched. If the
+directory is not fit, the exit code is 1.`,
 		Example: `  jsonstore verify state/
   jsonstore verify /mnt/share --time 2m --processes 16`,
 		Args: cobra.MaximumNArgs(1),
@@ -58,7 +59,7 @@ func (a *app) verify(ctx context.Context, dir string, t trial) error {
 	return a.showReport(report)
 }
 
-// showReport prints what came of a verification; its error is also the answer no.
+// showReport prints the report. It returns errNo if the directory is not fit.
 func (a *app) showReport(report *verify.Report) (err error) {
 	if a.flags.json {
 		err = wrote(encodeLine(a.stdout, report))
@@ -87,8 +88,8 @@ func (a *app) showReport(report *verify.Report) (err error) {
 	return err
 }
 
-// progress tells on standard error what is going on, on a terminal in one line, which done
-// makes empty.
+// progress reports the progress on standard error. On a terminal it is one line, which
+// done clears.
 func (a *app) progress(
 	last time.Duration,
 ) (tell func(since time.Duration, text string), done func()) {

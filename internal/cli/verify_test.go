@@ -34,7 +34,7 @@ func TestUnfit(t *testing.T) {
 		"use a local directory, or --allow-network",
 		"BAD   locks ", "\nnote  exchange ",
 		"BAD   no lost update      hash, durable:     updates were lost\n",
-		"state is NOT fit for documents: see what is marked BAD\n",
+		"state is NOT fit for documents: see the lines marked BAD\n",
 	} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("%q is not in:\n%s", want, stdout.String())

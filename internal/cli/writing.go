@@ -1,5 +1,5 @@
-// What all verbs that write have in common: the version that the document must have, the
-// mode of a new document, and how they tell whether anything changed.
+// What all writing verbs share: the expected version, the mode of a new document, the
+// report of a change, and the notice of a long wait.
 
 package cli
 
@@ -15,23 +15,23 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// writeFlags are the flags of a verb that writes.
+// writeFlags are the flags of a writing verb.
 type writeFlags struct {
 	expect   string
-	expected *store.Version // that it is, nil if any will do
-	each     bool           // several files, for a verb that takes them
+	expected *store.Version // expect, parsed; nil accepts any version
+	each     bool           // accept several files, for verbs that do
 }
 
-// writeCommand gives a verb the flags of those that write. The verb create has no
-// --expect: it expects that there is no document.
+// writeCommand gives a verb the flags of writing verbs. The verb create has no
+// --expect: it always expects an absent document.
 func (a *app) writeCommand(cmd *cobra.Command, f *writeFlags) *cobra.Command {
 	flags := cmd.Flags()
 	if cmd.Name() != "create" {
 		flags.StringVar(&f.expect, "expect", "",
-			"write only if the document has this `VERSION`, - for no document; else exit with 6")
+			"write only if the document has this `VERSION` (- if it is absent), else exit with 6")
 	}
 	flags.BoolVar(&a.exitChanged, "exit-changed", false,
-		"exit with 10 if anything changed, with 0 if not")
+		"exit with 10 if a document changed, with 0 if not")
 	flags.StringVar(&a.flags.createMode, "create-mode", "",
 		"the `MODE` of a new document, before the umask (default 0600)")
 	return cmd
@@ -50,15 +50,15 @@ func (f *writeFlags) parse(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// written is what came of a write. The version is there always. Whether the document
-// changed is found out from what was published, unless the verb says so itself.
+// written is the result of a write. Version is always set. If Changed is nil, it
+// follows from whether a version was published.
 type written struct {
 	result
 	text []byte // without --json; nil prints nothing
-	no   bool   // the answer is no, though all went well
+	no   bool   // the write succeeded, and the answer is no
 }
 
-// write opens each file for a verb that writes, and shows what came of it.
+// write opens each file for a writing verb, and prints the result.
 func (a *app) write(
 	cmd *cobra.Command, f *writeFlags, files []string,
 	do func(ctx context.Context, doc *store.Doc) (written, error),
@@ -92,7 +92,7 @@ func (a *app) write(
 	})
 }
 
-// mustHave is the conflict if a document that was read does not have the expected version.
+// mustHave returns a conflict if a document that was read has not the expected version.
 func mustHave(doc *store.Doc, expected *store.Version, version store.Version) error {
 	if expected == nil || *expected == version {
 		return nil
@@ -103,8 +103,8 @@ func mustHave(doc *store.Doc, expected *store.Version, version store.Version) er
 	return &store.ConflictError{Key: doc.Name(), Want: *expected, Have: version}
 }
 
-// tellWait tells a person at a terminal, after a second, that the lock is waited for, and
-// who has it where the system says. It ends with the function that it returns.
+// tellWait prints a notice on a terminal after waiting a second for the lock, and names
+// the holder where the system knows it. The returned function ends the wait.
 func (a *app) tellWait(doc *store.Doc) (heard func()) {
 	if a.flags.quiet || a.flags.json || !isTerminal(a.stderr) {
 		return func() {}
@@ -112,13 +112,13 @@ func (a *app) tellWait(doc *store.Doc) (heard func()) {
 	timer := time.AfterFunc(time.Second, func() {
 		owner, known := doc.LockOwner()
 		if doc.Stats().LockWaits == 0 || known && owner.PID == os.Getpid() {
-			return // it computes
+			return // not waiting: we hold the lock and compute
 		}
 		text := "waits for the lock"
 		if known {
-			text += ", which " + owner.String() + " has"
+			text += ", held by " + owner.String()
 		}
-		fmt.Fprintf(a.stderr, "jsonstore: %s: %s; give up by Ctrl-C\n", doc.Name(), text)
+		fmt.Fprintf(a.stderr, "jsonstore: %s: %s; Ctrl-C gives up\n", doc.Name(), text)
 	})
 	return func() { timer.Stop() }
 }
