@@ -34,9 +34,9 @@ func TestQueries(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"@pretty": "not one of the modifiers", "list.@fromstr": "none of the modifiers", "text.@fromstr.@valid": "none of the modifiers", "@tostr|@tostr": "none of the modifiers", "@dig:n": "none of the modifiers",
-		"@flatten:{\"deep\":true}": "without arguments", "@id": "write a backslash", "list.#.@id": "write a backslash", "@keysx": "not one of the modifiers", "[ @pretty]": "none of the modifiers", `#(@pretty=="x")`: "none of the modifiers",
-		`#( @pretty=="x")`: "not one of the modifiers", `*.0\.@pretty`: "none of the modifiers", `*.\|@pretty`: "none of the modifiers", `"a|@pretty|b"`: "none of the modifiers",
+		"@pretty": "not one of the modifiers", "list.@fromstr": "not one of the modifiers", "text.@fromstr.@valid": "not one of the modifiers", "@tostr|@tostr": "not one of the modifiers", "@dig:n": "not one of the modifiers",
+		"@flatten:{\"deep\":true}": "without arguments", "@id": "write a backslash", "list.#.@id": "write a backslash", "@keysx": "not one of the modifiers", "[ @pretty]": "not one of the modifiers", `#(@pretty=="x")`: "not one of the modifiers",
+		`#( @pretty=="x")`: "not one of the modifiers", `*.0\.@pretty`: "not one of the modifiers", `*.\|@pretty`: "not one of the modifiers", `"a|@pretty|b"`: "not one of the modifiers",
 		"!nan": "literals", `!"abc`: "literals", `list.#.!"abc"`: "literals", "{a:!true}": "literals", "list.#.:n": "leading :", "*.#|:n": "leading :", "*" + strings.Repeat("a", 5000): "4096 bytes",
 		strings.Repeat("[@this,@this]|", 30) + "0": "1 GiB", strings.Repeat("[", 40) + "a,b" +
 			strings.Repeat("]", 40): "1 GiB", `list.#.{"` + strings.Repeat("a", 4000) +
