@@ -1,4 +1,4 @@
-// A device that fails while the system runs: nothing more gets onto it.
+// A device that fails while the system runs: no later write reaches it.
 
 package simfs
 
@@ -6,13 +6,13 @@ import (
 	"syscall"
 )
 
-// broken is what is known of a device that has failed.
+// broken is the state of a failed device.
 type broken struct {
-	told bool // one flush has said so
+	told bool // one flush has reported it
 }
 
-// flush is one that can put nothing on the device. Whose own content is not there gets
-// an error; of those who wait for the names, only the first.
+// flush fails if the caller's content is not on the device. Of the flushes that need
+// only names, the first alone gets the error.
 func (b *broken) flush(content bool) error {
 	if content || !b.told {
 		b.told = true
@@ -21,7 +21,7 @@ func (b *broken) flush(content bool) error {
 	return nil
 }
 
-// Break is what a device does that fails.
+// Break makes the device fail.
 func (p *Process) Break() error {
 	if err := p.turn("break", "device", nil); err != nil {
 		return err
@@ -30,8 +30,8 @@ func (p *Process) Break() error {
 	return p.saw(nil)
 }
 
-// stillWrites is as ext4 has it: the first who begins a change when the journal has failed
-// finds that out, and so do all after it.
+// stillWrites behaves as on ext4: after the journal has failed, the beginning of a
+// change is an error for every caller.
 func (p *Process) stillWrites(name string) error {
 	if err := p.turn("begin", name, nil); err != nil {
 		return err

@@ -1,16 +1,16 @@
-// Power cuts: what of the file system is on the device, and what may be found there afterwards.
+// Power cuts: the state on the device, and the states that may be found after a cut.
 //
-// Two models of what file systems do, and both must be survived:
+// There are two models of file systems; the store must survive both:
 //
-//   - Ordered, as a journal has it: changes of names reach the device in their order,
-//     and any flush, of a file or of a directory, takes all changes before it along.
-//   - Weak, as little as POSIX promises: any of the changes since the last flush of
-//     their directory is there or not, whatever the others are, but each as a whole.
-//     What is in a directory that is not there is lost. Removals can be lost like
-//     creations: a name comes back.
+//   - Ordered, as with a journal: changes of names reach the device in order, and any
+//     flush, of a file or a directory, makes all changes before it durable.
+//   - Weak, as little as POSIX promises: each change since the last flush of its
+//     directory survives or not, independent of the others, but always as a whole. The
+//     content of a lost directory is lost. Removals can be lost like creations: a name
+//     comes back.
 //
-// In both the content of a file that was not flushed is anything that file systems were
-// seen to leave.
+// In both, an unflushed file has any of the contents that file systems were seen to
+// leave.
 
 package simfs
 
@@ -24,7 +24,7 @@ import (
 	"slices"
 )
 
-// Model is what a power cut may do.
+// Model is a model of power cuts.
 type Model int
 
 const (
@@ -35,14 +35,14 @@ const (
 
 func (m Model) String() string { return []string{"ordered", "weak"}[m] }
 
-// disk is what is on the device in one model.
+// disk is the state on the device in one model.
 type disk struct {
 	names   map[string]*inode
 	pending [][]assignment // changes of names that may be lost
 }
 
-// flush makes durable the changes of names in a directory, or of all names. Each change
-// is in one directory.
+// flush makes changes of names durable, in one directory or in all. Each change is in
+// one directory.
 func (d *disk) flush(in func(dir string) bool) {
 	var others [][]assignment
 	for _, change := range d.pending {
@@ -59,7 +59,8 @@ func (d *disk) flush(in func(dir string) bool) {
 
 func anywhere(string) bool { return true }
 
-// apply makes changes, and returns the inodes whose contents become known with them.
+// apply applies a change, and returns the inodes whose content becomes reachable with
+// it.
 func apply(names map[string]*inode, change []assignment) (known []*inode) {
 	for _, c := range change {
 		switch {
@@ -74,9 +75,9 @@ func apply(names map[string]*inode, change []assignment) (known []*inode) {
 	return known
 }
 
-// syncData puts the content of a file on the device. Where it is there becomes known
-// with the change of names, or the flush, that comes next in the journal; without one,
-// nothing is promised.
+// syncData writes the content of a file to the device. The block addresses become
+// durable with the next change of names, or flush, in the journal; without one, nothing
+// is promised.
 func (w *World) syncData(n *inode) {
 	n.written = true
 	if !n.synced {
@@ -84,24 +85,24 @@ func (w *World) syncData(n *inode) {
 	}
 }
 
-// contentOf is the name in an assignment that makes known where an inode's content is.
+// contentOf is the name in an assignment that makes an inode's block addresses durable.
 const contentOf = ""
 
-// syncFile makes the content of a file durable, and in an ordered journal all changes
+// syncFile makes the content of a file durable, and with an ordered journal all changes
 // of names so far.
 func (w *World) syncFile(n *inode) {
 	n.synced = true
 	w.disks[Ordered].flush(anywhere)
 }
 
-// syncNames makes the changes of names in a directory durable; in an ordered journal with all
-// others.
+// syncNames makes the changes of names in a directory durable; with an ordered journal,
+// all others too.
 func (w *World) syncNames(dir string) {
 	w.disks[Ordered].flush(anywhere)
 	w.disks[Weak].flush(func(other string) bool { return other == dir })
 }
 
-// diskHash tells apart worlds of which a power cut would leave different things.
+// diskHash distinguishes worlds that a power cut would leave in different states.
 func (w *World) diskHash(seed maphash.Seed) uint64 {
 	var buf []byte
 	inode := func(name string, n *inode) {
@@ -128,15 +129,16 @@ func (w *World) diskHash(seed maphash.Seed) uint64 {
 	return maphash.Bytes(seed, buf)
 }
 
-// maxPending bounds the changes of which any may be lost: each one doubles the number of states.
+// maxPending bounds the changes that may be lost: each one doubles the number of
+// states.
 const maxPending = 16
 
-// AfterPowerCut calls found with each file system that may be found after a power cut now, without
-// processes, until it returns an error.
+// AfterPowerCut calls found with each file system, without processes, that a power cut
+// now may leave, until it returns an error.
 func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	d := &w.disks[model]
 	if model == Weak && len(d.pending) > maxPending {
-		return fmt.Errorf("%d changes are not on the device, too many to lose any of; "+
+		return fmt.Errorf("%d changes are not on the device, too many to try all subsets; "+
 			"make the scenario shorter", len(d.pending))
 	}
 	tried := map[uint64]bool{}
@@ -174,9 +176,9 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	return nil
 }
 
-// reach drops the names that are in no directory.
+// reach drops the names whose directory does not exist.
 func (w *World) reach(names map[string]*inode) {
-	for _, name := range slices.Sorted(maps.Keys(names)) { // a directory before what is in it
+	for _, name := range slices.Sorted(maps.Keys(names)) { // a directory before its content
 		dir := filepath.Dir(name)
 		if n := names[dir]; dir != w.Root && (n == nil || !n.mode.IsDir()) {
 			delete(names, name)
@@ -184,8 +186,8 @@ func (w *World) reach(names map[string]*inode) {
 	}
 }
 
-// contents calls found with a world for each combination of what the files with these
-// names may contain. Those of the known files are what they are.
+// contents calls found with a world for each combination of contents that the files
+// with these names may have. Known files have their own content.
 func (w *World) contents(names map[string]*inode, known []*inode, found func(*World) error) error {
 	var files []*inode
 	for _, name := range slices.Sorted(maps.Keys(names)) {
@@ -205,7 +207,7 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
 		after.Sticky, after.Root = w.Sticky, w.Root
 		for i, n := range files {
-			// Inode numbers are those of before, which no two files on one device can share.
+			// Files keep their inode numbers, except that two cannot share one.
 			number := n.number
 			for slices.ContainsFunc(after.live, func(m *inode) bool { return m.number == number }) {
 				number++

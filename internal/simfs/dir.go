@@ -1,4 +1,4 @@
-// Directories, as a process makes, lists and flushes them.
+// Directories: creation, listing and flushing by a process.
 
 package simfs
 

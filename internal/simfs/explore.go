@@ -1,10 +1,10 @@
-// Exploring: every order in which the operations of a few processes can happen.
+// Exploration of every order in which the operations of a few processes can happen.
 //
-// A run follows a list of choices, which process goes on or dies, and then goes on by
-// itself; at each new state the choices that it does not take are put on a list to be
-// tried later. A state that was seen before, by the hash of the file system and of all
-// that each process has seen, is not gone on from: since the code is deterministic,
-// nothing new can come of it.
+// A run replays a list of choices (which process continues or dies), and then continues
+// on its own. At each new state, the choices that it does not take are queued for later
+// runs. A run ends at a state that was seen before, by the hash of the file system and
+// of all that each process has seen: the code is deterministic, so that no new state
+// can follow.
 
 package simfs
 
@@ -17,18 +17,18 @@ import (
 	"strings"
 )
 
-// Trace is an order of operations: for each, a letter for the thread that does it, a for that
-// of the first process, or a capital letter for a process that dies. From the 27th on a letter
-// is followed by digits.
+// Trace is an order of operations: for each, a letter for its thread (a is that of the
+// first process), or a capital letter for a process that dies. From the 27th on, a
+// letter is followed by digits.
 type Trace string
 
-// letter is what can happen next: what a thread does, or, if it is negative, the death of a
+// letter is an event: the next operation of a thread, or, if negative, the death of a
 // process.
 type letter int
 
 func (l letter) dies() bool { return l < 0 }
 
-// death is that of the process whose first thread has this letter.
+// death is the death of the process whose first thread has this letter.
 func (l letter) death() letter { return -1 - l }
 
 func (l letter) String() string {
@@ -62,12 +62,13 @@ func (t Trace) next() (l letter, rest Trace, err error) {
 	case c >= 'A' && c <= 'Z':
 		l = (l + letter(c-'A')).death()
 	default:
-		return 0, "", fmt.Errorf("the trace has %q, which is no letter", c)
+		return 0, "", fmt.Errorf("the trace has %q, which is not a letter", c)
 	}
 	return l, t[digits:], nil
 }
 
-// choice returns the thread that a letter stands for, with what it does, or the process that dies.
+// choice returns the thread of a letter and the choice that it makes, or the process
+// that dies.
 func (w *World) choice(l letter) (t *thread, choice int, dies *Process, err error) {
 	for _, p := range w.processes {
 		if l.dies() && p.letter.death() == l && p.state == running {
@@ -79,17 +80,18 @@ func (w *World) choice(l letter) (t *thread, choice int, dies *Process, err erro
 			return t, choice, nil, nil
 		}
 	}
-	return nil, 0, nil, fmt.Errorf("the trace has %v, which is nobody that runs", l)
+	return nil, 0, nil, fmt.Errorf("the trace has %v, which is no running thread or process", l)
 }
 
-// Setup makes a world, the same each time, and returns what to check when all processes have ended.
+// Setup fills a world, the same each time, and returns the check for when all processes
+// have ended.
 type Setup func(w *World) (check func() error)
 
 // Violation is an error with the order of operations that leads to it.
 type Violation struct {
 	Err   error
 	Trace Trace
-	Steps []string // the same in words
+	Steps []string // the trace in words
 }
 
 func (v *Violation) Error() string {
@@ -112,12 +114,12 @@ func start(setup Setup) *execution {
 	w := New()
 	x := &execution{world: w, check: setup(w)}
 	for _, t := range slices.Clone(w.threads) {
-		t.advance(0) // to before its first operation
+		t.advance(0) // up to its first operation
 	}
 	return x
 }
 
-// end kills what still runs.
+// end kills the processes that still run.
 func (x *execution) end() {
 	for _, p := range x.world.processes {
 		if p.state == running {
@@ -126,7 +128,7 @@ func (x *execution) end() {
 	}
 }
 
-// do does what a letter says.
+// do performs the event of a letter.
 func (x *execution) do(l letter) error {
 	t, choice, dies, err := x.world.choice(l)
 	if err != nil {
@@ -151,7 +153,7 @@ func (x *execution) do(l letter) error {
 	return nil
 }
 
-// next says what the threads of a process are about to do.
+// next names the next operations of a process's threads.
 func (p *Process) next() string {
 	var all []string
 	for _, t := range p.world.threads {
@@ -162,7 +164,7 @@ func (p *Process) next() string {
 	return strings.Join(all, ", ")
 }
 
-// follow does what a trace says.
+// follow replays a trace.
 func (x *execution) follow(trace Trace) error {
 	for len(trace) > 0 {
 		l, rest, err := trace.next()
@@ -184,7 +186,7 @@ func (x *execution) violated(err error) error {
 	return &Violation{err, x.trace, x.steps}
 }
 
-// choices returns what can happen next: alarms after all else that goes on, and deaths after these.
+// choices returns the possible next events: threads, then alarms, then deaths.
 func (x *execution) choices(mayDie bool) (letters []letter) {
 	for _, alarm := range []bool{false, true} {
 		for _, t := range x.world.threads {
@@ -203,7 +205,7 @@ func (x *execution) choices(mayDie bool) (letters []letter) {
 	return letters
 }
 
-// ended checks a world in which nothing more can happen.
+// ended checks a world without further events.
 func (x *execution) ended() error {
 	for _, p := range x.world.processes {
 		if p.err != nil {
@@ -216,14 +218,14 @@ func (x *execution) ended() error {
 	return x.violated(x.check())
 }
 
-// Explorer tries out all orders.
+// Explorer explores all orders.
 type Explorer struct {
-	Deaths int // how many processes may die
+	Deaths int // processes that may die
 	Setup  Setup
 	// OnState, if not nil, is called in each state, the first one too.
 	OnState func(w *World) error
 
-	States, Runs int // what it took
+	States, Runs int // counts
 }
 
 // Run returns the first violation that it finds, a *Violation.
@@ -268,7 +270,7 @@ func (e *Explorer) run(
 			}
 		}
 		choices := x.choices(x.died < e.Deaths)
-		// That only processes can die, and none go on, is a deadlock.
+		// If processes can only die, and no thread can continue, that is a deadlock.
 		if len(choices) == 0 || choices[0].dies() {
 			return more, x.ended()
 		}
@@ -281,7 +283,8 @@ func (e *Explorer) run(
 	}
 }
 
-// Replay follows a trace, and then takes the first process that can go on, until nothing can.
+// Replay replays a trace, and then always takes the first thread that can continue,
+// until none can.
 func Replay(setup Setup, trace Trace) error {
 	x := start(setup)
 	defer x.end()

@@ -1,4 +1,4 @@
-// A file system whose calls go wrong.
+// A file system with injected faults.
 
 package simfs
 
@@ -11,24 +11,24 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Fault is what goes wrong with one call; the zero Fault is that nothing does.
+// Fault is the fault of one call; the zero Fault is none.
 type Fault struct {
 	Err   error
 	After bool // the call has its effect, and returns the error
-	Short bool // a read or write does part of what it was asked for, and then Err
+	Short bool // a read or write is done in part, and then returns Err
 }
 
-// Faulty is a file system that first asks Inject what is to go wrong.
+// Faulty is a file system that gets a fault from Inject before each call.
 type Faulty struct {
 	fsys.FS
 	Inject func(op, name string) Fault
 
-	Opened atomic.Int64 // files that are open
+	Opened atomic.Int64 // open files
 
-	unsyncable map[string]bool // directories of which a flush went wrong
+	unsyncable map[string]bool // directories after a failed flush
 }
 
-// do does a call unless its fault comes before.
+// do makes a call, unless its fault comes first.
 func (f *Faulty) do(op, name string, call func() error) error {
 	fault := f.Inject(op, name)
 	if fault.Err == nil {
@@ -80,8 +80,7 @@ func (f *Faulty) Link(name, second string) error {
 // Readlink implements fsys.FS.
 func (f *Faulty) Readlink(name string) (target string, err error) {
 	err = f.do("readlink", name, func() (err error) {
-		target,
-			err = f.FS.Readlink(name)
+		target, err = f.FS.Readlink(name)
 		return err
 	})
 	return target, err
@@ -105,8 +104,7 @@ func (f *Faulty) Mkdir(name string, perm fs.FileMode) error {
 // ReadDir implements fsys.FS.
 func (f *Faulty) ReadDir(name string) (entries []fsys.Entry, err error) {
 	err = f.do("readdir", name, func() (err error) {
-		entries,
-			err = f.FS.ReadDir(name)
+		entries, err = f.FS.ReadDir(name)
 		return err
 	})
 	return entries, err
@@ -131,8 +129,8 @@ type faultyDir struct {
 	name string
 }
 
-// Sync of a directory: after a flush that went wrong the next one goes well and does
-// nothing, since the system has forgotten what it could not write.
+// Sync flushes a directory. After a failed flush the next one succeeds and does
+// nothing, since the kernel has dropped the data that it could not write.
 func (d *faultyDir) Sync() error {
 	f := d.in
 	fault := f.Inject("syncdir", d.name)
@@ -166,10 +164,10 @@ type faultyFile struct {
 	in   *Faulty
 	name string
 
-	unsyncable bool // a flush went wrong
+	unsyncable bool // a flush has failed
 }
 
-// Read that is short is no fault: it is one byte at a time.
+// Read returns one byte for a short read, which is no fault.
 func (f *faultyFile) Read(p []byte) (n int, err error) {
 	fault := f.in.Inject("read", f.name)
 	switch {
@@ -181,7 +179,7 @@ func (f *faultyFile) Read(p []byte) (n int, err error) {
 	return f.File.Read(p)
 }
 
-// ReadAt that is short has read half-way when the device fails.
+// ReadAt reads half of the data before a short read fails.
 func (f *faultyFile) ReadAt(p []byte, offset int64) (n int, err error) {
 	fault := f.in.Inject("read at", f.name)
 	switch {
@@ -193,7 +191,7 @@ func (f *faultyFile) ReadAt(p []byte, offset int64) (n int, err error) {
 	return n, &fs.PathError{Op: "read at", Path: f.name, Err: fault.Err}
 }
 
-// Write that is short is what a device does that is full half-way.
+// Write writes half of the data before a short write fails, as on a full device.
 func (f *faultyFile) Write(p []byte) (n int, err error) {
 	fault := f.in.Inject("write", f.name)
 	switch {
@@ -231,7 +229,7 @@ func (f *faultyFile) SetMtime(ns int64) error {
 	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
 }
 
-// Sync and SyncData are as that of a directory.
+// Sync and SyncData behave like Sync of a directory.
 func (f *faultyFile) Sync() error     { return f.sync("sync", f.File.Sync) }
 func (f *faultyFile) SyncData() error { return f.sync("syncdata", f.File.SyncData) }
 
@@ -260,8 +258,7 @@ func (f *faultyFile) Lock(spin time.Duration) error {
 
 func (f *faultyFile) TryLock() (locked bool, err error) {
 	err = f.in.do("trylock", f.name, func() (err error) {
-		locked,
-			err = f.File.TryLock()
+		locked, err = f.File.TryLock()
 		return err
 	})
 	return locked && err == nil, err
@@ -269,7 +266,7 @@ func (f *faultyFile) TryLock() (locked bool, err error) {
 
 func (f *faultyFile) Unlock() error { return f.in.do("unlock", f.name, f.File.Unlock) }
 
-// Close closes in any case, as the kernel does.
+// Close always closes the file, as the kernel does.
 func (f *faultyFile) Close() error {
 	f.in.Opened.Add(-1)
 	fault := f.in.Inject("close", f.name)

@@ -1,4 +1,4 @@
-// An open file of a process.
+// Open files of a process.
 
 package simfs
 
@@ -52,7 +52,7 @@ func (f *file) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// Truncate is an operation that others notice: the size is a mark on lock files.
+// Truncate is visible to other processes: the size of a lock file is a mark.
 func (f *file) Truncate(size int64) error {
 	if err := f.process.turn("truncate", f.name, nil); err != nil {
 		return err
@@ -78,7 +78,7 @@ func (f *file) Chmod(mode fs.FileMode) error {
 
 func (f *file) Chown(uint32, uint32) error { return f.process.alive() }
 
-// Attributes: there are none.
+// Attributes returns none.
 func (f *file) Attributes() (map[string][]byte, error) { return nil, f.process.alive() }
 
 // SetAttribute implements fsys.File.
@@ -121,10 +121,10 @@ func (f *file) WriteBack() error { return f.process.alive() }
 
 func (f *file) StillWrites() error { return f.process.stillWrites(f.name) }
 
-// Lock, and TryLock that succeeds, happen together with the operation after: whatever others
-// do in between they could as well have done before, or could not have done at all.
-// Likewise, Unlock happens together with the operation before; but not for other threads of the
-// process, which know more than that the lock is held.
+// Lock, and a successful TryLock, happen together with the operation after: anything
+// that other processes do in between they could have done before, or not at all.
+// Likewise, Unlock happens together with the operation before, but not for other
+// threads of the process, which know more than that the lock is held.
 func (f *file) Lock(time.Duration) error {
 	if err := f.process.turn("lock", f.name, f.inode); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (f *file) Unlock() error {
 	return err
 }
 
-// beforeUnlock is where other threads of the process notice that the lock is given back.
+// beforeUnlock lets other threads of the process run before the lock is released.
 func (f *file) beforeUnlock(op string) error {
 	if f.process.made > 1 && *f.lock() == f {
 		err := f.process.turn(op, f.name, nil)
@@ -166,8 +166,7 @@ func (f *file) beforeUnlock(op string) error {
 	return f.process.alive()
 }
 
-// lock is who holds the lock on the file, as far as those know of it who use the same
-// mount.
+// lock is the holder of the lock on the file, as seen through the process's mount.
 func (f *file) lock() **file { return f.inode.locked.by(f.process.Mount) }
 
 func (f *file) release() {
@@ -176,7 +175,7 @@ func (f *file) release() {
 	}
 }
 
-// Close is an operation that others notice only where it gives a lock back, as Unlock does.
+// Close is visible to others only if it releases a lock, as Unlock does.
 func (f *file) Close() error {
 	if !f.closed && f.beforeUnlock("close") == nil {
 		f.close()

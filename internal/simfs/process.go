@@ -1,4 +1,5 @@
-// A process: the store's code, which stops before each operation that others could notice.
+// Processes run the store's code, which stops before each operation that others could
+// observe.
 
 package simfs
 
@@ -13,7 +14,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Process is a process of a World; it is the file system that its code uses.
+// Process is a process of a World, and the file system that its code uses.
 type Process struct {
 	Name string
 
@@ -21,19 +22,19 @@ type Process struct {
 	index   int
 	letter  letter // of its first thread
 	state   state
-	current *thread // that runs just now
-	made    uint64  // threads
+	current *thread // the running one
+	made    uint64  // number of threads so far
 	pending int     // operations done
-	seen    uint64  // a hash of what its threads can have seen of each other
+	seen    uint64  // a hash of what its threads may have seen of each other
 	seed    maphash.Seed
 	random  uint64
 	open    []*file
 	err     error
 
-	// UID is the user whose files it makes.
+	// UID is the owner of the files that it creates.
 	UID uint32
-	// Mount is where it sees the file system: 0, or 1 for a second mount, which knows nothing
-	// of the locks of the first one.
+	// Mount is its mount of the file system: 0, or 1 for a second mount with separate
+	// locks.
 	Mount int
 }
 
@@ -47,8 +48,8 @@ const (
 
 var _ fsys.FS = (*Process)(nil)
 
-// Go adds a process. Its code must be deterministic, and start no goroutines but by Spawn and
-// Alarm. It ends when all of these have ended.
+// Go adds a process. Its code must be deterministic, and may start goroutines only with
+// Spawn and Alarm. The process ends when all of these have ended.
 func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
 	p := &Process{Name: name, world: w, index: len(w.processes), seed: processSeed}
 	t := p.thread(name, false, func() {
@@ -61,20 +62,21 @@ func (w *World) Go(name string, run func(files fsys.FS) error) *Process {
 	return p
 }
 
-// fails notes the first error.
+// fails records the first error.
 func (p *Process) fails(err error) {
 	if p.err == nil {
 		p.err = err
 	}
 }
 
-// processSeed is the same for all, so that states of different runs can be compared.
+// processSeed is common to all processes, so that states of different runs can be
+// compared.
 var processSeed = maphash.MakeSeed()
 
-// Err is how a process that was not killed ended.
+// Err is the error of a process that was not killed.
 func (p *Process) Err() error { return p.err }
 
-// Done reports whether a process came to its end.
+// Done reports whether a process has finished its code.
 func (p *Process) Done() bool { return p.state == done }
 
 var errDead = errors.New("the process is dead")
@@ -86,19 +88,19 @@ func (p *Process) alive() error {
 	return nil
 }
 
-// turn waits until the process may do its next operation; with a lock to wait for,
-// until that is free.
+// turn waits until the thread may do its next operation and, for a lock, until the lock
+// is free.
 func (p *Process) turn(op, name string, lock *inode) error {
 	if p.state == dead {
 		return errDead
 	}
 	t := p.current
 	t.next, t.wants = op+" "+filepath.Base(name), lock
-	// To wait for a lock is never quiet: it has to be seen who waits.
+	// Waiting for a lock is never quiet: the explorer must see who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil
 	}
-	// Not one lock after the other, or it would not be seen who asks for the second alone.
+	// A second lock is a step of its own: the explorer must see who asks for it.
 	if lock == nil && t.atOnce && op != "trylock" {
 		t.atOnce = false
 		return nil
@@ -109,7 +111,7 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	return nil
 }
 
-// saw notes the result of an operation, on which what the thread does next can depend.
+// saw records the result of an operation, on which the thread's next steps may depend.
 func (p *Process) saw(err error, results ...uint64) error {
 	t := p.current
 	if t == nil {
@@ -130,7 +132,7 @@ func (p *Process) saw(err error, results ...uint64) error {
 	return err
 }
 
-// kill is SIGKILL: what is open is closed, and nothing more is done.
+// kill is SIGKILL: open files are closed, and no further operation happens.
 func (p *Process) kill() {
 	for _, f := range slices.Clone(p.open) {
 		f.close()
@@ -139,15 +141,15 @@ func (p *Process) kill() {
 	p.endThreads()
 }
 
-// Note makes states different in which a process has learned different things by other
-// means than the file system.
+// Note distinguishes states in which a process has learned different things by means
+// other than the file system.
 func (p *Process) Note(told ...uint64) {
 	p.sync()
 	p.current.sees(nil, told...)
 	p.sync()
 }
 
-// OpenFiles returns the names of the files that a process has open.
+// OpenFiles returns the names of a process's open files.
 func (p *Process) OpenFiles() (names []string) {
 	for _, f := range p.open {
 		names = append(names, f.name)
@@ -155,11 +157,10 @@ func (p *Process) OpenFiles() (names []string) {
 	return names
 }
 
-// Holds reports whether a process has a file locked.
+// Holds reports whether a process holds the lock of a file.
 func (p *Process) Holds(name string) bool {
 	return slices.ContainsFunc(p.open, func(f *file) bool {
-		return f.name == name &&
-			*f.lock() == f
+		return f.name == name && *f.lock() == f
 	})
 }
 
@@ -171,7 +172,7 @@ func (p *Process) sawInode(n *inode) {
 	_ = p.saw(nil, n.number, uint64(n.mtime), uint64(n.ctime), maphash.Bytes(p.seed, n.data))
 }
 
-// What Quiet and Faulty call the ways to open and to rename.
+// The operation names of Quiet and Faulty for the ways to open and rename.
 var (
 	openNames = [...]string{
 		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock",
@@ -202,7 +203,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	n.opens++
 	f := &file{process: p, inode: n, name: name}
 	p.open = append(p.open, f)
-	// Published inodes do not change, so that what is in one is seen when it is opened.
+	// Published inodes do not change, so the content counts as seen at open.
 	p.sawInode(n)
 	return f, nil
 }
@@ -212,7 +213,8 @@ func (p *Process) info(n *inode) fsys.Info {
 		Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
-// Lstat implements fsys.FS. What there is to know of the root does not change.
+// Lstat implements fsys.FS. The root's Info never changes, so it is no visible
+// operation.
 func (p *Process) Lstat(name string) (fsys.Info, error) {
 	if name == p.world.Root {
 		mode := fs.ModeDir | 0o777
@@ -257,7 +259,7 @@ func (p *Process) Symlink(target, name string) error {
 		return p.fail("symlink", name, fs.ErrExist)
 	}
 	n := p.world.allocate(fs.ModeSymlink | 0o777)
-	// As with a name, where it leads is in the journal.
+	// The target is in the journal, as names are.
 	n.data, n.synced, n.uid = []byte(target), true, p.UID
 	p.world.point(p, assignment{name, n})
 	return p.saw(nil)
@@ -267,7 +269,7 @@ func (p *Process) Symlink(target, name string) error {
 func (p *Process) Rename(from, to string, how fsys.RenameHow) error {
 	noticed := to
 	if !strings.HasPrefix(filepath.Base(from), ".") {
-		noticed = from // it is taken away, which is no less noticed than what is put in place
+		noticed = from // the removal of this name is as visible as its replacement
 	}
 	taken := to
 	if how != fsys.Replace {
@@ -322,8 +324,9 @@ func (p *Process) Remove(name string) error {
 // NeedsClosed implements fsys.FS.
 func (p *Process) NeedsClosed() bool { return p.world.Closed }
 
-// turnToTake is turn for what takes its name from the file at from, which has to be closed
-// where it is a document of such a world. To try again until it is, is to wait.
+// turnToTake is turn for an operation that takes the name from the file at from. In a
+// Closed world, a document must be closed for that. Waiting stands for the retries
+// until it is.
 func (p *Process) turnToTake(op, name, from string) error {
 	if !p.world.Closed || from == "" || strings.HasPrefix(filepath.Base(from), ".") {
 		return p.turn(op, name, nil)
@@ -368,7 +371,7 @@ func (p *Process) Now() int64 {
 	return p.world.Clock
 }
 
-// Tick lets time go by.
+// Tick advances the clock.
 func (p *Process) Tick(ns int64) error {
 	if err := p.turn("tick", "clock", nil); err != nil {
 		return err
@@ -378,7 +381,8 @@ func (p *Process) Tick(ns int64) error {
 	return p.saw(nil)
 }
 
-// Random implements fsys.FS: never the same twice, and the same in each run.
+// Random implements fsys.FS. Numbers never repeat within a run, and are the same in
+// each run.
 func (p *Process) Random() uint64 {
 	p.sync()
 	p.random++

@@ -1,10 +1,10 @@
-// Sampling: for more processes than all orders can be tried of. Probabilistic
-// concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A Randomized
-// Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010): each process
-// has a random priority, the highest one that can goes on, and at a few random moments
-// the one that would go on falls below all others. An error that takes d-1 such moments
-// is found in at least one of n * k^(d-1) runs of n processes and k operations, where
-// choosing at random at each operation may not find it in millions.
+// Sampling of orders, for more processes than can be explored exhaustively. It is
+// probabilistic concurrency testing (Burckhardt, Kothari, Musuvathi, Nagarakatte: A
+// Randomized Scheduler with Probabilistic Guarantees of Finding Bugs, ASPLOS 2010):
+// each process has a random priority, the runnable one with the highest priority runs,
+// and at a few random moments its priority falls below all others. An error that needs
+// d-1 such moments is found in at least one of n * k^(d-1) runs of n processes and k
+// operations; random choices at each operation may miss it in millions.
 
 package simfs
 
@@ -12,12 +12,12 @@ import (
 	"math/rand/v2"
 )
 
-// Sampler tries out some orders.
+// Sampler runs random orders.
 type Sampler struct {
 	Runs    int
-	Seed    uint64 // of the first run; each next one has a seed higher by one
+	Seed    uint64 // of the first run; it grows by one each run
 	Changes int    // moments at which priorities change
-	Deaths  int    // how many processes die at the most
+	Deaths  int    // maximum number of processes that die
 	Setup   Setup
 
 	Longest int // operations of the longest run
@@ -57,7 +57,7 @@ func (s *Sampler) run(random *rand.Rand) error {
 				if t.rank == 0 {
 					t.rank = 1 + random.Float64()
 				}
-				// Of several things that one thread may do, one is as good as another.
+				// If a thread has several choices, pick one at random.
 				if best == nil || t.rank > best.rank || t == best && random.IntN(2) == 0 {
 					best, l = t, other
 				}

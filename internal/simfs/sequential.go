@@ -1,4 +1,4 @@
-// One process from beginning to end, with nobody beside it.
+// Runs one process alone, from beginning to end.
 
 package simfs
 
@@ -9,9 +9,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Sequentially runs the code of a process in this world from beginning to end, and calls
-// before, if not nil, before each of its operations. Of its threads each one that can
-// goes on for one operation, in turn.
+// Sequentially runs the code of a process in this world from beginning to end, and
+// calls before, if not nil, before each of its operations. Its runnable threads take
+// turns, one operation each.
 func (w *World) Sequentially(
 	name string, run func(files fsys.FS) error, before func() error,
 ) error {
@@ -44,8 +44,8 @@ func (w *World) Sequentially(
 	return p.err
 }
 
-// after returns the thread whose turn it is after another one's, and its first choice;
-// an alarm only if no other can go on.
+// after returns the thread whose turn comes after last, and its first choice; an alarm
+// only if no other thread can continue.
 func (p *Process) after(last *thread) (next *thread, choice int) {
 	best := -1
 	for _, t := range p.world.threads {

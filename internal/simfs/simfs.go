@@ -1,13 +1,13 @@
 // Package simfs is a file system in memory that runs the store's real code, one
-// operation at a time, in an order that a test chooses. It keeps what the protocol
-// depends on: names that point at inodes, inode numbers that are given out again at
-// once, link and open counts, advisory locks that go with the last descriptor, times in
-// steps, and what of all this is on the device, so that it can say what a power cut
-// would leave.
+// operation at a time, in an order that a test chooses. It models what the protocol
+// depends on: names that refer to inodes, inode numbers that are reused at once, link
+// and open counts, advisory locks that end with the last descriptor, times in steps,
+// and the part of all this that is on the device, from which it derives what a power
+// cut would leave.
 //
-// This file has the state; process.go and file.go how a process acts on it; thread.go
-// its threads; explore.go, sample.go and sequential.go the orders; crash.go what is
-// left after a power cut; faults.go a file system whose calls go wrong.
+// This file has the state; process.go and file.go the operations of a process;
+// thread.go its threads; explore.go, sample.go and sequential.go the orders; crash.go
+// power cuts; broken.go a failing device; faults.go injected faults.
 package simfs
 
 import (
@@ -22,47 +22,48 @@ import (
 
 // World is a file system and the processes that use it.
 type World struct {
-	// Clock is in nanoseconds. It stands still but for Tick, which is the worst case for times
-	// as versions.
+	// Clock is in nanoseconds. It stands still except for Tick, which is the worst case
+	// for versions by time.
 	Clock int64
-	// Step is what times are kept in multiples of.
+	// Step is the granularity of stored times, in nanoseconds.
 	Step int64
 
-	// Journal makes it a file system of which OneJournal is true. There, power cuts are
-	// survived in the ordered model only.
+	// Journal makes OneJournal true. The store then survives power cuts in the ordered
+	// model only.
 	Journal bool
 
-	// Closed: a document that is open keeps its name, as on Windows. To replace or remove it
-	// waits until other processes have closed it, and is refused to one that has it open.
+	// Closed makes an open document keep its name, as on Windows. Replacing or removing
+	// it waits until other processes have closed it, and fails if the caller has it
+	// open.
 	Closed bool
 
-	// Kind is what the file system says that it is.
+	// Kind is the type that the file system reports.
 	Kind string
 
-	// Root is the directory that is always there; others may be made in it.
+	// Root is the directory that always exists; others may be made in it.
 	Root string
 
-	// Sticky: of its directory others may not replace the files. It is of user 0.
+	// Sticky makes the root directory sticky. It belongs to user 0.
 	Sticky bool
 
-	// Quiet says which operations happen together with the one before, because nobody
-	// else could tell the difference: there are far fewer orders to try. The operations
-	// are those of fsys.FS and fsys.File in lower case.
+	// Quiet reports whether an operation happens together with the one before, because
+	// no other process could tell the difference: that reduces the number of orders.
+	// The names are those of the methods of fsys.FS and fsys.File, in lower case.
 	Quiet func(op, name string) bool
 
-	// OnPublish is called at each change of a name that does not begin with a dot: what it stood
-	// for and what it stands for now, nil for nothing. Its error is a violation.
+	// OnPublish is called at each change of a name that does not begin with a dot, with
+	// the old and the new content, nil for none. Its error is a violation.
 	OnPublish func(by *Process, name string, old, new []byte) error
 
 	names      map[string]*inode
-	live       []*inode // that have a name or are open
+	live       []*inode // inodes that have a name or are open
 	generation uint64
 	processes  []*Process
-	threads    []*thread // that have not ended
-	letters    []letter  // that they have, and those of processes
+	threads    []*thread // threads that have not ended
+	letters    []letter  // in use by threads and processes
 	violation  error
 	broken     *broken // nil while the device works
-	ticks      bool    // the clock has gone on
+	ticks      bool    // the clock has advanced
 	disks      [models]disk
 }
 
@@ -70,7 +71,7 @@ type inode struct {
 	number, generation uint64
 	data               []byte
 	synced             bool // data is on the device
-	written            bool // so it is, but not known where
+	written            bool // data is on the device, but its block addresses are not
 	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32
@@ -78,12 +79,12 @@ type inode struct {
 	locked             locks
 }
 
-// locks are who holds the lock on an inode, nil for nobody, by mount.
+// locks are the holders of the lock on an inode, by mount; nil is none.
 type locks [2]*file
 
 func (l *locks) by(mount int) **file { return &l[mount] }
 
-// New returns a file system with nothing in it.
+// New returns an empty file system.
 func New() *World {
 	w := &World{Kind: "simfs", Root: "/dir", Clock: 1_700_000_000_123_456_789, Step: 1,
 		names: map[string]*inode{}}
@@ -93,19 +94,19 @@ func New() *World {
 	return w
 }
 
-// isDir reports whether a directory is there.
+// isDir reports whether a directory exists.
 func (w *World) isDir(name string) bool {
 	n := w.names[name]
 	return name == w.Root || n != nil && n.mode.IsDir()
 }
 
-// isOpen reports whether any process has the file open that a name stands for.
+// isOpen reports whether any process has the file with a name open.
 func (w *World) isOpen(name string) bool {
 	n := w.names[name]
 	return n != nil && n.opens > 0
 }
 
-// allocate makes an inode with the lowest number that is free, as ext4 does.
+// allocate makes an inode with the lowest free number, as ext4 does.
 func (w *World) allocate(mode fs.FileMode) *inode {
 	number := uint64(1)
 	for slices.ContainsFunc(w.live, func(n *inode) bool { return n.number == number }) {
@@ -119,12 +120,12 @@ func (w *World) allocate(mode fs.FileMode) *inode {
 	return n
 }
 
-// changed sets the time of an inode's last change.
+// changed sets an inode's ctime.
 func (w *World) changed(n *inode) { n.ctime = w.round(w.Clock) }
 
 func (w *World) round(ns int64) int64 { return ns - ns%w.Step }
 
-// forget forgets an inode that has no name and is not open.
+// forget drops an inode that has no name and is not open.
 func (w *World) forget(n *inode) {
 	if n.links == 0 && n.opens == 0 {
 		w.live = slices.DeleteFunc(w.live, func(m *inode) bool { return m == n })
@@ -138,13 +139,13 @@ func (n *inode) content() []byte {
 	return n.data[:len(n.data):len(n.data)] // not nil
 }
 
-// assignment is what a name stands for from now on, nil for nothing.
+// assignment is the new inode of a name, nil for none.
 type assignment struct {
 	name string
 	to   *inode
 }
 
-// point makes names stand for inodes, all in one instant.
+// point assigns inodes to names, all at once.
 func (w *World) point(by *Process, change ...assignment) {
 	var before []*inode
 	for _, c := range change {
@@ -174,13 +175,13 @@ func (w *World) point(by *Process, change ...assignment) {
 	}
 }
 
-// Names lists the names that there are, in order.
+// Names lists all names in order.
 func (w *World) Names() []string { return slices.Sorted(maps.Keys(w.names)) }
 
-// Content returns what a name stands for, nil for nothing.
+// Content returns the content of the file with a name, or nil if there is none.
 func (w *World) Content(name string) []byte { return w.names[name].content() }
 
-// Put makes a file at once, as if it had always been there.
+// Put adds a file as if it had always existed.
 func (w *World) Put(name, content string) {
 	n := w.allocate(0o600)
 	n.data, n.synced = []byte(content), true
@@ -191,8 +192,8 @@ func (w *World) Put(name, content string) {
 	}
 }
 
-// hash stands for all that can make a difference for what happens from here on: the
-// file system, and of each process what it has seen.
+// hash covers the whole state that can influence later events: the file system, and
+// what each process has seen.
 func (w *World) hash(seed maphash.Seed) uint64 {
 	buf := make([]byte, 0, 512)
 	number := func(n uint64) { buf = binary.AppendUvarint(buf, n) }
@@ -235,7 +236,7 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(uint64(p.state))
 		number(uint64(p.pending))
 		buf = binary.LittleEndian.AppendUint64(buf, p.seen)
-		for _, t := range w.threads { // those of a process in the order of their numbers
+		for _, t := range w.threads { // a process's threads are in the order of their ids
 			if t.process == p {
 				number(t.id)
 				buf = binary.LittleEndian.AppendUint64(buf, t.seen)

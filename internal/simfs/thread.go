@@ -1,14 +1,13 @@
-// The threads of a process: coroutines that share its memory and its files, and die with
-// it.
+// Threads of a process: coroutines that share its memory and files, and die with it.
 //
-// One runs at a time, from before one operation to before the next, and what it does in
-// between takes no time. So threads notice each other only where they stop: at an
-// operation on the file system that is not quiet, and at Block.
+// One thread runs at a time, from before one operation to before the next, and its code
+// in between takes no time. So threads observe each other only where they stop: at a
+// file-system operation that is not quiet, and at Block.
 //
-// States are told apart by what each thread has seen, and in which order they did what
-// others of the process can notice: what begins or ends at a Block, locks, random
-// numbers, Note and Sync. What a thread learns from the file system alone is its own
-// until then.
+// States are distinguished by what each thread has seen, and by the order of the steps
+// that other threads of the process can observe: those that begin or end at a Block,
+// locks, random numbers, Note and Sync. What a thread learns from the file system alone
+// stays private until then.
 
 package simfs
 
@@ -26,19 +25,20 @@ type thread struct {
 	process *Process
 	name    string
 	id      uint64   // in its process
-	letters []letter // what traces call it; each further one is for another of several choices
-	alarm   bool     // it may begin at any moment, and need not
-	apart   bool     // others notice of it only that it has ended
-	seen    uint64   // a hash of all that what it does can depend on
-	next    string   // the operation that it is about to do
-	wants   *inode   // whose lock that operation waits for, else nil
-	// takes is the name that it takes from a document, which has to be closed; else empty.
+	letters []letter // its names in traces; one for each of several choices
+	alarm   bool     // it may begin at any moment, or never
+	apart   bool     // others observe only that it has ended
+	seen    uint64   // a hash of all that its behaviour can depend on
+	next    string   // its next operation
+	wants   *inode   // the inode whose lock that operation waits for, or nil
+	// takes is the name that it takes from a document, which must be closed; else
+	// empty.
 	takes  string
-	ready  []func() bool // one of which it waits for, if there are any
-	chosen int           // which of them it was
-	memory bool          // the operation is on what threads share
+	ready  []func() bool // conditions; it waits for one of them, if there are any
+	chosen int           // the condition that was chosen
+	memory bool          // the operation is on memory that threads share
 	atOnce bool          // the next operation happens together with the last one
-	rank   float64       // in a sample
+	rank   float64       // priority in a sample
 	yield  func(struct{}) bool
 	resume func() (struct{}, bool)
 	stop   func()
@@ -53,7 +53,7 @@ func (p *Process) thread(name string, alarm bool, run func()) *thread {
 	t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
 		defer func() {
-			// Of one that is killed it does not matter what it makes of that.
+			// The panic of a killed thread is ignored.
 			if r := recover(); r != nil && p.state != dead {
 				p.fails(fmt.Errorf("%s: panic: %v\n%s", name, r, debug.Stack()))
 			}
@@ -72,17 +72,16 @@ func (p *Process) Spawn(name string, run func()) {
 	}
 }
 
-// SpawnApart is as Spawn, for what does nothing that others notice but as what they are
-// blocked by, and only once.
+// SpawnApart is Spawn for a thread whose only effect on others is to unblock them,
+// once.
 func (p *Process) SpawnApart(name string, run func()) {
 	if p.state == running {
 		p.thread(p.Name+"/"+name, false, run).apart = true
 	}
 }
 
-// Alarm is as Spawn, for what may begin at any moment, and may as well not begin as long
-// as another thread can go on or all others have ended. Stop makes sure that it does not
-// begin any more.
+// Alarm is Spawn for a thread that may begin at any moment, or never, as long as
+// another thread can continue or all others have ended. After stop it does not begin.
 func (p *Process) Alarm(name string, run func()) (stop func()) {
 	if p.state != running {
 		return func() {}
@@ -90,16 +89,16 @@ func (p *Process) Alarm(name string, run func()) (stop func()) {
 	t := p.thread(p.Name+"/"+name, true, run)
 	return func() {
 		if t.alarm && p.state == running {
-			t.alarm = false // its letters are another's soon
+			t.alarm = false // its letters will be reused
 			t.end()
 		}
 	}
 }
 
-// Block stops the thread until it is chosen, which it can be when one of ready is true,
-// and returns which. If several are, that is chosen too. If none are given it may go on
-// at once, when others have. The functions may look at nothing but what threads of this
-// process change.
+// Block stops the thread until one of ready is true and the explorer chooses it, and
+// returns its index. If several are true, all are explored. Without any, the thread can
+// continue at any later moment. The functions may depend only on state that threads of
+// this process change.
 func (p *Process) Block(what string, ready ...func() bool) int {
 	if p.state != running {
 		panic(errDead)
@@ -116,8 +115,8 @@ func (p *Process) Block(what string, ready ...func() bool) int {
 	return t.chosen
 }
 
-// Sync has to be called in a step that is none of Block, a lock, Random or Note and in
-// which a thread reads or writes what others do.
+// Sync must be called in a step in which a thread reads or writes shared memory, unless
+// it calls Block, a lock, Random or Note.
 func (p *Process) Sync() { p.sync() }
 
 // stand stops a thread until it is chosen.
@@ -127,7 +126,7 @@ func (t *thread) stand() {
 	}
 }
 
-// advance does the thread's next operation and goes on to the one after it.
+// advance does the thread's next operation and runs up to the one after it.
 func (t *thread) advance(choice int) {
 	p := t.process
 	t.chosen, t.alarm = choice, false
@@ -144,7 +143,7 @@ func (t *thread) advance(choice int) {
 	}
 }
 
-// sees notes what a thread has come to know.
+// sees records what a thread has learned.
 func (t *thread) sees(what []byte, more ...uint64) {
 	var buf [128]byte
 	b := append(binary.LittleEndian.AppendUint64(buf[:0], t.seen), what...)
@@ -154,10 +153,10 @@ func (t *thread) sees(what []byte, more ...uint64) {
 	t.seen = maphash.Bytes(processSeed, b)
 }
 
-// sync notes that what the running thread does depends on what others of its process
-// have done before, and theirs on what it has. Each step that reads or writes what
-// threads share has to call it once. What is not ordered by it is the same in either
-// order, but for what the file system tells.
+// sync records that the running thread depends on the earlier steps of other threads of
+// its process, and their later steps on it. Each step that reads or writes shared
+// memory must call it once. Steps that it does not order have the same effect in either
+// order, apart from the file system.
 func (p *Process) sync() {
 	if t := p.current; t != nil && p.made > 1 && !t.apart {
 		t.sees(nil, p.seen, t.id)
@@ -165,7 +164,7 @@ func (p *Process) sync() {
 	}
 }
 
-// end is the end of a thread, and of its process if no other has begun or has to.
+// end ends a thread, and its process if no other thread but alarms remains.
 func (t *thread) end() {
 	p, w := t.process, t.process.world
 	w.threads = slices.DeleteFunc(w.threads, func(u *thread) bool { return u == t })
@@ -192,7 +191,7 @@ func (p *Process) endThreads() {
 	}
 }
 
-// choices are the letters of a thread for what it can do now.
+// choices are the letters of the thread's possible next steps.
 func (t *thread) choices() (can []letter) {
 	switch {
 	case t.wants != nil && *t.wants.locked.by(t.process.Mount) != nil:
@@ -210,7 +209,7 @@ func (t *thread) choices() (can []letter) {
 	return can
 }
 
-// name gives a thread a letter that no other has.
+// name gives a thread an unused letter.
 func (w *World) name(t *thread) {
 	l := letter(0)
 	for slices.Contains(w.letters, l) {

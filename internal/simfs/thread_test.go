@@ -1,4 +1,4 @@
-// Threads of a process: every order of them, what they wait for, alarms, and their death.
+// Tests of threads: every order, waits, alarms and death.
 
 package simfs
 
@@ -12,8 +12,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// explore tries out all orders of one process, and returns what it has logged in them,
-// without repeats.
+// explore explores all orders of one process, and returns the distinct logs.
 func explore(
 	t *testing.T, deaths int, run func(p *Process, log func(string)) error,
 ) (logs []string, err error) {
@@ -135,7 +134,7 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// TestManyThreads: more threads than letters are told apart in a trace.
+// TestManyThreads: a trace distinguishes more threads than there are letters.
 func TestManyThreads(t *testing.T) {
 	const threads = 60
 	setup := func(w *World) func() error {
@@ -163,8 +162,8 @@ func TestManyThreads(t *testing.T) {
 	}
 }
 
-// TestDeathFreesLocks: what a process has locked is free when it dies, whichever of its
-// threads has locked it.
+// TestDeathFreesLocks: the death of a process releases its locks, whichever thread took
+// them.
 func TestDeathFreesLocks(t *testing.T) {
 	var q *Process
 	setup := func(w *World) func() error {

@@ -1,4 +1,4 @@
-// What the simulated file system says of itself.
+// The type of the simulated file system.
 
 package simfs
 
