@@ -1,7 +1,7 @@
-// Files by their name in an open directory, in the calls of the NT kernel: the layers above it
-// have no call that looks at a file which another program has opened for itself alone, that
-// renames without replacing, or that tells a file which is being removed from one that may
-// not be opened.
+// Access to files by name in an open directory, with calls of the NT kernel. The layers
+// above have no call that describes a file which another program has opened
+// exclusively, that renames without replacing, or that distinguishes a file being
+// removed from one that may not be opened.
 
 package fsys
 
@@ -29,8 +29,8 @@ func (p place) close() {
 	}
 }
 
-// place finds the directory of a name. No symbolic link is followed after this, so that
-// beneath a root the name stays there.
+// place opens the directory of a name. No symbolic link is followed after this, so that
+// a name beneath a root stays there.
 func (s system) place(name string) (place, error) {
 	dir, base := filepath.Dir(name), filepath.Base(name)
 	switch {
@@ -38,7 +38,7 @@ func (s system) place(name string) (place, error) {
 		dir, base = name, ""
 	case strings.ContainsRune(base, ':'), strings.TrimRight(base,
 		". ") != base, !filepath.IsLocal(base):
-		return place{}, fmt.Errorf("%w: to Windows this is another name, or a device",
+		return place{}, fmt.Errorf("%w: Windows takes this for another name, or a device",
 			fs.ErrInvalid)
 	}
 	if dir == "." && s.root != nil {
@@ -50,12 +50,12 @@ func (s system) place(name string) (place, error) {
 
 const (
 	shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
-	// onlyLook is shared with everybody, also with those who share with nobody.
+	// onlyLook conflicts with no other open, not even an exclusive one.
 	onlyLook = windows.SYNCHRONIZE | windows.FILE_READ_ATTRIBUTES
 )
 
-// open opens what is at the place. Unless the link is asked for by the options, a symbolic
-// link is ErrSymlink.
+// open opens the file at the place. A symbolic link is ErrSymlink, unless the options
+// ask for the link itself.
 func (p place) open(access, attributes, disposition, options uint32) (windows.Handle, error) {
 	name, err := windows.NewNTUnicodeString(p.base)
 	if err != nil {
@@ -74,8 +74,7 @@ func (p place) open(access, attributes, disposition, options uint32) (windows.Ha
 	return handle, errno(err)
 }
 
-// errno is the error of a call of the kernel as the system's other calls have it, but for
-// those that they have no word for.
+// errno converts an error of the kernel to that of the Win32 calls, if they have one.
 func errno(err error) error {
 	status, ok := err.(windows.NTStatus)
 	switch {
@@ -91,9 +90,9 @@ func errno(err error) error {
 	return status.Errno()
 }
 
-// renaming is what the kernel is told of a rename.
+// renaming is the kernel's argument of a rename.
 type renaming struct {
-	flags  uint32 // of the newer class; the older one has here whether to replace, in a byte
+	flags  uint32 // of the newer class; in the older one, a byte that says whether to replace
 	root   windows.Handle
 	length uint32 // of the name, in bytes
 	name   [windows.MAX_PATH]uint16
@@ -107,8 +106,8 @@ const (
 	dispositionIgnoreReadOnly = 0x10
 )
 
-// lacks reports whether an error says that the newer form of a call is not there: the file
-// system is not NTFS, the system is older, or it is Wine.
+// lacks reports whether an error says that the newer form of a call is missing: the
+// file system is not NTFS, the system is older, or it is Wine.
 func lacks(err error) bool {
 	switch err {
 	case windows.STATUS_INVALID_INFO_CLASS, windows.STATUS_INVALID_PARAMETER,
@@ -119,7 +118,7 @@ func lacks(err error) bool {
 	return false
 }
 
-// setInformation tells the kernel something of an open file.
+// setInformation changes a property of an open file.
 func setInformation[T any](handle windows.Handle, what *T, class uint32) error {
 	return windows.NtSetInformationFile(handle, &windows.IO_STATUS_BLOCK{},
 		(*byte)(unsafe.Pointer(what)), uint32(unsafe.Sizeof(*what)), class)
@@ -133,18 +132,18 @@ func (p place) remove() error {
 		return err
 	}
 	defer windows.CloseHandle(handle)
-	// As in POSIX, the name is gone at once even if others have the file open.
+	// POSIX semantics: the name is gone at once, even if other handles are open.
 	flags := uint32(dispositionDelete | dispositionPosix | dispositionIgnoreReadOnly)
 	err = setInformation(handle, &flags, windows.FileDispositionInformationEx)
 	if lacks(err) {
-		// Here it is gone when all have closed it.
+		// Here the name is gone when all handles are closed.
 		gone := byte(1)
 		err = setInformation(handle, &gone, windows.FileDispositionInformation)
 	}
 	return errno(err)
 }
 
-// rename renames what is at the place, within its directory.
+// rename renames the file at the place, within its directory.
 func (p place) rename(to string, replace bool) error {
 	name, err := windows.UTF16FromString(to)
 	if err != nil || len(name) > windows.MAX_PATH {
@@ -161,11 +160,12 @@ func (p place) rename(to string, replace bool) error {
 	if replace {
 		flags = windows.FILE_RENAME_REPLACE_IF_EXISTS
 	}
-	// As in POSIX, a file that others have open is replaced if they share it for that.
+	// POSIX semantics: an open file is replaced if its other handles share it for
+	// deletion.
 	what.flags = flags | windows.FILE_RENAME_POSIX_SEMANTICS
 	err = setInformation(handle, &what, fileRenameInformationEx)
 	if lacks(err) {
-		what.flags = flags // here it is not
+		what.flags = flags // here an open file is not replaced
 		err = setInformation(handle, &what, windows.FileRenameInformation)
 	}
 	return errno(err)

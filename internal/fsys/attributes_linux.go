@@ -1,5 +1,5 @@
-// What a file has beside its mode on Linux: an access control list, a security label, and
-// what programs have attached to it.
+// The attributes of a file on Linux: an access control list, a security label, and
+// those that programs have attached.
 
 package fsys
 
@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ACLName is the attribute that is a file's access control list.
+// ACLName is the attribute with a file's access control list.
 const ACLName = "system.posix_acl_access"
 
-// Attributes implements File. For a file without any it is one system call.
+// Attributes implements File. For a file without attributes it is one system call.
 func (f *file) Attributes() (map[string][]byte, error) {
 	size, err := unix.Flistxattr(f.fd, nil)
 	switch {
@@ -38,28 +38,28 @@ func (f *file) Attributes() (map[string][]byte, error) {
 		switch {
 		case err == nil:
 			found[name] = value
-		case err != unix.ENODATA: // removed since
+		case err != unix.ENODATA: // removed meanwhile
 			return nil, f.error("read the attribute "+name+" of", err)
 		}
 	}
 	return found, nil
 }
 
-// noAttribute is one that no file has.
+// noAttribute is an attribute that no file has.
 const noAttribute = "user.jsonstore.none"
 
-// stillWrites removes an attribute that is not there: ext4 and others begin a change in their
-// journal before they look.
+// stillWrites removes an absent attribute: ext4 and others begin a journal transaction
+// before they look it up.
 func stillWrites(fd int) error {
 	err := again(func() error { return unix.Fremovexattr(fd, noAttribute) })
 	switch err {
 	case unix.EROFS, unix.EIO, unix.EACCES, unix.EPERM:
 		return err
 	}
-	return nil // it is not there, or there are none here
+	return nil // it is absent, or the file system has none
 }
 
-// sized calls get with a buffer of the size that it asks for.
+// sized calls get with a buffer of the size that get reports.
 func sized(get func(buf []byte) (int, error)) ([]byte, error) {
 	for {
 		size, err := get(nil)
@@ -81,15 +81,15 @@ func (f *file) SetAttribute(name string, value []byte) error {
 	})
 }
 
-// setPlainMode gives a file permission bits and no access control list, in one step: a
-// list that it has inherited would be opened by bits for the group. It reports false
+// setPlainMode sets permission bits and removes the access control list, in one step:
+// the group bits would activate the entries of an inherited list. It reports false
 // where there are no such lists.
 func (f *file) setPlainMode(mode fs.FileMode) bool {
 	return unix.Fsetxattr(f.fd, ACLName, plainACL(mode), 0) == nil
 }
 
-// The form of an access control list as an attribute, little-endian: a version, then for
-// each entry its tag, its bits, and an id.
+// The encoding of an access control list as an attribute, little-endian: a version,
+// then for each entry its tag, its bits, and an id.
 const (
 	aclVersion    = 2
 	aclOwner      = 0x01
@@ -101,7 +101,7 @@ const (
 	aclNoID       = 0xffffffff
 )
 
-// plainACL is the list that says what permission bits do.
+// plainACL is the list that is equivalent to permission bits.
 func plainACL(mode fs.FileMode) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, aclVersion)
 	for _, e := range [...]struct{ tag, bits uint16 }{
@@ -116,8 +116,8 @@ func plainACL(mode fs.FileMode) []byte {
 	return b
 }
 
-// LeastBits returns what an access control list allows all whom it names, and the owning
-// group: of that the mode's group bits say no more than an upper bound.
+// LeastBits returns the permissions that an access control list gives to all its
+// entries and the owning group. The mode's group bits are only an upper bound of these.
 func LeastBits(acl []byte) fs.FileMode {
 	least := fs.FileMode(7)
 	for at := 4; at+8 <= len(acl); at += 8 {

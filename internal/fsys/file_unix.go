@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostAtOnce is how much is read or written at once: some systems refuse more.
+// mostAtOnce bounds one read or write: some systems refuse more.
 const mostAtOnce = 1 << 30
 
 // file is an open file of the real system.
 type file struct {
-	fd   int // -1 when it is closed
+	fd   int // -1 after Close
 	in   system
-	name string // as in was asked for it
+	name string // as given to in
 }
 
 // WriteBack closes a second descriptor of the file.
@@ -33,7 +33,7 @@ func (f *file) WriteBack() error {
 		if err := unix.Close(second); err != unix.EINTR {
 			return err
 		}
-		return nil // it is closed, and not to be closed again
+		return nil // it is closed; do not close it again
 	})
 }
 
@@ -62,7 +62,7 @@ func (f *file) Read(p []byte) (int, error) {
 	return f.transfer(p, func(p []byte) (int, error) { return unix.Read(f.fd, p) })
 }
 
-// ReadAt fills p as far as the file reaches.
+// ReadAt fills p, up to the end of the file.
 func (f *file) ReadAt(p []byte, offset int64) (n int, err error) {
 	for n < len(p) && err == nil {
 		var more int
@@ -181,9 +181,9 @@ func (f *file) Unlock() error {
 	return f.do("unlock", func(fd int) error { return unix.Flock(fd, unix.LOCK_UN) })
 }
 
-// Close closes the file at the first call and is an error at later ones. What close
-// reports otherwise is of no use: the descriptor is gone in any case, and what must not
-// get lost is flushed before.
+// Close closes the file at the first call and fails at later ones. Other errors of
+// close are ignored: the descriptor is gone in any case, and important data was flushed
+// before.
 func (f *file) Close() error {
 	fd := f.fd
 	if fd < 0 {

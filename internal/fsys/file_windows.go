@@ -17,7 +17,7 @@ import (
 type file struct {
 	*os.File
 	in   system
-	name string // as in was asked for it
+	name string // as given to in
 }
 
 func (f file) WriteBack() error   { return nil }
@@ -49,7 +49,8 @@ func describe(handle windows.Handle) (Info, error) {
 		info.Mode = fs.ModeDir | 0o777
 	}
 	if by.FileAttributes&windows.FILE_ATTRIBUTE_REPARSE_POINT != 0 {
-		// Others than these two are files that are not all here, or not as they are stored.
+		// Other tags than these two are files that are stored elsewhere or in another
+		// form.
 		var tag struct{ attributes, tag uint32 }
 		err := windows.GetFileInformationByHandleEx(handle, windows.FileAttributeTagInfo,
 			(*byte)(unsafe.Pointer(&tag)), uint32(unsafe.Sizeof(tag)))
@@ -65,8 +66,8 @@ func describe(handle windows.Handle) (Info, error) {
 	return info, nil
 }
 
-// Sync flushes a file that is open for reading only by another handle: the system flushes
-// what may be written to.
+// Sync uses another handle if the file is open read-only: the system flushes only
+// through writable ones.
 func (f file) Sync() error {
 	err := f.File.Sync()
 	if !errors.Is(err, fs.ErrPermission) {
@@ -79,7 +80,7 @@ func (f file) Sync() error {
 	return errors.Join(writable.File.Sync(), writable.Close())
 }
 
-// SetMtime sets it in steps of 100 nanoseconds.
+// SetMtime rounds to 100 nanoseconds.
 func (f file) SetMtime(ns int64) error {
 	mtime := windows.NsecToFiletime(ns)
 	err := windows.SetFileTime(windows.Handle(f.Fd()), nil, nil, &mtime)
@@ -88,13 +89,13 @@ func (f file) SetMtime(ns int64) error {
 
 func (f file) Generation() (uint64, bool) { return 0, false }
 
-// Chmod keeps only what Windows has, and Chown nothing: access is by ACL there,
-// which a new file inherits from its directory.
+// Chmod sets only the read-only attribute, and Chown nothing: access is controlled by
+// an ACL, which a new file inherits from its directory.
 func (f file) Chmod(fs.FileMode) error    { return nil }
 func (f file) Chown(uint32, uint32) error { return nil }
 
-// The lock is on one byte far behind the end, since locks are mandatory here and
-// would keep others from reading what they cover.
+// The lock is on one byte far beyond the end, since locks are mandatory here and would
+// keep others from reading the locked range.
 const lockOffset = 0x7fffffff
 
 func (f file) lock(flags uint32) error {
@@ -102,8 +103,7 @@ func (f file) lock(flags uint32) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, &region)
 }
 
-// Lock blocks in the kernel. Nothing else may be done with the file meanwhile, not even to
-// close it.
+// Lock blocks in the kernel. The file must not be used meanwhile, not even closed.
 func (f file) Lock(time.Duration) error {
 	if err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK); err != nil {
 		return lockError(f.Name(), err)

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// withoutRenameat2 runs a test on a thread for which renameat2 is refused with an error, as
-// the filters of some containers do.
+// withoutRenameat2 runs a test on a thread whose renameat2 calls fail with an error, as
+// with the filters of some containers.
 func withoutRenameat2(t *testing.T, refuse unix.Errno, run func()) {
 	t.Helper()
 	program := []unix.SockFilter{
@@ -44,7 +44,8 @@ func withoutRenameat2(t *testing.T, refuse unix.Errno, run func()) {
 	}
 }
 
-// TestRenameFiltered: a file is created, and only created, where renameat2 is forbidden.
+// TestRenameFiltered: where renameat2 is forbidden, a file is created, and never
+// replaced.
 func TestRenameFiltered(t *testing.T) {
 	for _, refuse := range []unix.Errno{unix.EPERM, unix.ENOSYS} {
 		dir := t.TempDir()

@@ -1,7 +1,7 @@
-// Package fsys is the seam between the store and the file system: the few
-// system calls that the publish protocol consists of, as an interface. The store
-// opens files through it and in no other way, so that the same code runs on the
-// real system (New) and, in proofs, on a simulated one.
+// Package fsys is the seam between the store and the file system: an interface with the
+// few system calls of the publish protocol. The store accesses files only through it,
+// so that the same code runs on the real system (New) and, in proofs, on a simulated
+// one.
 package fsys
 
 import (
@@ -12,24 +12,25 @@ import (
 	"time"
 )
 
-// FS is a file system. Names are what the implementation was made for: any path for
-// the whole system, slash-separated paths beneath it for a root. Methods may be called
-// concurrently. No call writes through a symbolic link that is the last part of its name.
+// FS is a file system. Names depend on the implementation: any path for the whole
+// system, slash-separated relative paths for a root. Methods may be called
+// concurrently. No call writes through a symbolic link in the last component of its
+// name.
 type FS interface {
-	// Open opens a file in one of a few ways; perm matters where one is created.
+	// Open opens a file in one of a few ways; perm is for a new file.
 	Open(name string, how How, perm fs.FileMode) (File, error)
-	// Lstat describes what the name stands for, without following a link.
+	// Lstat describes the file with a name, without following a link.
 	Lstat(name string) (Info, error)
-	// Readlink returns where a symbolic link points. If nothing is there the error is
-	// fs.ErrNotExist without the name, so that it costs nothing to find that out.
+	// Readlink returns the target of a symbolic link. If the name does not exist the
+	// error is plain fs.ErrNotExist, without the name, to avoid an allocation.
 	Readlink(name string) (string, error)
-	// Symlink makes a symbolic link; fs.ErrExist if anything has its name.
+	// Symlink makes a symbolic link; fs.ErrExist if the name exists.
 	Symlink(target, name string) error
 	// Rename moves a file within one directory, atomically.
 	Rename(from, to string, how RenameHow) error
-	// Link gives a file a second name; fs.ErrExist if anything has that name.
+	// Link gives a file a second name; fs.ErrExist if that name exists.
 	Link(name, second string) error
-	// Remove removes the name of a file, or a directory that is empty.
+	// Remove removes the name of a file, or an empty directory.
 	Remove(name string) error
 	// Mkdir makes one directory.
 	Mkdir(name string, perm fs.FileMode) error
@@ -37,53 +38,54 @@ type FS interface {
 	ReadDir(name string) ([]Entry, error)
 	// OpenDir opens a directory, to flush it later.
 	OpenDir(name string) (Dir, error)
-	// NeedsClosed reports whether a file keeps its name while anybody has it open, this process
-	// too: a rename over it is refused then, and a removal waits for the last to close it.
+	// NeedsClosed reports whether an open file keeps its name, even if only this
+	// process has it open: a rename over it is refused, and a removal takes effect at
+	// the last close.
 	NeedsClosed() bool
-	// OneJournal reports whether one journal has all changes of the file system that a
-	// directory is on, in their order, so that File.Sync of any file makes durable all
-	// changes of names before it, and File.SyncData works.
+	// OneJournal reports whether one journal has all changes of a directory's file
+	// system, in order, so that File.Sync of any file makes all earlier changes of
+	// names durable, and File.SyncData works.
 	OneJournal(name string) bool
-	// Network names the file system that a directory is on if it is not known to be local:
-	// another machine, or the same files mounted twice, may change what is there behind
-	// the locks of this kernel. It is empty for a local one.
+	// Network names the file system of a directory if it is not known to be local:
+	// another machine, or a second mount of the same files, may then change them
+	// without the locks of this kernel. It is empty for a local one.
 	Network(name string) (string, error)
-	// Type names the file system that a directory is on, as ext4 or apfs; it is empty where
-	// the system does not say, and a number where it has no name for it.
+	// Type names the file system of a directory, such as ext4 or apfs; it is empty if
+	// unknown, and a number if the system has no name for it.
 	Type(name string) (string, error)
-	// LockOwner is the process that has the lock of a file, and its command's name if that
-	// is known. It is false if nobody has it, or the system does not say.
+	// LockOwner returns the process that holds the lock of a file, and the name of its
+	// command if known. It is false if the lock is free or its holder unknown.
 	LockOwner(locked Info) (pid int, command string, ok bool)
-	// Now is the real-time clock in nanoseconds since 1970, as fine as there is.
+	// Now is the real-time clock in nanoseconds since 1970, at its full resolution.
 	Now() int64
 	// Random returns 64 random bits.
 	Random() uint64
-	// Close frees what the FS holds.
+	// Close releases the resources of the FS.
 	Close() error
 }
 
-// How a file is opened. Every way is close-on-exec, and none blocks on a fifo.
+// The ways to open a file. All are close-on-exec, and none blocks on a fifo.
 type How int
 
 const (
 	// OpenExisting opens for reading; a symbolic link is ErrSymlink.
 	OpenExisting How = iota
-	// OpenNew creates for reading and writing, and only creates.
+	// OpenNew creates a file for reading and writing; fs.ErrExist if the name exists.
 	OpenNew
-	// OpenLock opens for reading, and writing if it may, and creates what is not there.
+	// OpenLock opens for reading, and writing if permitted, and creates a missing file.
 	OpenLock
 )
 
-// RenameHow says what a rename does with the name that it moves to.
+// RenameHow says what a rename does with an existing target.
 type RenameHow int
 
 const (
-	// Replace takes the place of a file that is there.
+	// Replace replaces an existing file.
 	Replace RenameHow = iota
-	// NoReplace is fs.ErrExist if anything is there.
+	// NoReplace fails with fs.ErrExist if the target exists.
 	NoReplace
-	// Exchange gives what is there the old name, in the same instant. It is fs.ErrNotExist if
-	// nothing is there, and errors.ErrUnsupported where the system cannot do it.
+	// Exchange swaps the two names atomically. It fails with fs.ErrNotExist if the
+	// target does not exist, and errors.ErrUnsupported where the system cannot do it.
 	Exchange
 )
 
@@ -93,55 +95,56 @@ type File interface {
 	io.ReaderAt
 	io.Writer
 	Stat() (Info, error)
-	// Truncate sets the size in bytes; what is added is zeros.
+	// Truncate sets the size in bytes; new bytes are zeros.
 	Truncate(size int64) error
-	// Generation tells apart the successive files that had one inode number; false
-	// where the system does not say.
+	// Generation distinguishes successive files with the same inode number; false where
+	// unknown.
 	Generation() (uint64, bool)
-	// Chmod sets the mode. If that allows the group something, an access control list that
-	// the file has goes: its entries would be allowed that too.
+	// Chmod sets the mode. If that gives the group permissions, the file's access
+	// control list is removed: the bits would apply to its entries too.
 	Chmod(mode fs.FileMode) error
 	Chown(uid, gid uint32) error
-	// Attributes returns what a file has beside its mode, by name: an access control list
-	// (ACLName), a security label, and what programs have attached. It is nil if there is
-	// nothing, or where the system does not say.
+	// Attributes returns a file's attributes by name: an access control list (ACLName),
+	// a security label, and those that programs have attached. It is nil if there are
+	// none, or where the system has none.
 	Attributes() (map[string][]byte, error)
-	// SetAttribute sets one of them; errors.ErrUnsupported where the system has none.
+	// SetAttribute sets one attribute; errors.ErrUnsupported where the system has none.
 	SetAttribute(name string, value []byte) error
-	// SetMtime sets the modification time in nanoseconds since 1970; file systems round.
+	// SetMtime sets the modification time in nanoseconds since 1970; file systems round
+	// it.
 	SetMtime(ns int64) error
-	// Sync makes content and metadata durable. After an error it must not be tried
-	// again: the system forgets what it could not write.
+	// Sync makes content and metadata durable. It must not be retried after an error:
+	// the kernel drops the pages that it could not write.
 	Sync() error
-	// SyncData waits until the content is on the device. It does not commit what says
-	// where on the device that is: a change of names that reaches the journal later
-	// brings that along. It is errors.ErrUnsupported where the system has no such call.
+	// SyncData waits until the content is on the device. It does not commit the block
+	// addresses: a change of names that reaches the journal later does. It is
+	// errors.ErrUnsupported where the system has no such call.
 	SyncData() error
-	// WriteBack reports what closing the file would: network file systems say only then that
-	// there was no space.
+	// WriteBack reports the error that closing the file would: network file systems
+	// report a lack of space only then.
 	WriteBack() error
-	// StillWrites is an error if the file system has stopped to write. When a journal fails,
-	// only one of those whose flush waits for it is sure to get an error; the others get
-	// one when they begin a change, which this does without making any. It is
-	// fs.ErrPermission if this user may not change the file.
+	// StillWrites is an error if the file system has stopped writing. When a journal
+	// fails, only one of the callers whose flush waits for it is sure to get an error;
+	// the others get one when they begin a change. StillWrites begins one without
+	// changing anything. It is fs.ErrPermission if this user may not change the file.
 	StillWrites() error
 	// Lock takes an exclusive lock on the file, and blocks until it has it. The kernel
-	// frees the lock when the last descriptor is closed, so a dead process holds none.
-	// Before it sleeps it may ask again and again for as long as spin says: to be woken
-	// takes longer than a lock that is held for microseconds.
+	// releases the lock when the last descriptor is closed, so a dead process holds
+	// none. It may poll for up to spin before it sleeps: a wake-up takes longer than a
+	// lock that is held for microseconds.
 	Lock(spin time.Duration) error
-	// TryLock is Lock that reports false instead of waiting.
+	// TryLock is Lock, but reports false instead of waiting.
 	TryLock() (bool, error)
-	// Unlock gives the lock back and keeps the file open.
+	// Unlock releases the lock and keeps the file open.
 	Unlock() error
 	Close() error
 }
 
 // Dir is an open directory.
 type Dir interface {
-	// Sync makes the names in it durable. After an error it must not be tried again.
+	// Sync makes the names in it durable. It must not be retried after an error.
 	Sync() error
-	// StillWrites is as that of File.
+	// StillWrites is as in File.
 	StillWrites() error
 	Close() error
 }
@@ -159,7 +162,8 @@ func SyncDir(files FS, name string) error {
 	return err
 }
 
-// RemoveAll removes a directory and what is in it, or a file. It is no error if nothing is there.
+// RemoveAll removes a file, or a directory with its content. A missing name is no
+// error.
 func RemoveAll(files FS, name string) error {
 	info, err := files.Lstat(name)
 	if err == nil && info.Mode.IsDir() {
@@ -192,14 +196,15 @@ type Info struct {
 // SameFile reports whether two Infos describe one inode.
 func (i Info) SameFile(j Info) bool { return i.Dev == j.Dev && i.Ino == j.Ino }
 
-// LocksFor reports whether a lock file that is so lets those lock it who may change the
-// document: it has its owner, group and mode.
+// LocksFor reports whether all users who may change the document can lock this lock
+// file: it has the document's owner, group and mode.
 func (i Info) LocksFor(document Info) bool {
 	return i.UID == document.UID && i.GID == document.GID &&
 		i.Mode.Perm() == LockMode(document.Mode)
 }
 
-// LockMode is the mode of the lock file of a document with a mode: to lock it is to read it.
+// LockMode is the mode of a document's lock file. Locking a file needs permission to
+// read it.
 func LockMode(document fs.FileMode) fs.FileMode { return document.Perm() | 0o400 }
 
 // Entry is a name in a directory.
@@ -208,5 +213,5 @@ type Entry struct {
 	Type fs.FileMode // only the type bits
 }
 
-// ErrSymlink: the name is a symbolic link and was not to be followed.
+// ErrSymlink says that the name is a symbolic link, which the call does not follow.
 var ErrSymlink = errors.New("is a symbolic link")

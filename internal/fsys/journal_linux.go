@@ -1,4 +1,5 @@
-// Which file systems have one journal for all, and the flush that leaves the journal alone.
+// Detects file systems with one journal for all changes, and flushes without a journal
+// commit.
 
 package fsys
 
@@ -24,10 +25,10 @@ func (f *file) SyncData() error {
 	})
 }
 
-// OneJournal implements FS: it is so on ext4 in its usual setting. What the kernel says
-// of its file systems and journals tells others apart: those without a journal, or with
-// an option that weakens it or has not been tried; where the kernel says nothing, as in
-// some containers, the answer is no.
+// OneJournal implements FS. It is true for ext4 in its usual configuration. The
+// kernel's files about file systems and journals exclude others: those without a
+// journal, or with an option that weakens it or is untested. If these files are
+// unavailable, as in some containers, the answer is no.
 func (s system) OneJournal(name string) bool {
 	if kind, err := s.Type(name); err != nil || kind != "ext4" {
 		return false
@@ -42,12 +43,13 @@ func (s system) OneJournal(name string) bool {
 		return false
 	}
 	device := filepath.Base(link)
-	// All options, also those that the file system has by default, one a line.
+	// All options, including the defaults, one a line.
 	options, err := os.ReadFile("/proc/fs/ext4/" + device + "/options")
 	if err != nil || !trustedJournal(string(options)) {
 		return false
 	}
-	// Not all kernels name the feature fast_commit among the options, but they count.
+	// Not all kernels list the feature fast_commit among the options, but all count
+	// fast commits.
 	counts, err := os.ReadFile("/proc/fs/ext4/" + device + "/fc_info")
 	if err == nil && hasFastCommits(string(counts)) {
 		return false
@@ -57,20 +59,20 @@ func (s system) OneJournal(name string) bool {
 	return err == nil && len(journals) > 0
 }
 
-// trustedJournal reports whether the options of an ext4 are those under which its
-// journal was tried.
+// trustedJournal reports whether an ext4 has only options under which its journal was
+// tested.
 func trustedJournal(options string) bool {
 	set := map[string]bool{}
 	for option := range strings.Lines(options) {
 		set[strings.TrimSpace(option)] = true
 	}
-	// Fc_debug_force is how the kernel names the feature fast_commit here.
+	// The kernel lists the feature fast_commit as fc_debug_force here.
 	return set["data=ordered"] && set["barrier"] && !set["journal_async_commit"] &&
 		!set["fc_debug_force"] && !set["fast_commit"] && !set["norecovery"]
 }
 
-// hasFastCommits reports whether a file system has made fast commits, or had reason not
-// to, by what the kernel has counted.
+// hasFastCommits reports whether a file system has tried fast commits, by the kernel's
+// counters.
 func hasFastCommits(counts string) bool {
 	for line := range strings.Lines(counts) {
 		var n int

@@ -2,8 +2,8 @@ package fsys
 
 import "testing"
 
-// TestOneJournal: tmpfs has no journal. Whether the file system of the temporary directory
-// has one is logged.
+// TestOneJournal: tmpfs has no journal. The test logs whether the file system of the
+// temporary directory has one.
 func TestOneJournal(t *testing.T) {
 	files := New()
 	kind, err := files.Type("/dev/shm")

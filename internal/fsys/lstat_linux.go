@@ -1,7 +1,7 @@
 //go:build linux && (amd64 || arm64)
 
-// Lstat and Readlink without an allocation: the first is all that a read of an unchanged
-// document does, and the other finds nothing in almost every update.
+// Lstat and Readlink without allocations: Lstat is the whole cost of reading an
+// unchanged document, and Readlink finds no link in almost every update.
 
 package fsys
 
@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shortName has a name with the zero at its end that the system wants.
+// shortName holds a name with its terminating zero.
 type shortName [256]byte
 
 func (n *shortName) set(name string) bool {

@@ -2,6 +2,6 @@
 
 package fsys
 
-// IsMountPoint reports whether something is mounted on a file, so that no other file can
-// take its place. What cannot be found out, before Linux 5.8 or on other systems, is false.
+// IsMountPoint reports whether a file is a mount point, which no other file can
+// replace. It is false if unknown: before Linux 5.8 and on other systems.
 func IsMountPoint(path string) bool { return false }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// SetMtime goes by name: the system cannot set the time to the nanosecond by descriptor. The
-// zero time leaves the access time as it is.
+// SetMtime uses the name: the system cannot set the time to the nanosecond by
+// descriptor. The zero time keeps the access time.
 func (f file) SetMtime(ns int64) error {
 	mtime := time.Unix(0, ns)
 	if f.in.root == nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Names on Unix: how they are moved and removed.
+// Renames and removals on Unix.
 
 package fsys
 
@@ -40,13 +40,13 @@ func (s system) renameWith(
 	return err
 }
 
-// renameByLink is rename without replacing where the system has no call for it. A crash
-// between the two steps leaves both names on one file: the second name is litter.
+// renameByLink renames without replacing where the system has no call for it. A crash
+// between the two steps leaves both names on one file: the old name is litter.
 func (s system) renameByLink(from, to string) error {
 	if err := s.Link(from, to); err != nil {
 		return err
 	}
-	// The rename has happened: an error here may not say that it has not.
+	// The rename has happened; an error here must not suggest otherwise.
 	_ = s.Remove(from)
 	return nil
 }
@@ -66,7 +66,7 @@ func (s system) Remove(name string) error {
 
 func unlink(dir int, name string) error {
 	err := again(func() error { return unix.Unlinkat(dir, name, 0) })
-	if err == unix.EISDIR || err == unix.EPERM { // what POSIX says of directories
+	if err == unix.EISDIR || err == unix.EPERM { // POSIX's errors for directories
 		rmdirErr := again(func() error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) })
 		if rmdirErr != unix.ENOTDIR {
 			return rmdirErr

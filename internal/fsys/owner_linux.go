@@ -1,4 +1,4 @@
-// Who holds a lock, as the kernel lists it.
+// The holder of a lock, from the kernel's list.
 
 package fsys
 
@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LockOwner reads /proc/locks. It names no process of another PID namespace.
+// LockOwner reads /proc/locks, which names no process of another PID namespace.
 func (s system) LockOwner(locked Info) (pid int, command string, ok bool) {
 	list, err := os.ReadFile("/proc/locks")
 	if err != nil {
@@ -28,12 +28,13 @@ func (s system) LockOwner(locked Info) (pid int, command string, ok bool) {
 	return pid, strings.TrimSuffix(string(name), "\n"), true
 }
 
-// ownerIn finds who has the flock of a file in a list such as /proc/locks:
+// ownerIn finds the holder of a file's flock in a list such as /proc/locks:
 //
 //	1: FLOCK  ADVISORY  WRITE 4711 08:01:262155 0 EOF
 //
-// What waits for it stands there with an arrow. Some file systems have another device number
-// there than in stat, as btrfs: then the process must be seen to have the file open.
+// Waiters are marked with an arrow. Open reports whether a process has the file open; known is
+// false where this user may not see that. Some file systems, such as btrfs, have another
+// device number there than in stat: then the process must be seen to have the file open.
 func ownerIn(
 	list string, locked Info, open func(pid int, file Info) (is, known bool),
 ) (pid int, ok bool) {

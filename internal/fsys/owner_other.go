@@ -2,5 +2,5 @@
 
 package fsys
 
-// LockOwner is unknown: no call tells it without rights of an administrator.
+// LockOwner is unknown: no call returns it without administrator rights.
 func (s system) LockOwner(Info) (pid int, command string, ok bool) { return 0, "", false }

@@ -1,5 +1,6 @@
-// Calls that other programs get in the way of: whoever has a file open, as a reader, a virus
-// scanner or a backup does for a moment, can keep others from renaming, removing or opening it.
+// Retries of calls that other programs block: a program that has a file open, such as a
+// reader, a virus scanner or a backup, can keep others from renaming, removing or
+// opening it.
 
 package fsys
 
@@ -13,15 +14,15 @@ import (
 )
 
 const (
-	// patience is for how long such a call is made again.
+	// patience is the time for which such a call is retried.
 	patience = 2 * time.Second
-	// The pause between two of them grows from the first to the second.
+	// The pause between two retries grows from the first value to the second.
 	shortPause = time.Millisecond
 	longPause  = 16 * time.Millisecond
 )
 
-// insist makes a call again while others are in the way of it, within bounds: nothing tells
-// when they are done.
+// insist retries a call while other programs block it, within bounds. There is no
+// notification of when they are done.
 func insist(call func() error, inTheWay func(error) bool) error {
 	err := call()
 	if err == nil || !inTheWay(err) {
@@ -38,14 +39,14 @@ func insist(call func() error, inTheWay func(error) bool) error {
 		"change it; end that program, or keep it off this directory)", err, patience)
 }
 
-// isShared: another program has opened the file, and shares it with nobody.
+// isShared reports that another program has opened the file without sharing it.
 func isShared(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) ||
 		errors.Is(err, windows.ERROR_LOCK_VIOLATION)
 }
 
-// isBusy: the name cannot be taken from the file, or given to another, at this moment. That
-// access is denied can also mean that it will be tomorrow; nothing tells the two apart.
+// isBusy reports that the name cannot be taken from the file, or given to another, at
+// this moment. "Access denied" may also be permanent; the two cannot be distinguished.
 func isBusy(err error) bool {
 	return isShared(err) || errors.Is(err, fs.ErrPermission) ||
 		errors.Is(err, windows.ERROR_DELETE_PENDING) ||

@@ -1,5 +1,5 @@
-// Directories are listed by the system call itself: beneath a root, package os asks for the
-// status of every entry, which takes four times as long as the listing.
+// Lists directories by the system call itself: beneath a root, package os calls lstat
+// for every entry, which takes four times as long as the listing.
 
 package fsys
 
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// direntBuffer is how many bytes of entries one system call returns.
+// direntBuffer is the size of the buffer for one system call, in bytes.
 const direntBuffer = 64 << 10
 
 func (s system) ReadDir(name string) ([]Entry, error) {
@@ -62,14 +62,14 @@ const (
 	direntName   = 19
 )
 
-// nextEntry takes the first entry off a buffer that the kernel has filled.
+// nextEntry takes the first entry off a buffer that the kernel filled.
 func nextEntry(buffer []byte) (name string, kind byte, rest []byte) {
 	length := binary.NativeEndian.Uint16(buffer[direntLength:])
 	return unix.ByteSliceToString(buffer[direntName:length]), buffer[direntType], buffer[length:]
 }
 
-// entryType returns the type bits of an entry. Some file systems leave its type out; then the
-// entry itself is asked, which may have been removed since.
+// entryType returns the type bits of an entry. Some file systems omit the type; then it
+// comes from lstat of the entry, which may have been removed meanwhile.
 func entryType(dir int, name string, kind byte) (mode fs.FileMode, there bool, err error) {
 	if kind != unix.DT_UNKNOWN {
 		return modeOf(uint32(kind) << 12).Type(), true, nil // the DT_ values are those of S_IFMT

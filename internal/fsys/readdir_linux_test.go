@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestEntryType: the type that an entry carries, and the one that is asked for where it
-// carries none, are the same.
+// TestEntryType: the type in an entry equals the one from lstat, which is used if the
+// entry has none.
 func TestEntryType(t *testing.T) {
 	dir := t.TempDir()
 	for name, make := range map[string]func(path string) error{

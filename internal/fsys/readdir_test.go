@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestReadDir: a directory is listed as package os lists it, from the root and beneath one:
-// several system calls' worth of names of all lengths, and entries of several types.
+// TestReadDir: the listing equals that of package os, with and without a root: names of
+// all lengths, enough for several system calls, and entries of several types.
 func TestReadDir(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "dir")

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-// Renames that do not replace, where the system has a call for them.
+// Renames that do not replace and exchanges, where the system has a call for them.
 
 package fsys
 
@@ -17,8 +17,8 @@ func (s system) renameNoReplace(from, to string) error {
 	case errors.Is(err, errors.ErrUnsupported):
 		return s.renameByLink(from, to)
 	case errors.Is(err, unix.EPERM):
-		// Filters for system calls that do not know renameat2 say so too. Where names may
-		// not be made at all, a link may not either.
+		// System-call filters that do not know renameat2 return this too. If no names
+		// may be created at all, link fails as well.
 		linkErr := s.renameByLink(from, to)
 		if linkErr == nil || errors.Is(linkErr, fs.ErrExist) {
 			return linkErr
@@ -29,12 +29,13 @@ func (s system) renameNoReplace(from, to string) error {
 
 func (s system) exchange(from, to string) error { return s.renameFlags(from, to, flagExchange) }
 
-// renameFlags is errors.ErrUnsupported where the file system or the kernel does not have the flag.
+// renameFlags fails with errors.ErrUnsupported if the file system or the kernel lacks
+// the flag.
 func (s system) renameFlags(from, to string, flags uint) error {
 	return s.renameWith(from, to, func(fromDir int, from string, toDir int, to string) error {
 		err := renameat(fromDir, from, toDir, to, flags)
 		if err == unix.EINVAL {
-			err = unix.ENOTSUP // which is errors.ErrUnsupported, as ENOSYS is
+			err = unix.ENOTSUP // matches errors.ErrUnsupported, as ENOSYS does
 		}
 		return err
 	})

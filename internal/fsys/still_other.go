@@ -2,5 +2,5 @@
 
 package fsys
 
-// stillWrites: it is not known how to ask.
+// stillWrites does nothing: no suitable call is known.
 func stillWrites(int) error { return nil }

@@ -1,4 +1,4 @@
-// The real file system, in what all systems have in common.
+// The real file system: the part that all systems share.
 
 package fsys
 
@@ -17,8 +17,8 @@ func New() FS { return system{} }
 // document's name in it.
 func ForFile(path string) (FS, string, error) { return forFile(path) }
 
-// Beneath returns the files beneath a directory, which must exist. No name
-// leads out of it, by ".." or by a symbolic link.
+// Beneath returns the files beneath a directory, which must exist. No name leads out of
+// it, by ".." or by a symbolic link.
 func Beneath(dir string) (FS, error) { return beneath(dir) }
 
 func (s system) Link(name, second string) error {

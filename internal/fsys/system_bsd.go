@@ -10,10 +10,10 @@ import (
 
 func (f *file) Generation() (uint64, bool) { return 0, false }
 
-// setPlainMode is for systems of which access control lists are known.
+// setPlainMode is for systems whose access control lists are supported.
 func (f *file) setPlainMode(fs.FileMode) bool { return false }
 
-// Network goes by the mount's flag for file systems that are stored locally.
+// Network uses the mount's flag for local file systems.
 func (s system) Network(name string) (string, error) {
 	st, err := s.statfs(name)
 	if err != nil || uint64(st.Flags)&unix.MNT_LOCAL != 0 {

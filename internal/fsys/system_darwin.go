@@ -15,8 +15,8 @@ func renameat(fromDir int, from string, toDir int, to string, flags uint) error 
 	return unix.RenameatxNp(fromDir, from, toDir, to, uint32(flags))
 }
 
-// fsync is what flushes the device here too, as package os does it: where a file system
-// does not know it, plain fsync.
+// fsync flushes the device too, as package os does. It is plain fsync where a file
+// system does not support that.
 func fsync(fd int) error {
 	_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
 	if errors.Is(err, errors.ErrUnsupported) {

@@ -20,8 +20,8 @@ func renameat(fromDir int, from string, toDir int, to string, flags uint) error 
 	return unix.Renameat2(fromDir, from, toDir, to, flags)
 }
 
-// Generation folds the file handle that the kernel gives out for NFS: it names the
-// inode together with its generation, in a layout of each file system's own.
+// Generation hashes the file handle that the kernel provides for NFS servers. It
+// identifies the inode and its generation, in a layout that depends on the file system.
 func (f *file) Generation() (uint64, bool) {
 	var handle unix.FileHandle
 	err := again(func() (err error) {
@@ -49,16 +49,16 @@ func (f *file) SetMtime(ns int64) error {
 
 func fsync(fd int) error { return unix.Fsync(fd) }
 
-// localTypes are the file systems that are known to be local: nobody but this kernel
-// changes what is in them, so that its locks exclude all. Of another one that is not
-// known; those of FUSE are told apart by localFUSE.
+// localTypes are the file systems known to be local: only this kernel changes their
+// content, so its locks exclude all writers. Of others that is unknown; localFUSE
+// distinguishes those of FUSE.
 var localTypes = []string{"bcachefs", "btrfs", "ecryptfs", "exfat", "ext4", "f2fs", "hfsplus",
 	"jffs2", "jfs", "nilfs", "ntfs3", "overlay", "ramfs", "reiserfs", "tmpfs", "ubifs", "udf",
 	"vfat", "wslfs", "xfs", "zfs",
-	"erofs", "iso9660", "squashfs"} // which are read-only
+	"erofs", "iso9660", "squashfs"} // these are read-only
 
 // localFUSE are the FUSE file systems on a block device of this machine. All others may
-// have another machine behind them, or the same files mounted twice.
+// be on another machine, or mount the same files twice.
 var localFUSE = []string{"fuseblk", "fuse.ntfs-3g", "fuse.exfat"}
 
 func isLocalFUSE(kind string) bool {
@@ -78,8 +78,8 @@ func (s system) Network(name string) (string, error) {
 	return kind, nil
 }
 
-// mountType is the type of a FUSE file system as it was mounted, such as fuse.sshfs or
-// virtiofs; fuse if that is not to be found out.
+// mountType is the type of a FUSE file system as mounted, such as fuse.sshfs or
+// virtiofs, or fuse if that is unknown.
 func (s system) mountType(name string) string {
 	const unknown = "fuse"
 	var st unix.Stat_t
@@ -110,7 +110,7 @@ func typeOfDevice(mounts string, major, minor uint32) string {
 	return ""
 }
 
-// types names file systems by the number that statfs tells. Ext2 and ext3 have that of ext4.
+// types names file systems by the number from statfs. Ext2 and ext3 have that of ext4.
 var types = map[uint32]string{
 	unix.AFS_FS_MAGIC:          "afs",
 	unix.BCACHEFS_SUPER_MAGIC:  "bcachefs",

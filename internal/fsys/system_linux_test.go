@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFUSEIsNotLocal: what is mounted by FUSE is known by its type, and is local only if
-// that is known to be.
+// TestFUSEIsNotLocal: a FUSE mount is recognized by its type, and is local only if that
+// type is known to be.
 func TestFUSEIsNotLocal(t *testing.T) {
 	const mounts = `22 1 254:0 / / rw,relatime - ext4 /dev/root rw
 36 22 0:31 / /mnt/a rw,nosuid,nodev shared:12 - fuse.sshfs me@host:/srv rw,user_id=0

@@ -1,9 +1,9 @@
 //go:build unix
 
 // The real file system of Unix: each operation is its system call and nothing else.
-// Package os would watch every file for readiness, which files do not have, look where
-// a rename goes before it goes there, and allocate a good deal; an update is some
-// twenty calls of a microsecond each, so that shows.
+// Package os would register every file for readiness events, check the target of each
+// rename first, and allocate much; an update is some twenty calls of a microsecond
+// each, so that shows.
 
 package fsys
 
@@ -17,20 +17,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// system is the whole file system, or, with a root, only what is beneath it.
+// system is the whole file system or, with a root, the files beneath it.
 type system struct {
 	root *os.Root        // nil: the whole system
-	conn syscall.RawConn // the root's descriptor, which a Close does not take from a call
-	dir  *os.File        // what conn belongs to
+	conn syscall.RawConn // the root's descriptor, kept open during a call by a concurrent Close
+	dir  *os.File        // the owner of conn
 }
 
 const (
-	// O_NONBLOCK is for what turns out to be a fifo; regular files ignore it.
+	// O_NONBLOCK is for a file that turns out to be a fifo; regular files ignore it.
 	openFlags = unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
 )
 
-// forFile takes the whole system: a path that is looked up at each call follows its
-// directory when that is moved away and another is put in its place.
+// forFile uses the whole system: a path that is resolved at each call follows its
+// directory when that is replaced by another.
 func forFile(path string) (FS, string, error) { return New(), path, nil }
 
 func beneath(dir string) (FS, error) {
@@ -59,11 +59,12 @@ func (s system) Close() error {
 	return s.root.Close()
 }
 
-// beside calls do with the directory that has a name beneath the root, and the name there.
+// beside calls do with the directory of a name beneath the root, and the last
+// component.
 func (s system) beside(name string, do func(dir int, base string) error) (err error) {
 	conn, base := s.conn, name
 	if strings.Contains(name, "/") {
-		// What is on the way may be a link, which must not lead out of the root.
+		// A component may be a symbolic link, which must not lead out of the root.
 		dir, err := s.root.Open(filepath.Dir(name))
 		if err != nil {
 			return err
@@ -80,15 +81,15 @@ func (s system) beside(name string, do func(dir int, base string) error) (err er
 	return err
 }
 
-// onDir calls do with a directory that is open. Package os would ask how each descriptor is
-// opened, and change that, which takes four calls more.
+// onDir calls do with a descriptor of a directory. Package os would query and change
+// the flags of each descriptor, which takes four more calls.
 func (s system) onDir(name string, do func(fd int) error) (err error) {
 	switch {
 	case s.root == nil:
 		var dir *directory
 		if dir, err = openDirectory(name); err == nil {
 			err = again(func() error { return do(dir.fd) })
-			_ = dir.Close() // nothing was written by it
+			_ = dir.Close() // nothing was written through it
 		}
 	case name == ".":
 		err = s.beside(name, func(fd int, _ string) error {
@@ -122,12 +123,12 @@ func (s system) OpenDir(name string) (Dir, error) {
 	return openedDirectory{dir}, nil
 }
 
-// openedDirectory is one that package os has opened, beneath a root.
+// openedDirectory is a directory beneath a root that package os has opened.
 type openedDirectory struct{ *os.File }
 
 func (d openedDirectory) StillWrites() error { return stillWrites(int(d.Fd())) }
 
-// directory is an open one.
+// directory is an open directory.
 type directory struct {
 	fd   int
 	name string
@@ -156,7 +157,7 @@ func (d *directory) StillWrites() error { return stillWrites(d.fd) }
 
 func (d *directory) Close() error { return unix.Close(d.fd) }
 
-// rootDirectory is the root, which is open.
+// rootDirectory is the root, which stays open.
 type rootDirectory struct{ in system }
 
 func (d rootDirectory) Sync() error  { return d.in.onDir(".", fsync) }
@@ -164,7 +165,7 @@ func (d rootDirectory) Close() error { return nil }
 
 func (d rootDirectory) StillWrites() error { return d.in.onDir(".", stillWrites) }
 
-// again makes a system call, once more if a signal has cut it short.
+// again makes a system call, and repeats it while signals interrupt it.
 func again(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
@@ -176,7 +177,7 @@ func again(call func() error) error {
 func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
 	f, err := s.open(name, how, perm)
 	if err != nil {
-		return nil, err // not f, which would be a File that is not nil
+		return nil, err // not f, which would be a non-nil File
 	}
 	return f, nil
 }
@@ -187,8 +188,8 @@ func (s system) open(name string, how How, perm fs.FileMode) (*file, error) {
 		return s.openFlag(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, perm)
 	case OpenLock:
 		// Read-write where possible, because network file systems emulate flock by byte
-		// ranges, which want a writable descriptor. A lock file of another user that we
-		// may only read serves as well elsewhere.
+		// ranges, which need a writable descriptor. Elsewhere another user's lock file
+		// that we may only read works as well.
 		f, err := s.openFlag(name, unix.O_RDWR|unix.O_CREAT, perm)
 		if os.IsPermission(err) {
 			if readable, err := s.openFlag(name, unix.O_RDONLY, 0); err == nil {
@@ -219,7 +220,7 @@ func (s system) openAt(dir int, base, name string, flag int, perm fs.FileMode) (
 			return &file{fd: fd, in: s, name: name}, nil
 		case unix.EINTR:
 			continue
-		case unix.ELOOP, unix.EMLINK: // what FreeBSD says instead
+		case unix.ELOOP, unix.EMLINK: // FreeBSD's error for it
 			err = ErrSymlink
 		}
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
@@ -233,7 +234,8 @@ func (s system) Lstat(name string) (Info, error) {
 	return s.lstatBeneath(name)
 }
 
-// lstatBeneath is a function of its own because what is captured here is allocated.
+// lstatBeneath is a separate function because variables that its closure captures are
+// allocated.
 func (s system) lstatBeneath(name string) (info Info, err error) {
 	err = s.beside(name, func(dir int, base string) (err error) {
 		info, err = lstatAt(dir, base, name)
@@ -268,7 +270,7 @@ func (s system) Readlink(name string) (string, error) {
 	return s.readlinkBeneath(name)
 }
 
-// readlinkBeneath is a function of its own as lstatBeneath is.
+// readlinkBeneath is a separate function for the same reason as lstatBeneath.
 func (s system) readlinkBeneath(name string) (target string, err error) {
 	err = s.beside(name, func(dir int, base string) (err error) {
 		target, err = readlink(dir, base, name)
@@ -310,7 +312,7 @@ func infoOf(st *unix.Stat_t) Info {
 	}
 }
 
-// modeBits are the bits of a mode that fs.FileMode keeps elsewhere.
+// modeBits are the bits of a mode that fs.FileMode has in other places.
 var modeBits = [...]struct {
 	unix uint32
 	mode fs.FileMode

@@ -1,12 +1,12 @@
-// The file system of Windows. What differs from others:
+// The file system of Windows. Differences from others:
 //
-//   - A file that is open can keep its name: a rename over it and a removal are refused, or,
-//     for a removal, done when the last handle is closed. NTFS of today does as POSIX does if
-//     all who have it open share it for deletion, as is done here; FAT, shares of other
-//     machines, and Wine do not. So NeedsClosed is true, and what others are in the way of is
-//     made again for some time.
+//   - An open file can keep its name: a rename over it is refused, and a removal is
+//     refused or takes effect at the last close. Current NTFS behaves as POSIX if all
+//     handles share the file for deletion, as ours do; FAT, network shares and Wine do
+//     not. So NeedsClosed is true, and calls that other programs block are retried for
+//     some time.
 //   - A directory cannot be flushed; NTFS has a journal for names.
-//   - There is no exchange, and there are no owners and modes.
+//   - There are no exchange, owners or modes.
 
 package fsys
 
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// system is the whole file system, or, with a root, only what is beneath it.
+// system is the whole file system or, with a root, the files beneath it.
 type system struct {
 	root *os.Root // nil: the whole system
 	dir  *os.File // the root's own directory
@@ -57,7 +57,7 @@ func (s system) NeedsClosed() bool { return true }
 func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
 	f, err := s.open(name, how)
 	if how == OpenLock && errors.Is(err, fs.ErrPermission) {
-		// A lock file that we may only read serves as well.
+		// A lock file that we may only read works as well.
 		if readable, err := s.open(name, OpenExisting); err == nil {
 			return readable, nil
 		}
@@ -95,8 +95,8 @@ func (s system) open(name string, how How) (f file, err error) {
 		return isShared(err) || how == OpenLock && errors.Is(err, windows.ERROR_DELETE_PENDING)
 	})
 	if errors.Is(err, windows.ERROR_DELETE_PENDING) {
-		// It is removed, and is gone when somebody closes it: nothing to be read, but
-		// the name is taken.
+		// It is being removed, until its last handle is closed: it cannot be read, but
+		// its name is in use.
 		err = fs.ErrNotExist
 		if how != OpenExisting {
 			err = fs.ErrExist
@@ -105,7 +105,7 @@ func (s system) open(name string, how How) (f file, err error) {
 	return f, pathError("open", name, err)
 }
 
-// toFlush is a How that is not asked for from outside: for writing, what is there.
+// toFlush is an internal How: open an existing file for writing.
 const toFlush How = -1
 
 func pathError(op, name string, err error) error {
@@ -124,7 +124,8 @@ func (noDir) Sync() error        { return nil }
 func (noDir) StillWrites() error { return nil }
 func (noDir) Close() error       { return nil }
 
-// Lstat is in nobody's way for longer than it takes, and nobody is in its way.
+// Lstat does not conflict with other handles, and blocks others no longer than its
+// call.
 func (s system) Lstat(name string) (Info, error) {
 	at, err := s.place(name)
 	if err != nil {
@@ -185,8 +186,8 @@ func (s system) Rename(from, to string, how RenameHow) error {
 	return nil
 }
 
-// isFixed reports whether a name will not be given to another file, however long one waits:
-// it is a directory's, or the file is read-only.
+// isFixed reports whether retries are useless: the name is a directory's, or the file
+// is read-only.
 func (s system) isFixed(name string) bool {
 	info, err := s.Lstat(name)
 	return err == nil && (info.Mode.IsDir() || info.Mode&0o200 == 0)
@@ -197,7 +198,7 @@ func (s system) Remove(name string) error {
 	if err == nil {
 		defer at.close()
 		err = insist(at.remove, func(err error) bool {
-			// It may be on its way already, for a caller who wants no more than that.
+			// The removal may already be under way, which is enough for the caller.
 			return isBusy(err) && !errors.Is(err, windows.ERROR_DELETE_PENDING)
 		})
 	}

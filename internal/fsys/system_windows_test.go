@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// hold opens a file as another program would, sharing it as told, and returns how to close it.
+// hold opens a file as another program would, with a share mode, and returns a function
+// that closes it.
 func hold(t *testing.T, path string, share uint32) (release func()) {
 	t.Helper()
 	name, err := windows.UTF16PtrFromString(path)
@@ -38,8 +39,8 @@ func put(t *testing.T, path, content string) {
 	}
 }
 
-// busyCalls are those that a file which somebody has open is in the way of; each is of two
-// files, old and new, and leaves no old or no new.
+// busyCalls are the calls that an open file can block. Each has two files, old and new,
+// and leaves no old or no new.
 var busyCalls = map[string]func(files FS) error{
 	"rename over it": func(files FS) error { return files.Rename("new", "old", Replace) },
 	"rename it":      func(files FS) error { return files.Rename("old", "other", NoReplace) },
@@ -60,8 +61,8 @@ var busyCalls = map[string]func(files FS) error{
 	},
 }
 
-// TestHeldOpen: what a program that shares a file with nobody keeps from being done is done as
-// soon as that program closes it, and is an error after some time if it does not.
+// TestHeldOpen: a call that is blocked by a program with an unshared file succeeds as
+// soon as that program closes the file, and fails after some time if it does not.
 func TestHeldOpen(t *testing.T) {
 	for name, call := range busyCalls {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +103,7 @@ func TestHeldOpen(t *testing.T) {
 	}
 }
 
-// TestNotWaitedFor: what time does not change is an error at once.
+// TestNotWaitedFor: a permanent obstacle is an error at once.
 func TestNotWaitedFor(t *testing.T) {
 	dir := t.TempDir()
 	files, err := Beneath(dir)
@@ -154,8 +155,8 @@ func TestNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestOneHandle: one file is told the same by name, by handle and through another root, and
-// another file is told differently; a time is kept to the 100 nanoseconds.
+// TestOneHandle: a file has the same Info by name, by handle and through another root,
+// and another file a different one; times are kept to 100 nanoseconds.
 func TestOneHandle(t *testing.T) {
 	dir := t.TempDir()
 	files, err := Beneath(dir)
@@ -187,7 +188,8 @@ func TestOneHandle(t *testing.T) {
 	}
 }
 
-// TestLockExcludes: a lock is of one handle, waits, and is gone with the handle.
+// TestLockExcludes: a lock belongs to one handle, can be waited for, and ends with the
+// handle.
 func TestLockExcludes(t *testing.T) {
 	dir := t.TempDir()
 	files, err := Beneath(dir)
