@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// TestPlain: plain expressions give what they give in a process of their own, and no
-// other expression is taken for one.
+// TestPlain: plain expressions have the same results as in a separate process, and no
+// other expression counts as plain.
 func TestPlain(t *testing.T) {
 	task := exprTask{
 		Names:  []string{"$text", "$number", "$list"},

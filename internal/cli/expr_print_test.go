@@ -2,8 +2,8 @@ package cli
 
 import "testing"
 
-// TestLook: what only looks up keys and indexes is run in place, and gives what it gives in
-// a process of its own; no other expression of --print is.
+// TestLook: expressions of --print that only look up keys and indexes run in place,
+// with the same results as in a separate process; no others do.
 func TestLook(t *testing.T) {
 	task := exprTask{Names: []string{"$key"}, Values: [][]byte{[]byte(`"a b"`)}}
 	old, new := []byte(`{"n":1.10,"a b":{"x":[1,[2]]},"l":[0,1]}`), []byte(`{"n":2}`)

@@ -1,4 +1,4 @@
-// What an expression may not do: take all memory, or result in what no document can hold.
+// Limits of expressions: memory, and results that no document can hold.
 
 package cli
 
@@ -22,8 +22,8 @@ func compileTest(t *testing.T, text string) *expression {
 	return e
 }
 
-// An expression that takes ever more memory is ended by that, long before the machine has
-// none left.
+// An expression that allocates without bound is ended long before the machine runs out
+// of memory.
 func TestMemory(t *testing.T) {
 	for _, text := range []string{
 		"def f: [f]; f",

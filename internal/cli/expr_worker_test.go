@@ -1,5 +1,5 @@
-// Expressions in their process: the test program is that. What they do there hurts nobody
-// here.
+// Expressions in a separate process, which is the test program. Faults there do not
+// harm the test.
 
 package cli
 
@@ -41,7 +41,7 @@ func runTest(t *testing.T, text string) error {
 	return err
 }
 
-// What is not changed keeps its spelling, and nothing gets lost on the way.
+// Unchanged values keep their spelling, and no bytes are lost between the processes.
 func TestProgram(t *testing.T) {
 	deep := strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth)
 	p := startTest(t, exprTask{
@@ -91,13 +91,13 @@ func TestProgramErrors(t *testing.T) {
 	if _, err := p.run(t.Context(), []byte("{")); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("no JSON: got %v, want %v", err, store.ErrInvalid)
 	}
-	// Another process goes on.
+	// Another process continues.
 	if got, err := p.run(t.Context(), []byte("1")); err != nil || string(got) != "1" {
 		t.Errorf("after an error: got %s (%v), want 1", got, err)
 	}
 }
 
-// What would overflow the stack or take all memory here ends with an error of one line.
+// A stack overflow or lack of memory ends with an error of one line.
 func TestHarm(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the race detector needs several times as much")
@@ -125,7 +125,7 @@ func TestHarm(t *testing.T) {
 	}
 }
 
-// A process that is stopped in the midst of an instruction is followed by another one.
+// A process that is killed within an instruction is replaced by another.
 func TestTimeout(t *testing.T) {
 	p := startTest(t, exprTask{Text: []byte("reduce range(.) as $i (10; . * .)")})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -141,8 +141,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// A process whose parent is gone ends, and one that a user starts by hand says what it is
-// for.
+// A process whose parent is gone ends, and one that a user starts by hand explains its
+// purpose.
 func TestWork(t *testing.T) {
 	const task = `{"text":"` + "Lg==" + `"}` + "\n" // .
 	for input, want := range map[string]string{

@@ -1,4 +1,4 @@
-// Which error makes which exit code, and that waiting for input ends.
+// Tests of exit codes, and of the end of waiting for input.
 
 package cli
 
@@ -39,10 +39,11 @@ func TestExitCode(t *testing.T) {
 		{errors.New("unheard of"), exitIO},
 		{&outputError{err: io.ErrClosedPipe}, exitIO},
 		{context.Canceled, exitInterrupted},
-		// What the user ended, or the clock, is that, whatever went on meanwhile.
+		// An interrupt or timeout determines the code, whatever else failed meanwhile.
 		{fmt.Errorf("%w after 3 tries: %w", store.ErrConflict, context.DeadlineExceeded), exitTimeout},
 		{fmt.Errorf("%w after 3 tries: %w", store.ErrConflict, context.Canceled), exitInterrupted},
-		// It was published: not to be taken for a conflict, which one repeats.
+		// It was published: the code must not be that of a conflict, which callers
+		// retry.
 		{fmt.Errorf("%w: %w", store.ErrNotDurable, store.ErrConflict), exitIO},
 	} {
 		wrapped := &store.Error{Op: "update", Name: "a.json", Err: test.err}
@@ -54,7 +55,8 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// Standard input that nobody writes to or closes, a terminal for one, does not outlast the context.
+// Reading a standard input that stays open without data, such as a terminal, ends with
+// the context.
 func TestInputEnds(t *testing.T) {
 	stdin, silent := io.Pipe()
 	defer silent.Close()
@@ -66,7 +68,7 @@ func TestInputEnds(t *testing.T) {
 	}
 }
 
-// So does a signal end it.
+// A signal ends it too.
 func TestInputInterrupted(t *testing.T) {
 	stdin, silent := io.Pipe()
 	defer silent.Close()

@@ -60,7 +60,8 @@ func (a *app) getCommand() *cobra.Command {
 					return fmt.Errorf("%w text: the string contains half of a surrogate pair, "+
 						"which UTF-8 cannot encode; get it without -r", store.ErrInvalid)
 				}
-				text = []byte(plain + "\n") // print would not add one after the text's own
+				// With a newline: print would not add one after the text's own.
+				text = []byte(plain + "\n")
 			}
 			if withVersion {
 				text = append([]byte(version.String()+"\n"), text...)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Without /proc the program is found by its name, as the shell has found it.
+// Without /proc the program is found by its name, as a shell finds it.
 func TestFind(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "jsonstore")

@@ -1,4 +1,4 @@
-// Exit codes of what a signal has ended.
+// Exit codes after signals.
 
 package cli
 
@@ -15,7 +15,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Who waits for a lock is told of the signal itself, who computes of a context that has ended.
+// A wait for a lock ends with the signal's own error, a computation with the context's;
+// the exit code is the same.
 func TestInterrupted(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "c.json")
 	if err := os.WriteFile(file, []byte(`{"n":1}`), 0o600); err != nil {

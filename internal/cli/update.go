@@ -181,7 +181,8 @@ func (u *updating) result(doc *store.Doc, w *written) {
 	case u.printer != nil:
 		w.Value, w.text = u.printed, u.printed
 		if u.raw && u.printed[0] == '"' {
-			w.text = []byte(splice.Unquote(u.printed) + "\n") // one of its own stays beside it
+			// With a newline: print would not add one after the text's own.
+			w.text = []byte(splice.Unquote(u.printed) + "\n")
 		}
 		w.no = u.exitStatus && isNo(u.printed)
 	case u.diff:

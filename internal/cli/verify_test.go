@@ -1,4 +1,4 @@
-// What a user is told of a directory that is not fit.
+// The report about a directory that is not fit.
 
 package cli
 

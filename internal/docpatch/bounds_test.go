@@ -1,4 +1,4 @@
-// Tests of what a patch may cost, and of the kinds of error.
+// Tests of the cost limits of a patch, and of the kinds of error.
 
 package docpatch
 
@@ -13,7 +13,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// TestCopiesAreBounded by the bytes that they make, not only by how many they are.
+// TestCopiesAreBounded: the bound is on the bytes of the copies, not only on their
+// number.
 func TestCopiesAreBounded(t *testing.T) {
 	long := `{"s":"` + strings.Repeat("x", 1<<20) + `","l":[]}`
 	longKey := `{"s":{"` + strings.Repeat("x", 1<<20) + `":1},"l":[]}`
@@ -50,8 +51,8 @@ func TestCopiesAreBounded(t *testing.T) {
 	}
 }
 
-// TestLargeObjects: the work grows with the members, not with their square (which was 4 s
-// for 50,000).
+// TestLargeObjects: the work is linear in the members, not quadratic (which was 4 s for
+// 50,000).
 func TestLargeObjects(t *testing.T) {
 	best := func(members int) time.Duration {
 		var b bytes.Buffer
@@ -78,8 +79,8 @@ func TestLargeObjects(t *testing.T) {
 		}
 		return least
 	}
-	// 16 times is the members', 256 times that of their square: which no machine makes
-	// 100, however busy it is with other things.
+	// Linear work takes 16 times as long, quadratic work 256 times. Load on the machine
+	// does not turn 16 into 100.
 	var few, many time.Duration
 	for range 20 {
 		if few, many = best(1_000), best(16_000); many <= 100*few {
@@ -89,7 +90,7 @@ func TestLargeObjects(t *testing.T) {
 	t.Errorf("16 times the members took %v, %d times %v", many, many/few, few)
 }
 
-// TestOnlyTestsAreErrTest: a patch that cannot be applied is not one whose test failed.
+// TestOnlyTestsAreErrTest: a patch that cannot be applied is not ErrTest.
 func TestOnlyTestsAreErrTest(t *testing.T) {
 	for patch, want := range map[string]bool{
 		`[{"op":"test","path":"/a","value":2}]`: true, `[{"op":"test","path":"/b","value":2}]`: true, `[{"op":"test","path":"","value":{}}]`: true,
@@ -104,8 +105,8 @@ func TestOnlyTestsAreErrTest(t *testing.T) {
 	}
 }
 
-// TestDuplicateKeys, where they are allowed: the last counts, in the document and in the
-// patch.
+// TestDuplicateKeys: where duplicates are allowed, the last counts, in the document and
+// in the patch.
 func TestDuplicateKeys(t *testing.T) {
 	lim := splice.Limits{AllowDuplicateKeys: true}
 	got, err := Merge([]byte(`{"a":{"x":1},"b":1,"a":{"y":2}}`),

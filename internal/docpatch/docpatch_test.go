@@ -130,7 +130,7 @@ func TestApplyKeepsTheRest(t *testing.T) {
 	}
 }
 
-// FuzzApply: nothing panics, and what comes out is a document.
+// FuzzApply: no input panics, and every result is a valid document.
 func FuzzApply(f *testing.F) {
 	f.Add([]byte(`{"a":[1]}`), []byte(`[{"op":"move","from":"/a/0","path":"/b"}]`))
 	f.Add([]byte(`[1]`), []byte(`[{"op":"copy","from":"","path":"/-"}]`))

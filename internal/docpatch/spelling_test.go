@@ -1,4 +1,4 @@
-// What a patch says is written as it says it, and strings are compared as code units.
+// Values of a patch keep their spelling, and strings are compared by code units.
 
 package docpatch
 

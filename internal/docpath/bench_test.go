@@ -1,4 +1,4 @@
-// How long edits of small documents take.
+// Benchmarks of edits of small documents.
 
 package docpath
 

@@ -77,7 +77,7 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestSpelling: of what is equal, text that somebody wrote is spelled as given.
+// TestSpelling: an equal value that a user wrote is spelled as given.
 func TestSpelling(t *testing.T) {
 	for _, test := range []struct{ doc, path, value, keep, given string }{
 		{`{"n": 1}`, "n", "1.0", `{"n": 1}`, `{"n": 1.0}`},
@@ -211,7 +211,7 @@ func keys(t *rapid.T) []string {
 			"01", "{", "|", "?"})), 1, 4).Draw(t, "keys")
 }
 
-// TestPathsNameKeys: a joined path leads to exactly its keys, in objects.
+// TestPathsNameKeys: in objects, a joined path leads to exactly its keys.
 func TestPathsNameKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := keys(t)
@@ -288,8 +288,8 @@ func TestSetAgreesWithSjson(t *testing.T) {
 	})
 }
 
-// FuzzEdit: nothing panics; what an edit returns is valid, has the value where it was
-// put, and every other member of the document is what it was, to the byte.
+// FuzzEdit: no input panics; an edited document is valid, has the value at its path,
+// and every other member is unchanged, to the byte.
 func FuzzEdit(f *testing.F) {
 	f.Add([]byte(doc), "a.b.-1", []byte("[1]"))
 	f.Add([]byte("{\n  \"a\": {}\n}\n"), `a.x\.y`, []byte(`{"z":null}`))

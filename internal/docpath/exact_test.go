@@ -1,5 +1,5 @@
-// Queries that compare numbers: the one that is meant, or an error, and never its
-// neighbour.
+// Queries that compare numbers: the answer is exact or an error, never a neighbouring
+// number.
 
 package docpath
 
@@ -24,7 +24,7 @@ func TestExactQueries(t *testing.T) {
 		"u.#(id!=9007199254740993)#.n": `["a","c"]`, "u.#(id>9007199254740993)#|#": "2", "u.#(id>9007199254740993)#|0.n": `"c"`, "u.#(id==9007199254740995)#.n": "[]",
 		"l.#(==0.1)#": "[0.1,0.1000]", "l.#(>0.1)#": `[0.10000000000000000555,1e400,1e401,"9"]`, "l.#(==1e401)#": "[1e401]", "l.#(>1e400)#": `[1e401,"9"]`,
 		"l.#(<-1e399)#": "[-1e400]",
-		// Nothing near: as ever.
+		// No neighbour in the document: gjson answers.
 		"u.#(id==5).n": "", `u.#(n=="c").id`: "9007199254740994",
 	} {
 		got, found, err := Get([]byte(doc), path, lim)

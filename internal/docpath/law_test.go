@@ -1,4 +1,4 @@
-// Laws of the edits: how they are laid out, that they undo each other, what they refuse.
+// Laws of edits: layout, inverses, and limits.
 
 package docpath
 
@@ -15,7 +15,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// TestLayouts: what is new is laid out as the rest is, and the rest stays.
+// TestLayouts: new values get the layout of the rest, and the rest stays.
 func TestLayouts(t *testing.T) {
 	for name, docs := range map[string][4]string{
 		"two blanks": {
@@ -58,8 +58,8 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestSetThenDelete: a member that Set made and Delete took leaves the bytes as they
-// were, but for the blanks in an empty container.
+// TestSetThenDelete: Set of a new member and Delete restore the bytes, except for
+// blanks in an empty container.
 func TestSetThenDelete(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := tree(3).Draw(t, "doc")
@@ -79,7 +79,7 @@ func TestSetThenDelete(t *testing.T) {
 		i := strings.LastIndexByte(path, '.')
 		parent, found, err := Get(doc, path[:i], lim)
 		if err != nil || !found || parent[0] != '{' || strings.Contains(path, "-1") {
-			return // Set makes what is on the way too
+			return // Set also makes parents
 		}
 		edited, err := Set(doc, path, raw, splice.KeepOld, lim)
 		if err != nil {
@@ -97,8 +97,8 @@ func TestSetThenDelete(t *testing.T) {
 	})
 }
 
-// TestMinusOne: to Set it is the place after the last; to the others the last, wherever
-// it stands in the path and whatever is behind it.
+// TestMinusOne: to Set, -1 is the place after the last element; to the others it is the
+// last, at any place in the path.
 func TestMinusOne(t *testing.T) {
 	add := func(doc, path, want string) {
 		t.Helper()
@@ -116,7 +116,7 @@ func TestMinusOne(t *testing.T) {
 	}
 }
 
-// TestDepth: a document as deep as allowed does not get deeper by an edit.
+// TestDepth: an edit does not make a document deeper than the limit.
 func TestDepth(t *testing.T) {
 	lim := splice.Limits{Depth: 4}
 	for _, test := range []struct {
@@ -146,7 +146,7 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// TestAbsent: nothing is read from, or removed from, a document that is not there.
+// TestAbsent: reads of and removals from an absent document find no value.
 func TestAbsent(t *testing.T) {
 	if got, found, err := Get(nil, "a", lim); got != nil || found || err != nil {
 		t.Errorf("Get: %s, %v, %v", got, found, err)

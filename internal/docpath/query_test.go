@@ -1,5 +1,4 @@
-// Tests of what may be asked of gjson, and that plain paths mean to us what they mean to
-// it.
+// Tests of the restrictions on queries, and of the agreement with gjson on plain paths.
 
 package docpath
 
@@ -21,11 +20,11 @@ func TestQueries(t *testing.T) {
 		"list.#": "2", "list.#.n": "[1,2]", "list.#(n==2).n": "2", "list.#(n>0)#.n": "[1,2]", "list.0.@keys": `["n","@id"]`, `list.#.\@id`: `["a","b"]`,
 		"@keys.0": `"list"`, "@this|list.#": "2", "list.@reverse.0.n": "2", "{list.#,7.x}": `{"_":2,"x":[1]}`, "list.#.{n}": `[{"n":1},{"n":2}]`, "{list.#.n,list.#.n}": `{"n":[1,2],"n":[1,2]}`,
 		`mail.#(=="a@b")`: `"a@b"`, `mail.#(=="@keys|c")`: `"@keys|c"`, `mail.#(!="a@b")`: `"@keys|c"`, `mail.#( @this == "a@b" )`: "",
-		// The plain beginning of a path means what it means to an edit.
+		// The plain beginning of a path has the meaning that it has for an edit.
 		":7.x.#": "1", "list.-1.@keys": `["n","@id"]`, `\.k.#`: "1", "l*.#": "2", "list.:0.#": "", "no.@keys": "",
-		// A string is not looked into.
+		// The text of a string is not parsed.
 		"text.#": "", "text.@this.0": "", "text.*": "", "text.@this": `"[1,2]"`, "text.[0]": "",
-		// Without the white space behind the document.
+		// Without the white space after the document.
 		"@this|@this": strings.TrimSpace(doc),
 	} {
 		got, found, err := Get([]byte(doc), path, lim)
@@ -87,7 +86,7 @@ func tree(depth int) *rapid.Generator[any] {
 			""}), inner, 0, 4), func(m map[string]any) any { return m }))
 }
 
-// FuzzGet: no query panics, and what is found is JSON.
+// FuzzGet: no query panics, and every answer is JSON.
 func FuzzGet(f *testing.F) {
 	for _, path := range []string{"a.#", "a.#(b==1)#.c", "{a,b}|@keys", "[a,@this]", "a*b.?",
 		"#.#(@this.0>1)", `#(a%"*x*")`, "..#", "a|b|0", "@join.@flatten", "#(#(#(a)))", `#(a==~true)#`, "@reverse|@values|@ugly"} {

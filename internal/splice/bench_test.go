@@ -1,5 +1,5 @@
-// How long merges take: for documents of three sizes, and for shapes that double in size,
-// where the time must not do more than double.
+// Benchmarks of merges: documents of three sizes, and shapes of doubling size, where
+// the time must not more than double.
 
 package splice
 
@@ -53,7 +53,7 @@ func BenchmarkSizes(b *testing.B) {
 	}
 }
 
-// shapes are documents of about n parts, as they were and as they are to be.
+// shapes are pairs of documents of about n parts, before and after a change.
 var shapes = []struct {
 	name string
 	make func(n int) (old, new string)

@@ -1,5 +1,5 @@
-// What MergeChange must do for values that encoding/json made, by examples: keys in
-// another case, and elements of arrays that move, go, come and change.
+// Examples of MergeChange for values that encoding/json encoded: keys in another case,
+// and array elements that move, disappear, appear and change.
 
 package splice
 
@@ -88,8 +88,8 @@ func TestMergeChangeArrays(t *testing.T) {
 	})
 }
 
-// TestMergeChangeOtherOrder: a type may sort or filter its elements; then only what it
-// has counts.
+// TestMergeChangeOtherOrder: if a type sorts or filters its elements, only what it has
+// counts.
 func TestMergeChangeOtherOrder(t *testing.T) {
 	runChanges(t, Limits{}, []change{
 		{"sorted", `["b", "a"]`, `["a","b"]`, `["a","c"]`, `["a", "c"]`},
@@ -100,7 +100,7 @@ func TestMergeChangeOtherOrder(t *testing.T) {
 	})
 }
 
-// TestMergeChangeEmpty: an empty value is no JSON, which is an error and no panic.
+// TestMergeChangeEmpty: an empty value is not JSON, which is an error, not a panic.
 func TestMergeChangeEmpty(t *testing.T) {
 	for _, test := range [][2]string{{"", "{}"}, {"{}", ""}, {"", ""}, {" ", "{}"}} {
 		if got, err := MergeChange([]byte("{}"), []byte(test[0]), []byte(test[1]),
@@ -110,7 +110,7 @@ func TestMergeChangeEmpty(t *testing.T) {
 	}
 }
 
-// TestMergeChangeManyElements: also in arrays too long to be compared each with each.
+// TestMergeChangeManyElements: the same in arrays too long for comparing all pairs.
 func TestMergeChangeManyElements(t *testing.T) {
 	type item struct {
 		ID int `json:"id"`

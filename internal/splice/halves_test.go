@@ -1,4 +1,4 @@
-// Halves of surrogate pairs, which JSON can name and UTF-8 cannot.
+// Halves of surrogate pairs, which JSON can express and UTF-8 cannot.
 
 package splice
 
@@ -42,8 +42,8 @@ func TestHalves(t *testing.T) {
 	}
 }
 
-// To encoding/json all of them are U+FFFD. What a Go program does not change stays all
-// the same, and what it does change is found.
+// To encoding/json all of them are U+FFFD. Strings that a Go program does not change
+// stay nevertheless, and changed ones are found.
 func TestHalvesInChanges(t *testing.T) {
 	for _, test := range []struct{ name, old, before, after, want string }{
 		{"another member", `{"s": "\ud800", "n": 1}`, `{"s":"�","n":1}`, `{"s":"�","n":2}`, `{"s": "\ud800", "n": 2}`},
@@ -66,8 +66,8 @@ func TestHalvesInChanges(t *testing.T) {
 	}
 }
 
-// FuzzStrings: decoded as encoding/json does, but for halves, and the same when quoted
-// again.
+// FuzzStrings: decoding agrees with encoding/json, except for halves, and quoting
+// inverts it.
 func FuzzStrings(f *testing.F) {
 	for _, text := range []string{`"\ud800"`, `"\ud83d\ude00\ude00"`, `"\u0000\"\\\/\b\f\n\r\t"`,
 		"\"\u2028é\"", `"\ud8`} {

@@ -1,4 +1,4 @@
-// Large documents, of which no more is taken apart than is needed.
+// Large documents, of which only the needed nodes are built.
 
 package splice
 
@@ -70,8 +70,8 @@ func BenchmarkLarge(b *testing.B) {
 	}
 }
 
-// TestLargeAsSmall: whether a document is taken apart at once, or bit by bit, is nothing
-// that a result shows.
+// TestLargeAsSmall: results are the same whether all nodes are built at once or step by
+// step.
 func TestLargeAsSmall(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -125,8 +125,8 @@ func TestLargeAsSmall(t *testing.T) {
 	}
 }
 
-// TestLocate: what is found on a way is what a walk through the whole tree finds, and
-// edits of it are the same, though most of the tree is not there.
+// TestLocate: Locate finds the same nodes as a walk through the whole tree, and edits
+// give the same results, though most of the tree is missing.
 func TestLocate(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -203,7 +203,8 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// TestLocateMemory: to find one place takes next to none, whatever the document's size.
+// TestLocateMemory: finding one place takes almost no memory, whatever the document's
+// size.
 func TestLocateMemory(t *testing.T) {
 	data := largeDocument(20_000)
 	var before, after runtime.MemStats

@@ -1,6 +1,6 @@
-// The law of MergeChange, tried on random values of Go types: decoded again, the result
-// is what the value was changed to, and what the type does not know is there as it was,
-// and where it was.
+// The law of MergeChange, on random values of Go types: decoded again, the result is
+// the changed value, and members that the type does not know stay unchanged and in
+// place.
 
 package splice
 
@@ -48,7 +48,7 @@ type lawDoc struct {
 // law makes values of types and JSON for them.
 type law struct {
 	*rand.Rand
-	id int // of the items so far, which have each another one
+	id int // of the last item; each item has another id
 }
 
 func (g *law) fill(v reflect.Value, depth int) {
@@ -254,8 +254,8 @@ func (g *law) write(out *bytes.Buffer, v reflect.Value, folds bool) {
 	}
 }
 
-// unknown collects the members that types do not know by where they are: by the ids of
-// the items that they are in.
+// unknown collects the members that types do not know, by place: the ids of the items
+// around them.
 func unknown(value any, path string, found map[string]string) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -346,7 +346,7 @@ func TestMergeChangeLaw(t *testing.T) {
 		if folds {
 			continue
 		}
-		nested := map[string]bool{} // which array became which is not always to be told
+		nested := map[string]bool{} // the match between nested arrays is not always unique
 		var keep struct{ Nested any }
 		_ = json.Unmarshal(before, &keep)
 		ids(keep.Nested, nested)

@@ -291,7 +291,7 @@ func same(a, b any) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// wantUntouched: what has the same value at the same place in both has the same bytes.
+// wantUntouched checks that equal values at the same place in both have the same bytes.
 func wantUntouched(t *testing.T, old, merged []byte) {
 	t.Helper()
 	if same(decodeJSON(t, old), decodeJSON(t, merged)) {
@@ -352,8 +352,8 @@ func (g generator) merge(t *testing.T, old, new []byte) bool {
 	return true
 }
 
-// TestMergeChangeRandom: members that before and after do not know survive to the byte,
-// and the others become what after says.
+// TestMergeChangeRandom: members that are not in before and after survive to the byte,
+// and the others get the values of after.
 func TestMergeChangeRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	g := generator{rand.New(rand.NewPCG(seed, 2))}
@@ -402,7 +402,7 @@ func TestMergeChangeRandom(t *testing.T) {
 	}
 }
 
-// TestMergeDuplicates: where keys may stand twice, the last of them counts.
+// TestMergeDuplicates: where duplicate keys are allowed, the last counts.
 func TestMergeDuplicates(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	g := generator{rand.New(rand.NewPCG(seed, 4))}
@@ -448,7 +448,7 @@ func FuzzMerge(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// That the two are equal is asked by Merge itself: nothing is left to change.
+		// Merge itself decides whether the two are equal: no change must be left.
 		if err := Check(merged, Limits{}); err != nil {
 			t.Fatalf("%q + %q = %q: %v", old, new, merged, err)
 		}
@@ -470,7 +470,7 @@ func FuzzMerge(f *testing.F) {
 	})
 }
 
-// numbers are all of a document, as they are spelled, in any order.
+// numbers returns all numbers of a document as spelled, in any order.
 func numbers(t *testing.T, data []byte) string {
 	var all []string
 	for text := range Numbers(data) {
@@ -480,8 +480,7 @@ func numbers(t *testing.T, data []byte) string {
 	return strings.Join(all, " ")
 }
 
-// wantUntouchedBig is wantUntouched where numbers are not too large to be compared
-// exactly.
+// wantUntouchedBig is wantUntouched, unless numbers are too large for exact comparison.
 func wantUntouchedBig(t *testing.T, old, merged []byte) {
 	if len(old) > 0 && !bytes.ContainsAny(old, "eE") && !bytes.ContainsAny(merged, "eE") &&
 		!bytes.Contains(old, []byte(`\u`)) {

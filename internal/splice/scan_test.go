@@ -1,4 +1,4 @@
-// What is JSON and what is not, compared with encoding/json.
+// Valid and invalid JSON, compared with encoding/json.
 
 package splice
 
@@ -142,8 +142,8 @@ func hasDuplicates(data []byte) bool {
 	}
 }
 
-// FuzzCheck compares with encoding/json, which is as strict except for UTF-8 and double
-// keys.
+// FuzzCheck compares with encoding/json, which is as strict except for UTF-8 and
+// duplicate keys.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2.5e3,"x\u00e9"],"b":{}}`, `{"a":1,"a":2}`, `[1,]`,
 		"\"\xff\"", " null ", `"\ud834\udd1e"`, "\xef\xbb\xbf1"} {
