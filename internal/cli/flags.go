@@ -34,13 +34,13 @@ type commonFlags struct {
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.mode, "mode", "hash",
-		"what a version is made of: hash, mtime or auto; a `KIND`")
+		"`KIND` of versions: hash, mtime or auto")
 	flags.BoolVar(&f.locking, "locking", false,
 		"hold the lock for the whole update, not only for the swap")
 	flags.StringVar(&f.sync, "sync", "durable",
-		"durability of a write: durable, ordered or volatile; a `LEVEL`")
+		"durability `LEVEL` of a write: durable, ordered or volatile")
 	flags.StringVar(&f.flush, "flush", "auto",
-		"flush sequence that makes a write durable: auto, portable or journal; an `ORDER`")
+		"flush `ORDER` that makes a write durable: auto, portable or journal")
 	flags.DurationVar(&f.timeout, "timeout", 0,
 		"give up on a file after this `TIME`, such as 500ms or 10s")
 	flags.IntVar(&f.tries, "tries", 0, "give up after `N` conflicting tries")
