@@ -161,7 +161,7 @@ func TestBrokenProcesses(t *testing.T) {
 		seed := uint64(time.Now().UnixNano())
 		dir := t.TempDir()
 		var all []*process
-		for first := 0; first < mostClients; first += 2 {
+		for first := 0; first < maxClients; first += 2 {
 			all = append(all, startJob(t, "history", part{
 				Dir: dir, Docs: []string{"one"}, Single: true, Clients: []int{first,
 					first + 1}, Steps: 40, Seed: seed,

@@ -131,7 +131,7 @@ func TestHistoriesOfThoseWhoGiveUp(t *testing.T) {
 				defer file.Close()
 				doc = file
 			}
-			for id := h * mostClients / handles; id < (h+1)*mostClients/handles; id++ {
+			for id := h * maxClients / handles; id < (h+1)*maxClients/handles; id++ {
 				all.Go(func() {
 					c := newClient(id, seed, false, told.tell)
 					longest := time.Millisecond

@@ -18,9 +18,9 @@ import (
 
 // The check of a larger history may not end.
 const (
-	mostClients    = 8
-	mostOperations = 10_000
-	checkTime      = 2 * time.Minute
+	maxClients    = 8
+	maxOperations = 10_000
+	checkTime     = 2 * time.Minute
 )
 
 // record is one operation. Contents are texts; an absent document is an empty one.
@@ -199,14 +199,14 @@ func (h *history) check() (porcupine.CheckResult, porcupine.LinearizationInfo, e
 		}
 		all = append(all, o)
 	}
-	if len(clients) > mostClients || len(all) > mostOperations {
+	if len(clients) > maxClients || len(all) > maxOperations {
 		return porcupine.Unknown, none, fmt.Errorf("%d clients and %d operations are too many to "+
 			"check", len(clients), len(all))
 	}
 	for doc := range docs {
 		last := &record{Doc: doc, Kind: endKind, Outcome: done}
 		all = append(all,
-			porcupine.Operation{ClientId: mostClients, Input: last, Call: end, Return: end})
+			porcupine.Operation{ClientId: maxClients, Input: last, Call: end, Return: end})
 	}
 	result, info := porcupine.CheckOperationsVerbose(documentModel, all, checkTime)
 	return result, info, nil

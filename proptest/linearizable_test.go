@@ -69,7 +69,7 @@ func TestHistories(t *testing.T) {
 			dir := t.TempDir()
 			var all []*process
 			var kills []int
-			for first := 0; first < mostClients; first += 2 {
+			for first := 0; first < maxClients; first += 2 {
 				all = append(all, startJob(t, "history", part{
 					Dir: dir, Docs: someDocs, Single: random.IntN(2) == 0,
 					Clients: []int{first, first + 1}, Steps: steps, Seed: seed, Few: kind.few,
@@ -157,7 +157,7 @@ func TestHistoriesOfGoroutines(t *testing.T) {
 		dir := t.TempDir()
 		var told collector
 		var all sync.WaitGroup
-		for first := 0; first < mostClients; first += 4 {
+		for first := 0; first < maxClients; first += 4 {
 			kind := historyKinds[i%len(historyKinds)]
 			p := part{
 				Dir: dir, Docs: someDocs, Single: random.IntN(2) == 0, Clients: []int{first,

@@ -320,7 +320,7 @@ var mutants = []mutant{
 		"isOfAge(s.info, before) && at != \"\" {",
 	}}},
 	{"snapshot: believed after a conflict", "TestConflictDropsSnapshot", "cas.go", []edit{{
-		"		d.shared.snapshots.drop(d, key)\n",
+		"		d.shared.kept.drop(d, key)\n",
 		"",
 	}}},
 	{"mtime: a young version's bytes are not compared", "TestWrittenWithinATick", "verify.go", []edit{{

@@ -23,7 +23,7 @@ type attempt struct {
 	mode      VersionMode
 	locking   locking   // how to take the lock
 	held      *heldLock // the document's lock, else nil
-	current   *state    // what was read; open until Close, so that its inode number stays taken
+	current   *loaded   // what was read; open until Close, so that its inode number stays taken
 	staged    *staged   // the new version, until it is published
 	data      []byte    // its content
 	published bool      // there is something to settle
@@ -235,7 +235,7 @@ func (a *attempt) Close() {
 // conflict is the error for a document that was found at another version. What is kept of
 // it is dropped, even if it seems to be as it was.
 func (a *attempt) conflict(have driver.Version) error {
-	a.d.shared.snapshots.drop(a.d, a.key)
+	a.d.shared.kept.drop(a.d, a.key)
 	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
 }
 

@@ -187,7 +187,7 @@ func BenchmarkRead(b *testing.B) {
 		for name, read := range map[string]func() error{
 			"unchanged": func() error { _, _, err := doc.Read(context.Background()); return err },
 			"first": func() error {
-				doc.drv.files.shared.snapshots.close()
+				doc.drv.files.shared.kept.close()
 				_, _, err := doc.Read(context.Background())
 				return err
 			},

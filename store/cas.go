@@ -284,7 +284,7 @@ func (d *fileDriver) once(
 		return err
 	}
 	if version != old {
-		d.shared.snapshots.drop(d, key)
+		d.shared.kept.drop(d, key)
 		return &driver.ConflictError{Key: key, Want: old, Have: version}
 	}
 	if err := do(a); err != nil {

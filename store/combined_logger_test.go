@@ -25,12 +25,12 @@ type updater struct {
 	wrong func(args ...any)
 }
 
-const mostTold = 3
+const maxTold = 3
 
 func (u *updater) Enabled(_ context.Context, level slog.Level) bool { return level >= u.level }
 
 func (u *updater) Handle(_ context.Context, r slog.Record) error {
-	if u.told.Add(1) > mostTold {
+	if u.told.Add(1) > maxTold {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -67,7 +67,7 @@ func TestHandlersMayUpdate(t *testing.T) {
 						// Something else adds a thousand, a little faster, to every other
 						// version.
 						if s == publish {
-							if published++; published%2 == 1 && u.told.Load() < mostTold {
+							if published++; published%2 == 1 && u.told.Load() < maxTold {
 								n := number(t, doc)
 								e.put(t, fmt.Sprint(n+1000))
 								foreign++
@@ -84,7 +84,7 @@ func TestHandlersMayUpdate(t *testing.T) {
 							t.Error(r.err)
 						}
 					}
-					told := min(int(u.told.Load()), mostTold)
+					told := min(int(u.told.Load()), maxTold)
 					if told == 0 || level == slog.LevelWarn && told != 1 {
 						t.Errorf("the handler was told %d times", told)
 					}

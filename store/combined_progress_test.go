@@ -67,7 +67,7 @@ func TestPatientAmongImpatient(t *testing.T) {
 						}
 					})
 				}
-				mostVain := 0
+				maxVain := 0
 				for time.Now().Before(end) {
 					runs := 0
 					if _, err := doc.Update(t.Context(), func(old []byte) ([]byte, error) {
@@ -77,7 +77,7 @@ func TestPatientAmongImpatient(t *testing.T) {
 						t.Error(err)
 					}
 					acknowledged[32]++
-					mostVain = max(mostVain, runs-1)
+					maxVain = max(maxVain, runs-1)
 				}
 				all.Wait()
 				total := 0
@@ -85,8 +85,8 @@ func TestPatientAmongImpatient(t *testing.T) {
 					total += n
 				}
 				t.Logf("%d updates of the patient one, %d in all; at most %d runs in vain",
-					acknowledged[32], total, mostVain)
-				if acknowledged[32] < test.least || mostVain > test.vain {
+					acknowledged[32], total, maxVain)
+				if acknowledged[32] < test.least || maxVain > test.vain {
 					t.Errorf("want at least %d, at most %d in vain", test.least, test.vain)
 				}
 				if got := e.text(t); got != fmt.Sprint(total) {

@@ -61,7 +61,7 @@ func (d *Doc) isExpected(have Version) error {
 	d.db.stats.conflicts.Add(1)
 	if files := d.drv.files; files != nil {
 		// The expected version may come from a kept read that is out of date.
-		files.shared.snapshots.drop(files, d.key)
+		files.shared.kept.drop(files, d.key)
 	}
 	return &ConflictError{Key: d.key, Want: *d.expect, Have: have}
 }

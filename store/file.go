@@ -39,9 +39,9 @@ type fileShared struct {
 	journals, ext4, changes, networks findings
 	home                              uint64 // the device where the handle was opened
 
-	snapshots snapshots
-	flushed   flushed
-	closed    atomic.Bool
+	kept    keptReads
+	flushed flushed
+	closed  atomic.Bool
 }
 
 var (
@@ -159,8 +159,8 @@ func followLink(files fsys.FS, path string) (string, error) {
 	return target, checkDocumentName(target)
 }
 
-// state is a document as it was found.
-type state struct {
+// loaded is a document as it was loaded from its file.
+type loaded struct {
 	// While file is open, its inode number is not given out again. It is nil if the document is
 	// absent, or where the file has to be closed (NeedsClosed): there, numbers do not come back
 	// soon.
@@ -171,7 +171,7 @@ type state struct {
 	young   bool // by time: what was written since it was opened may not show in its version
 }
 
-func (s *state) close() {
+func (s *loaded) close() {
 	if s.file != nil {
 		s.file.Close()
 		s.file = nil
@@ -182,7 +182,7 @@ func (s *state) close() {
 const maxTornReads = 100
 
 // load opens and reads the document at path. The caller closes what it returns.
-func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*state, error) {
+func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*loaded, error) {
 	for range maxTornReads {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -197,8 +197,8 @@ func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*
 		"it in place", path)
 }
 
-func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bool, err error) {
-	s = &state{}
+func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *loaded, whole bool, err error) {
+	s = &loaded{}
 	var before int64
 	if mode == VersionMtime {
 		before = d.files.Now()
@@ -215,7 +215,7 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *state, whole bo
 	}()
 	s.file, err = d.files.Open(path, fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &state{}, true, nil
+		return &loaded{}, true, nil
 	}
 	if err != nil {
 		return s, false, err
@@ -301,7 +301,7 @@ func errTooLarge(size, limit int64) error {
 
 // Read implements driver.Driver.
 func (d *fileDriver) Read(ctx context.Context, key string) ([]byte, driver.Version, error) {
-	s, err := d.snapshot(ctx, key)
+	s, err := d.latest(ctx, key)
 	if err != nil {
 		return nil, driver.Absent, err
 	}
@@ -343,6 +343,6 @@ func (d *fileDriver) Close() error {
 		return nil
 	}
 	d.shared.locks.close()
-	d.shared.snapshots.close()
+	d.shared.kept.close()
 	return d.files.Close()
 }

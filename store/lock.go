@@ -36,9 +36,9 @@ type lockTable struct {
 	closed bool
 }
 
-// mostUnused is how many lock files are kept open for their next use: to open one takes
+// maxUnused is how many lock files are kept open for their next use: to open one takes
 // as long as all else that is done to it.
-const mostUnused = 64
+const maxUnused = 64
 
 // docLock is the lock of one document within this handle. Callers queue for it, so that
 // only one of them waits in the kernel.
@@ -175,7 +175,7 @@ func (t *lockTable) leave(lock *docLock) {
 		t.forget(lock.document)
 	default:
 		t.unused = append(t.unused, lock.document)
-		if len(t.unused) > mostUnused {
+		if len(t.unused) > maxUnused {
 			t.forget(t.unused[0])
 			t.unused = t.unused[1:]
 		}

@@ -1,15 +1,15 @@
-// Reads, and the snapshot that a handle keeps: what has not changed since is not read,
-// checked and decoded again.
+// Reads, and the version that a handle keeps: an unchanged document is not read, checked and
+// decoded again.
 //
 // One look at the name tells: the same inode with the same size and times is the same
 // content. That holds because every write changes the time of the file's last change,
 // ctime, which no program can set, and because a clock has gone on between the read and
 // the write. It goes in ticks of some milliseconds, though: what is written within the
 // tick in which the file was read can have the very time that it had then. So a
-// snapshot is only kept of a file whose times were older than that when it was read
+// read is only kept of a file whose times were older than that when it was read
 // (git treats its index in this way, and calls such a file "racily clean"). A document
 // that has just been written is read again each time until it has come of age. The
-// snapshot of a version that this handle itself has published is not kept either: to
+// read of a version that this handle itself has published is not kept either: to
 // look at its times after the rename costs each write a system call, and it is too
 // young all the same.
 //
@@ -43,13 +43,13 @@ const (
 	// ofCoarseAge is that where the file system seems to keep only milliseconds or even
 	// seconds; FAT has steps of two.
 	ofCoarseAge = int64(2*time.Second) + ofAge
-	// A directory's handle keeps so many snapshots, of so many bytes in all.
-	mostSnapshots     = 1024
-	mostSnapshotBytes = 64 << 20
+	// A handle on a directory keeps so many reads, of so many bytes in all.
+	maxKept      = 1024
+	maxKeptBytes = 64 << 20
 )
 
-// snapshot is a document as it was read. It does not change, but for what is found out of it.
-type snapshot struct {
+// keptRead is a document as it was read. It does not change, but for what is derived from it.
+type keptRead struct {
 	info    fsys.Info // of the file, if it may be kept
 	data    []byte
 	version driver.Version
@@ -58,25 +58,25 @@ type snapshot struct {
 	decoded atomic.Value                  // a decodedValue
 }
 
-// snapshots are those that a handle keeps, by key.
-type snapshots struct {
-	single atomic.Pointer[snapshot] // of a handle on one file
+// keptReads are those that a handle keeps, by key.
+type keptReads struct {
+	single atomic.Pointer[keptRead] // of a handle on one file
 
 	mu    sync.RWMutex
-	byKey map[string]*snapshot
+	byKey map[string]*keptRead
 	bytes int
 }
 
-// snapshot returns the document as it is, from the snapshot that is kept if that is not
+// latest returns the document as it is, from the read that is kept if that is not
 // out of date.
-func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error) {
+func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if d.shared.closed.Load() {
 		return nil, ErrClosed
 	}
-	if s := d.shared.snapshots.get(d, key); s != nil && int64(len(s.data)) <= d.opts.MaxSize {
+	if s := d.shared.kept.get(d, key); s != nil && int64(len(s.data)) <= d.opts.MaxSize {
 		path, err := d.locate(key)
 		if err != nil {
 			return nil, err
@@ -86,7 +86,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		}
 	}
 	before := d.files.Now()
-	var s *snapshot
+	var s *keptRead
 	var at string
 	err := d.following(key, func(path string) error {
 		found, err := d.load(ctx, path, d.mode)
@@ -95,7 +95,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 		}
 		found.close()
 		at = path
-		s = &snapshot{info: found.info, data: found.data, version: found.version}
+		s = &keptRead{info: found.info, data: found.data, version: found.version}
 		return nil
 	})
 	if err != nil {
@@ -104,7 +104,7 @@ func (d *fileDriver) snapshot(ctx context.Context, key string) (*snapshot, error
 	// What a symbolic link leads to is kept too, but never found to be unchanged: the
 	// name stands for the link.
 	if isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
-		d.shared.snapshots.put(d, key, s)
+		d.shared.kept.put(d, key, s)
 	}
 	return s, nil
 }
@@ -137,14 +137,14 @@ func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
 var changeTimes = []string{"apfs", "bcachefs", "btrfs", "ext4", "f2fs", "jfs", "nilfs", "overlay",
 	"ramfs", "reiserfs", "tmpfs", "ubifs", "ufs", "xfs", "zfs", "simfs"}
 
-// isAt reports whether a file that Lstat describes as now has the content of the snapshot.
-func (s *snapshot) isAt(now fsys.Info) bool {
+// isAt reports whether a file that Lstat describes as now has the content of the kept read.
+func (s *keptRead) isAt(now fsys.Info) bool {
 	then := s.info
 	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime &&
 		now.Ctime == then.Ctime && now.Mode == then.Mode
 }
 
-func (t *snapshots) get(d *fileDriver, key string) *snapshot {
+func (t *keptReads) get(d *fileDriver, key string) *keptRead {
 	if d.single != "" {
 		return t.single.Load()
 	}
@@ -153,7 +153,7 @@ func (t *snapshots) get(d *fileDriver, key string) *snapshot {
 	return t.byKey[key]
 }
 
-func (t *snapshots) put(d *fileDriver, key string, s *snapshot) {
+func (t *keptReads) put(d *fileDriver, key string, s *keptRead) {
 	if d.single != "" {
 		t.single.Store(s)
 		return
@@ -161,24 +161,24 @@ func (t *snapshots) put(d *fileDriver, key string, s *snapshot) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.byKey == nil {
-		t.byKey = map[string]*snapshot{}
+		t.byKey = map[string]*keptRead{}
 	}
 	t.forget(key)
 	// Any others go: to know the one that is missed least would cost each read a lock.
 	for other := range t.byKey {
-		if len(t.byKey) < mostSnapshots && t.bytes+len(s.data) <= mostSnapshotBytes {
+		if len(t.byKey) < maxKept && t.bytes+len(s.data) <= maxKeptBytes {
 			break
 		}
 		t.forget(other)
 	}
-	if len(s.data) <= mostSnapshotBytes {
+	if len(s.data) <= maxKeptBytes {
 		t.byKey[key] = s
 		t.bytes += len(s.data)
 	}
 }
 
 // drop drops the one of a document.
-func (t *snapshots) drop(d *fileDriver, key string) {
+func (t *keptReads) drop(d *fileDriver, key string) {
 	if d.single != "" {
 		t.single.Store(nil)
 		return
@@ -189,7 +189,7 @@ func (t *snapshots) drop(d *fileDriver, key string) {
 }
 
 // forget is for one who holds mu.
-func (t *snapshots) forget(key string) {
+func (t *keptReads) forget(key string) {
 	if s := t.byKey[key]; s != nil {
 		t.bytes -= len(s.data)
 		delete(t.byKey, key)
@@ -197,7 +197,7 @@ func (t *snapshots) forget(key string) {
 }
 
 // close lets go of all.
-func (t *snapshots) close() {
+func (t *keptReads) close() {
 	t.single.Store(nil)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -227,18 +227,18 @@ func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
 
 // read returns the document, which is valid under the limits of d unless there is an error. What
 // it returns is never nil.
-func (d *Doc) read(ctx context.Context) (s *snapshot, err error) {
+func (d *Doc) read(ctx context.Context) (s *keptRead, err error) {
 	if d.keyErr != nil {
-		return &snapshot{}, d.keyErr
+		return &keptRead{}, d.keyErr
 	}
 	if files := d.drv.files; files != nil {
-		s, err = files.snapshot(ctx, d.key)
+		s, err = files.latest(ctx, d.key)
 	} else {
-		s = &snapshot{}
+		s = &keptRead{}
 		s.data, s.version, err = d.drv.Read(ctx, d.key)
 	}
 	if err != nil {
-		return &snapshot{}, err
+		return &keptRead{}, err
 	}
 	d.db.stats.reads.Add(1)
 	if s.version.IsAbsent() {

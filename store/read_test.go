@@ -338,7 +338,7 @@ func TestSnapshotsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	large := `"` + strings.Repeat("x", mostSnapshotBytes/5) + `"`
+	large := `"` + strings.Repeat("x", maxKeptBytes/5) + `"`
 	read := func(key, content string) {
 		if err := os.WriteFile(filepath.Join(dir, key+".json"), []byte(content),
 			0o600); err != nil {
@@ -354,16 +354,16 @@ func TestSnapshotsAreBounded(t *testing.T) {
 	for i := range 7 {
 		read(fmt.Sprintf("large%d", i), large)
 	}
-	for i := range mostSnapshots + 10 {
+	for i := range maxKept + 10 {
 		read(fmt.Sprint(i), fmt.Sprint(i))
 	}
-	kept := &db.drv.files.shared.snapshots
+	kept := &db.drv.files.shared.kept
 	sum := 0
 	for _, s := range kept.byKey {
 		sum += len(s.data)
 	}
-	if len(kept.byKey) > mostSnapshots || len(kept.byKey) < mostSnapshots/2 ||
-		kept.bytes > mostSnapshotBytes || sum != kept.bytes {
+	if len(kept.byKey) > maxKept || len(kept.byKey) < maxKept/2 ||
+		kept.bytes > maxKeptBytes || sum != kept.bytes {
 		t.Errorf("%d snapshots, %d bytes, counted %d", len(kept.byKey), sum, kept.bytes)
 	}
 }

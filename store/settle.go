@@ -166,8 +166,8 @@ type flushedFile struct {
 	names bool // and so was its name
 }
 
-// mostFlushed is how many files are known to be flushed.
-const mostFlushed = 1024
+// maxFlushed is how many files are known to be flushed.
+const maxFlushed = 1024
 
 // knows reports whether the file that now describes was flushed, and its name too where
 // names matter. Its version would not do: the same one may come back, unflushed.
@@ -183,7 +183,7 @@ func (f *flushed) knows(path string, now fsys.Info, names bool) bool {
 func (f *flushed) add(path string, info fsys.Info, names bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.files == nil || len(f.files) >= mostFlushed {
+	if f.files == nil || len(f.files) >= maxFlushed {
 		f.files = map[string]flushedFile{}
 	}
 	f.files[path] = flushedFile{info, names}
@@ -223,7 +223,7 @@ func (f *flushed) knowsDir(dir string) bool {
 func (f *flushed) addDir(dir string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.dirs == nil || len(f.dirs) >= mostFlushed {
+	if f.dirs == nil || len(f.dirs) >= maxFlushed {
 		f.dirs = map[string]bool{}
 	}
 	f.dirs[dir] = true

@@ -84,7 +84,7 @@ func (s *staged) isNamed() (bool, error) {
 
 // stage writes data to a temporary file that is ready to take the place of the
 // version in current: same mode and owner, later time.
-func (d *fileDriver) stage(path string, data []byte, current *state) (s *staged, err error) {
+func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged, err error) {
 	perm := d.opts.Perm
 	if !current.version.IsAbsent() {
 		perm = 0o600 // until it has the very mode of the current version

@@ -24,8 +24,8 @@ import (
 const (
 	// sweepEvery is after how many updates of a document its row is looked at again.
 	sweepEvery = 64
-	// mostRows is of how many documents that is known.
-	mostRows = 4096
+	// maxRows is of how many documents that is known.
+	maxRows = 4096
 )
 
 // rows say when this handle looks along a document's row again.
@@ -43,7 +43,7 @@ func (r *rows) due(path string) bool {
 		r.wait[path] = wait - 1
 		return false
 	}
-	if r.wait == nil || len(r.wait) >= mostRows {
+	if r.wait == nil || len(r.wait) >= maxRows {
 		r.wait = map[string]int{}
 	}
 	r.wait[path] = sweepEvery - 1

@@ -20,7 +20,7 @@ func Read[T any](ctx context.Context, doc *Doc) (T, Version, error) {
 	var value T
 	s, err := doc.read(ctx)
 	if err == nil {
-		value, err = decodeSnapshot[T](s)
+		value, err = decodeKept[T](s)
 	}
 	if err != nil {
 		return value, s.version, doc.error("read", err)
@@ -76,9 +76,9 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 // caller could change.
 type decodedValue struct{ value any }
 
-// decodeSnapshot decodes the content into a T, or copies the T that was decoded before
+// decodeKept decodes the content into a T, or copies the T that was decoded before
 // if nobody can change what is in it.
-func decodeSnapshot[T any](s *snapshot) (value T, err error) {
+func decodeKept[T any](s *keptRead) (value T, err error) {
 	if known, ok := s.decoded.Load().(decodedValue); ok {
 		if value, ok := known.value.(T); ok {
 			return value, nil

@@ -24,7 +24,7 @@ type trial struct {
 	processes int
 }
 
-const mostProcesses = 64
+const maxProcesses = 64
 
 func (t *trial) register(flags *pflag.FlagSet, timeHelp, processesHelp string) {
 	flags.DurationVar(&t.time, "time", 30*time.Second, timeHelp)
@@ -33,8 +33,8 @@ func (t *trial) register(flags *pflag.FlagSet, timeHelp, processesHelp string) {
 
 // check refuses fewer than least processes.
 func (t *trial) check(least int) error {
-	if t.time <= 0 || t.processes < least || t.processes > mostProcesses {
-		return usage("want a positive --time, and --processes from %d to %d", least, mostProcesses)
+	if t.time <= 0 || t.processes < least || t.processes > maxProcesses {
+		return usage("want a positive --time, and --processes from %d to %d", least, maxProcesses)
 	}
 	return nil
 }

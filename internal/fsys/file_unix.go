@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mostAtOnce bounds one read or write: some systems refuse more.
-const mostAtOnce = 1 << 30
+// maxAtOnce bounds one read or write: some systems refuse more.
+const maxAtOnce = 1 << 30
 
 // file is an open file of the real system.
 type file struct {
@@ -79,7 +79,7 @@ func (f *file) transfer(p []byte, call func(p []byte) (int, error)) (int, error)
 	if len(p) == 0 {
 		return 0, nil
 	}
-	p = p[:min(len(p), mostAtOnce)]
+	p = p[:min(len(p), maxAtOnce)]
 	n, err := call(p)
 	for err == unix.EINTR {
 		n, err = call(p)
@@ -95,7 +95,7 @@ func (f *file) transfer(p []byte, call func(p []byte) (int, error)) (int, error)
 
 func (f *file) Write(p []byte) (written int, err error) {
 	for written < len(p) {
-		n, err := unix.Write(f.fd, p[written:min(len(p), written+mostAtOnce)])
+		n, err := unix.Write(f.fd, p[written:min(len(p), written+maxAtOnce)])
 		written += max(n, 0)
 		switch {
 		case err == unix.EINTR:

@@ -27,10 +27,10 @@ const (
 	// largestTable bounds the pairs of elements that are compared for a common
 	// subsequence.
 	largestTable = 1 << 20
-	// mostAlike bounds the pairs that are compared to find similar elements.
-	mostAlike = 1 << 12
-	// mostKeys bounds the keys that are tried to distinguish elements.
-	mostKeys = 32
+	// maxAlike bounds the pairs that are compared to find similar elements.
+	maxAlike = 1 << 12
+	// maxKeys bounds the keys that are tried to distinguish elements.
+	maxKeys = 32
 )
 
 func (m *merger) align(before, after []Node) []int {
@@ -195,7 +195,7 @@ func (a *aligner) keyed(left []int) {
 	var best [][2]int
 	bestPlaced, bestID := 0, false
 	for k, member := range first.Members {
-		if k == mostKeys || bestID {
+		if k == maxKeys || bestID {
 			break
 		}
 		pairs, placed := a.byKey(member.Key, k, free, left)
@@ -247,7 +247,7 @@ func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, pl
 // match.
 func (a *aligner) alike(left []int) {
 	free := a.free()
-	if len(left) == 0 || len(free) > mostAlike/len(left) {
+	if len(left) == 0 || len(free) > maxAlike/len(left) {
 		return
 	}
 	type best struct{ with, score, ties int }

@@ -311,8 +311,8 @@ func (r *runner) sweeper(ctx context.Context, file string, way Way) error {
 	})
 }
 
-// mostRaces limits the files that a test of creations makes.
-const mostRaces = 500
+// maxRaces limits the files that a test of creations makes.
+const maxRaces = 500
 
 // creations has all processes create the same document at once, one document after the other.
 func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.Duration) error {
@@ -329,7 +329,7 @@ func (r *runner) creations(ctx context.Context, c *Check, dir string, last time.
 	var races []Creation
 	end := time.Now().Add(last)
 	more := func() bool {
-		return len(races) < mostRaces && time.Now().Before(end) && ctx.Err() == nil
+		return len(races) < maxRaces && time.Now().Before(end) && ctx.Err() == nil
 	}
 	for len(races) == 0 || more() {
 		file := filepath.Join(dir, fmt.Sprintf("%d.json", len(races)))
