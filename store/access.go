@@ -1,7 +1,7 @@
-// Who may do what with a new version: what the one that it replaces allows, and nothing
+// The access to a new version: what the version that it replaces allows, and nothing
 // more. Mode, owner, group, access control list, security label and the attributes that
-// programs have attached are kept. What cannot be kept narrows access, and never widens
-// it.
+// programs have attached are kept. Access that cannot be kept is narrowed, and never
+// widened.
 
 package store
 
@@ -15,7 +15,7 @@ import (
 )
 
 // resemble gives the staged file the access of the current version, which is open as
-// from, and a later time. From is nil if there is none.
+// from, and a later time. From is nil if there is no current version.
 func (s *staged) resemble(current fsys.Info, from fsys.File) (err error) {
 	if from != nil {
 		if err := s.takeAccess(current, from); err != nil {
@@ -34,9 +34,10 @@ const (
 func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
 	owned, grouped := s.info.UID == current.UID, s.info.GID == current.GID
 	if !owned || !grouped {
-		// Only root may give files away, and others only to groups of theirs. Where it is
-		// not allowed the document becomes the writer's, as with any program that
-		// replaces files. Owner before mode: a change of owner clears mode bits.
+		// Only root may give files away. Other users may set the group to one of
+		// theirs. If that is denied the document becomes the writer's, as with any
+		// program that replaces files. Owner before mode: a change of owner clears mode
+		// bits.
 		if s.file.Chown(current.UID, current.GID) == nil {
 			owned, grouped = true, true
 		} else if s.file.Chown(s.info.UID, current.GID) == nil {
@@ -52,7 +53,7 @@ func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
 		if owned && grouped && s.file.SetAttribute(fsys.ACLName, acl) == nil {
 			return s.takeAttributes(attributes) // its bits are those of the mode
 		}
-		// Whom the list named is one of the others now, or of the group.
+		// A user that the list named is now one of the others, or of the group.
 		least := fsys.LeastBits(acl)
 		mode &^= 0o077 &^ (least<<3 | least)
 	}
@@ -64,9 +65,9 @@ func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
 	return s.takeAttributes(attributes)
 }
 
-// narrowed is a mode for a file whose owner or group is not kept. Without the group its
-// members are among the others, and others among the new group: both may do what both
-// could. What runs as its owner or group may not run as another one.
+// narrowed returns the mode for a file whose owner or group is not kept. Without the
+// group its members are among the others, and others among the new group: both get the
+// rights that both had. No set-ID bit is kept: it would run programs as another one.
 func narrowed(mode fs.FileMode, owned, grouped bool) fs.FileMode {
 	if !owned || !grouped {
 		mode &^= setIDs
@@ -78,8 +79,9 @@ func narrowed(mode fs.FileMode, owned, grouped bool) fs.FileMode {
 	return mode
 }
 
-// takeAttributes takes over what programs have attached, and the label of a security
-// module; not what stands for the content, such as its signature.
+// takeAttributes copies the attributes that programs have attached, and the label of a
+// security module. It skips attributes that stand for the content, such as its
+// signature.
 func (s *staged) takeAttributes(attributes map[string][]byte) error {
 	for name, value := range attributes {
 		label := name == "security.selinux" || name == "security.SMACK64"
@@ -90,7 +92,7 @@ func (s *staged) takeAttributes(attributes map[string][]byte) error {
 		if err == nil {
 			continue
 		}
-		// It may have it already, and not be allowed to set it.
+		// The file may have the attribute already, without the right to set it.
 		has, listErr := s.file.Attributes()
 		if listErr != nil || !bytes.Equal(has[name], value) {
 			return fmt.Errorf("keep the document's attribute %s: %w; remove it from the document, "+

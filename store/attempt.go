@@ -1,4 +1,4 @@
-// One try at an update of a file, up to what it stages. cas.go has how that is published.
+// One attempt to update a file, up to the staged version. cas.go publishes it.
 
 package store
 
@@ -19,23 +19,23 @@ import (
 type attempt struct {
 	d         *fileDriver
 	key       string
-	path      string // where the document is, which is known from the first step on
+	path      string // of the document, known from the first step on
 	mode      VersionMode
 	locking   locking   // how to take the lock
 	held      *heldLock // the document's lock, else nil
-	current   *loaded   // what was read; open until Close, so that its inode number stays taken
+	current   *loaded   // the version read; open until Close, so that its inode number stays taken
 	staged    *staged   // the new version, until it is published
 	data      []byte    // its content
-	published bool      // there is something to settle
-	confirmed bool      // what is there is to be settled
-	unlocked  bool      // there is nothing to be locked, since the directory is not there
+	published bool      // published or deleted, and not settled yet
+	confirmed bool      // confirmed, and not settled yet
+	unlocked  bool      // there is no lock to take, since there is no directory
 	// lockedFirst: the lock was taken before the document was read.
 	lockedFirst bool
-	// renamed is the published file, until it is settled, if that takes its flush.
+	// renamed is the published file until it is settled, if settling flushes it.
 	renamed fsys.File
-	dirs    []fsys.Dir // to be flushed once it is published
-	dev     uint64     // of the document, or of what is staged where there was none
-	// displaced is the temporary name of the version that was exchanged for it, to be removed.
+	dirs    []fsys.Dir // to be flushed after the publish
+	dev     uint64     // of the document, or of the staged file of a new one
+	// displaced is the temporary name of the exchanged version, to be removed.
 	displaced string
 }
 
@@ -54,8 +54,8 @@ func (d *fileDriver) Superseded(data []byte) driver.Version {
 	return hashVersion(data)
 }
 
-// first does a step that may be the first one: a symbolic link at the document's name
-// leads to where the document is.
+// first runs a step that may be the first one. A symbolic link at the document's name
+// leads to the document.
 func (a *attempt) first(step func() error) error {
 	if a.path != "" {
 		if a.d.shared.closed.Load() {
@@ -78,8 +78,8 @@ func (a *attempt) TryLock(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// lock takes the document's lock, for which it waits as Options.LockWait says. Whoever
-// may change the document may lock it.
+// lock takes the document's lock, and waits for it as Options.LockWait says. Every user
+// who may change the document may lock it.
 func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 	return a.first(func() (err error) {
 		a.locking = locking{perm: a.d.opts.Perm, spin: a.d.spin(), wait: wait}
@@ -107,13 +107,13 @@ func (a *attempt) lock(ctx context.Context, wait time.Duration) error {
 	})
 }
 
-// Lock implements driver.Attempt. It touches nothing that Forget does.
+// Lock implements driver.Attempt. It touches no field that Forget touches.
 func (a *attempt) Lock(ctx context.Context) (err error) {
 	a.locking.wait, a.locking.tried = 0, true
 	return a.acquire(ctx)
 }
 
-// acquire takes the lock, and puts right what a guard has left that died with it.
+// acquire takes the lock, and cleans up after a guard that died.
 func (a *attempt) acquire(ctx context.Context) (err error) {
 	a.held, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
 	if err == nil && a.held.intent != "" {
@@ -122,8 +122,8 @@ func (a *attempt) acquire(ctx context.Context) (err error) {
 	return err
 }
 
-// follow goes where links lead now, with the lock of what is there: callers that have come
-// since the first step mean that.
+// follow moves the attempt to the document that links lead to now, and takes its lock.
+// Callers that joined after the first step mean that document.
 func (a *attempt) follow(ctx context.Context) error {
 	for a.held != nil {
 		moved, err := a.moved()
@@ -142,8 +142,8 @@ func (a *attempt) follow(ctx context.Context) error {
 	return nil
 }
 
-// moved returns where links lead now from the path that was given, if that is another document
-// than the one of this attempt; else it is empty.
+// moved returns the path that links lead to now from the given path, if that is another
+// document than this attempt's; else it is empty.
 func (a *attempt) moved() (string, error) {
 	if a.d.linked == "" {
 		return "", nil
@@ -155,22 +155,22 @@ func (a *attempt) moved() (string, error) {
 	return path, nil
 }
 
-// lockLike describes the document at path, whose access its lock file is to have; nil if
-// it is not there.
+// lockLike describes the document at path, whose access its lock file takes. It is nil
+// if the document does not exist.
 func (d *fileDriver) lockLike(path string) (*fsys.Info, error) {
 	info, err := d.files.Lstat(path)
 	if errors.Is(err, syscall.ENAMETOOLONG) {
 		return nil, err // the name of its lock file may be short enough
 	}
 	if err != nil {
-		return nil, nil // what else is wrong with it is found when it is read
+		return nil, nil // the read meets any other error
 	}
 	return &info, checkRegular(info)
 }
 
-// spinFor is how long one asks again and again for a lock that others hold for volatile
-// updates, which take a few dozen microseconds, as does being woken. With a flush in
-// it, an update takes so long that this would only keep a processor from others.
+// spinFor is how long an update polls a lock that other volatile updates hold. Such an
+// update takes a few dozen microseconds, as does a wake-up. An update with a flush
+// takes so long that polling would only keep a processor from others.
 const spinFor = 30 * time.Microsecond
 
 func (d *fileDriver) spin() time.Duration {
@@ -198,8 +198,8 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 	return a.current.data, a.current.version, nil
 }
 
-// doubted reports whether what was read is to be published anew even if nobody changes
-// it.
+// doubted reports whether the version read is published anew even if the update does
+// not change it.
 func (a *attempt) doubted() bool {
 	return !a.current.version.IsAbsent() && a.d.opts.Durability == Durable &&
 		a.d.shared.flushed.doubts(a.path)
@@ -232,8 +232,8 @@ func (a *attempt) Close() {
 	a.Forget()
 }
 
-// conflict is the error for a document that was found at another version. What is kept of
-// it is dropped, even if it seems to be as it was.
+// conflict returns the error for a document found at another version. It drops the
+// document's kept read, even if that seems unchanged.
 func (a *attempt) conflict(have driver.Version) error {
 	a.d.shared.kept.drop(a.d, a.key)
 	return &driver.ConflictError{Key: a.key, Want: a.current.version, Have: have}
@@ -267,7 +267,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if a.d.opts.Durability == Volatile {
 		return nil
 	}
-	// A sure loser need not pay for a flush.
+	// An update that is sure to conflict skips the flush.
 	if a.held == nil && a.isReplaced() {
 		if _, err := a.verify(ctx); err != nil {
 			return err
@@ -298,7 +298,7 @@ func (d *fileDriver) mkdir(dir string) error {
 	if err := d.mkdir(parent); err != nil {
 		return err
 	}
-	// Whoever may read a document may search the directory.
+	// Every user who may read a document may search the directory.
 	err := d.files.Mkdir(dir, d.opts.Perm|d.opts.Perm&0o444>>2)
 	if errors.Is(err, fs.ErrExist) {
 		return nil

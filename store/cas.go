@@ -4,16 +4,16 @@
 //	         than the old one, flush it
 //	lock     lock the file .NAME.lock beside the document
 //	verify   the document still has the version that was read, else conflict
-//	publish  rename over the document; for a new one only if nothing is there; to delete,
+//	publish  rename over the document; a new one only if the name is free; to delete,
 //	         unlink. This is the linearization point
 //	unlock
-//	settle   flush the directory, or where that is enough the file
+//	settle   flush the directory, or the file where that is enough
 //
-// A reader sees the old inode or the new one, and nobody of ours writes to an inode
-// after it was published. A process that dies before publish leaves the old version and
-// a temporary file, which sweep.go deals with; after publish, the new version. Two
-// flushes are outside the lock, so that writers overlap in them; when the lock is held
-// for the whole update, the first is inside. flush.go has what is flushed.
+// A reader sees the old inode or the new one, and no writer of the store writes to an
+// inode after its publish. A process that dies before publish leaves the old version
+// and a temporary file, which a sweep removes; after publish, the new version. Two
+// flushes are outside the lock, so that writers overlap in them. If the lock is held
+// for the whole update, the first is inside. flush.go has the order of flushes.
 
 package store
 
@@ -53,7 +53,7 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	if named, err := s.isNamed(); err != nil {
 		return driver.Absent, fmt.Errorf("look at the temporary file: %w", err)
 	} else if !named {
-		// Nothing was changed, and it can be tried again.
+		// Nothing was changed, and the update can be tried again.
 		return driver.Absent, a.conflict(a.current.version)
 	}
 	if a.mode == VersionMtime {
@@ -77,19 +77,19 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 	case a.d.opts.GuardForeign:
 		return a.exchange(ctx, s)
 	case a.d.opts.Durability == Volatile && a.d.isExt4(a.path, a.current.info.Dev):
-		// There a file is written out when it is renamed over another, which takes longer
-		// than all else; not if it changes names with the other.
+		// Ext4 writes a file out when it is renamed over another, which takes longer
+		// than all else. An exchange does not.
 		if done, err := a.exchangeVolatile(s); done || err != nil {
 			return err
 		}
-		// It cannot be done here, or somebody has just deleted the document.
+		// An exchange is impossible here, or a process has just deleted the document.
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
 	if happened, err := a.happened(err, s); happened || err != nil {
 		return err
 	}
 	if how == fsys.NoReplace && errors.Is(err, fs.ErrExist) {
-		// A program that does not take our lock has created it just now.
+		// A program that does not take the lock has just created the document.
 		now, loadErr := a.d.load(ctx, a.path, a.mode)
 		if loadErr != nil {
 			return loadErr
@@ -100,10 +100,11 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 	return fmt.Errorf("publish the new version: %w", err)
 }
 
-// exchangeVolatile publishes by exchange. It reports false if that was not possible.
+// exchangeVolatile publishes by exchange. It reports false if that is impossible.
 //
-// The version that is displaced gets the staged file's name, and is locked as that was: so
-// nobody takes it for a dead writer's, and its name for another file, until it is removed.
+// The displaced version gets the staged file's name, and is locked as that file was.
+// Until it is removed, no sweep takes it for a dead writer's file, and no writer takes
+// its name for another file.
 func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 	if locked, err := a.current.file.TryLock(); err != nil || !locked {
 		return false, nil // another program locks the document itself
@@ -117,14 +118,15 @@ func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 		return happened, unknownErr
 	}
 	if named, lstatErr := a.d.files.Lstat(s.path); lstatErr != nil || !named.SameFile(s.info) {
-		return false, unknown(s, err) // it may have happened, and been overtaken
+		return false, unknown(s, err) // it may have happened, and been replaced
 	}
 	return false, nil
 }
 
-// removeDisplaced removes the version that was exchanged for the staged file, without the
-// lock. What another program put in its place at the last moment is not locked, and may
-// be gone already: that is swept. What cannot be removed is left to a later sweep.
+// removeDisplaced removes the version that was exchanged for the staged file, without
+// the lock. A version that another program put in place at the last moment is not
+// locked, and may be gone already: it is swept. A file that cannot be removed is left
+// to a later sweep.
 func (a *attempt) removeDisplaced() {
 	if a.displaced == "" {
 		return
@@ -152,8 +154,8 @@ func (a *attempt) happened(err error, s *staged) (bool, error) {
 	return lstatErr == nil && now.SameFile(s.info), nil
 }
 
-// unknown is the error for a staged file of which nobody knows whether it was
-// published. What has its name may be another one's by now.
+// unknown returns the error for a staged file that may or may not be published. The
+// file at its name may be another writer's.
 func unknown(s *staged, err error) error {
 	s.keep = true
 	return fmt.Errorf("%w: publish the new version: %w; read the document to see whether it was",
@@ -188,10 +190,11 @@ func (a *attempt) Delete(ctx context.Context) error {
 
 func (a *attempt) remove(context.Context) error {
 	if a.d.files.NeedsClosed() {
-		// While a reader has it open it would keep its name, for the next writer to find.
+		// A file that a reader has open would keep its name, and the next writer would
+		// find it.
 		away := names.Random(a.path, a.d.files.Random())
 		if a.d.files.Rename(a.path, away, fsys.NoReplace) == nil {
-			_ = a.d.files.Remove(away) // or else a sweep does
+			_ = a.d.files.Remove(away) // or else a sweep removes it
 			return nil
 		}
 	}
@@ -201,15 +204,15 @@ func (a *attempt) remove(context.Context) error {
 	}
 	switch _, statErr := a.d.files.Lstat(a.path); {
 	case errors.Is(statErr, fs.ErrNotExist):
-		return nil // it has happened all the same
+		return nil // it was deleted all the same
 	case statErr != nil:
 		return fmt.Errorf("%w: delete the document: %w", ErrUnknown, errors.Join(err, statErr))
 	}
 	return err
 }
 
-// Confirm implements driver.Attempt. Under the lock nobody is in the midst of a publish,
-// so that what is there is not taken back.
+// Confirm implements driver.Attempt. Under the lock no publish is under way, so no
+// guard takes back the version that is confirmed.
 func (a *attempt) Confirm(ctx context.Context) error {
 	defer a.release()
 	now, err := a.verify(ctx)
@@ -217,7 +220,7 @@ func (a *attempt) Confirm(ctx context.Context) error {
 		return err
 	}
 	if !a.current.version.IsAbsent() && !now.SameFile(a.current.info) {
-		// Somebody has put the same content in its place: that is what is to be flushed.
+		// Another writer has put the same content in place: that file is to be flushed.
 		s, err := a.d.load(ctx, a.path, a.mode)
 		if err != nil {
 			return err
@@ -264,7 +267,7 @@ func (d *fileDriver) Delete(ctx context.Context, key string, old driver.Version)
 	})
 }
 
-// once does one thing to a document if it is at version old.
+// once runs do on a document that is at version old, and settles it.
 func (d *fileDriver) once(
 	ctx context.Context, key string, old driver.Version, do func(*attempt) error,
 ) error {
@@ -293,8 +296,9 @@ func (d *fileDriver) once(
 	return a.Settle()
 }
 
-// modeFor is the kind of versions for an operation that expects a version. With
-// VersionAuto, a program that could not test the directory has given out the other kind.
+// modeFor returns the kind of versions for an operation that expects a version. With
+// VersionAuto, a program that could not test the directory has given out the other
+// kind.
 func (d *fileDriver) modeFor(expected driver.Version) VersionMode {
 	switch {
 	case d.opts.Versions != VersionAuto || expected.IsAbsent():

@@ -5,14 +5,12 @@
 // their order (ext4) one commit is enough:
 //
 //   - before the rename the content goes to the device, and the journal is left alone.
-//     When the rename gets into the journal, so has what says where on the device the
-//     content is, since that was changed before;
+//     The file's extents enter the journal before the rename, since they change first;
 //   - after the rename the file is flushed, not the directory. That commits the last
 //     change of the file, which is the rename, with everything before it.
 //
-// Nothing may be left out of it: if the content is not on the device when the rename
-// is, another program's flush can commit the rename first, and a power cut leaves a
-// file of zeros.
+// Neither step may be left out. Otherwise another program's flush can commit the rename
+// before the content is on the device, and a power cut leaves a file of zeros.
 
 package store
 
@@ -24,8 +22,8 @@ import (
 	"time"
 )
 
-// flushOrder is the one in which a document at path is flushed, with its file on a device:
-// PortableOrder or JournalOrder.
+// flushOrder returns the order in which the document at path is flushed, with its file
+// on device dev: PortableOrder or JournalOrder.
 func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
 	if d.opts.FlushOrder != AutoOrder {
 		return d.opts.FlushOrder
@@ -38,7 +36,7 @@ func (d *fileDriver) flushOrder(path string, dev uint64) FlushOrder {
 	return PortableOrder
 }
 
-// isExt4 reports whether that is the file system on a device, where the document is.
+// isExt4 reports whether the file system on device dev, with the document, is ext4.
 func (d *fileDriver) isExt4(path string, dev uint64) bool {
 	return d.shared.ext4.known(dev, d.files.Now(), func() (bool, error) {
 		kind, err := d.files.Type(filepath.Dir(path))
@@ -46,12 +44,12 @@ func (d *fileDriver) isExt4(path string, dev uint64) bool {
 	})
 }
 
-// knownFor is how long is believed what was found out of a file system: it may be mounted
-// again with other options.
+// knownFor is how long a finding about a file system holds: it may be mounted again
+// with other options.
 const knownFor = int64(time.Second)
 
-// findings are what was found out of file systems, by device. Not by directory: another
-// file system may be mounted there.
+// findings are facts about file systems, by device. A directory is no key for them:
+// another file system may be mounted there.
 type findings struct {
 	mu    sync.Mutex
 	byDev map[uint64]finding
@@ -62,7 +60,7 @@ type finding struct {
 	at int64 // nanoseconds since 1970
 }
 
-// known is what was found out of the file system on a device not long ago.
+// known returns a recent finding about the file system on a device, or calls find.
 func (f *findings) known(dev uint64, now int64, find func() (bool, error)) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,13 +72,13 @@ func (f *findings) known(dev uint64, now int64, find func() (bool, error)) bool 
 	}
 	is, err := find()
 	if err != nil {
-		return false // and it is asked again the next time
+		return false // and the next call asks again
 	}
 	f.byDev[dev] = finding{is, now}
 	return is
 }
 
-// flush puts what is staged on the device, before it is published.
+// flush writes the staged file to the device before it is published.
 func (a *attempt) flush(s *staged) error {
 	s.order = a.d.flushOrder(a.path, s.info.Dev)
 	if s.order == JournalOrder {
@@ -92,10 +90,10 @@ func (a *attempt) flush(s *staged) error {
 	return s.file.Sync()
 }
 
-// openDirs opens the directories that are to be flushed after the publish, so that this is
-// not what goes wrong then: the document's own, and those above it up to the root of the
-// handle, the first time, and where all says that the document is new. Another process may
-// have made a directory, and have died before it flushed the name.
+// openDirs opens the directories to be flushed after the publish, so that no open can
+// fail then: the document's own, and its parents up to the root of the handle. The
+// parents are opened the first time, and if all says that the document is new. Another
+// process may have made a directory, and have died before it flushed the name.
 func (a *attempt) openDirs(all bool) error {
 	own := filepath.Dir(a.path)
 	for name := own; ; name = filepath.Dir(name) {
@@ -123,7 +121,7 @@ func (a *attempt) flushDirs() error {
 
 func (a *attempt) closeDirs() {
 	for _, dir := range a.dirs {
-		_ = dir.Close() // nothing was written by it
+		_ = dir.Close() // nothing was written through it
 	}
 	a.dirs = nil
 }

@@ -1,21 +1,21 @@
 // The guard against programs that replace a document without taking its lock.
 //
-// Between verify and publish such a program can put a version of its own in place,
-// which a rename would wipe out unseen. So the guard publishes by exchange: what was
-// displaced has the staged file's name then, and can be looked at. If it is the version
-// that was read, it is removed, and all is done. If not, it is put back, and the update
-// is a conflict.
+// Between verify and publish such a program can put its own version in place, which a
+// rename would overwrite unseen. So the guard publishes by exchange: the displaced
+// version then has the staged file's name, and is checked. If it is the version that
+// was read, it is removed, and the update is done. If not, it is put back, and the
+// update is a conflict.
 //
-// For the case that the process dies in that moment, the name of the temporary file says
-// what it may be, and an intent, a symbolic link beside the document, says that name. The
-// next writer finds the intent when it has the lock: it removes the displaced version
-// where that is known to be ours to remove, puts it back where our version is still in
-// place, and else leaves it alone.
+// If the process dies in that moment, the name of the temporary file says which
+// contents it may have, and an intent, a symbolic link beside the document, gives that
+// name. The next writer finds the intent when it has the lock. It removes the displaced
+// version if that is known to be ours to remove, puts it back if our version is still
+// in place, and otherwise leaves it alone.
 //
 //	note      make the intent
 //	displace  exchange, or for a deletion rename
-//	look      at what was displaced; another version than was read goes back
-//	clear     remove what is displaced then, and after it the intent
+//	look      at the displaced version; one other than was read goes back
+//	clear     remove the displaced file, and after it the intent
 
 package store
 
@@ -34,12 +34,11 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// guardedName is the digits in the name of what a guard has displaced, three numbers of
-// 12 digits.
+// guardedName is the digits in the name of a guard's file: three numbers of 12 digits.
 type guardedName struct {
-	displaced string // which content the file is expected to have
-	published string // which content took its place; noContent for a deletion
-	// stamp is the time of the file that took its place, or makes the name of a deletion unique.
+	displaced string // the content that the file is expected to have
+	published string // the content that took its place; noContent for a deletion
+	// stamp is the time of the file that took its place. It is random for a deletion.
 	stamp string
 }
 
@@ -57,17 +56,17 @@ func parseGuarded(digits string) guardedName {
 
 func guardedNumber(n uint64) string { return fmt.Sprintf("%0*x", guardedPart, n>>16) }
 
-// contentDigits is never noContent but by an accident of 1 in 2^48.
+// contentDigits is noContent only by an accident of 1 in 2^48.
 func contentDigits(data []byte) string { return guardedNumber(xxh3.Hash(data)) }
 
-// stampDigits tells the published file from later ones with the same content: each of
-// ours is later by the clock than the one before it.
+// stampDigits tells the published file from later ones with the same content: each
+// version of the store has a later time than the one before it.
 func stampDigits(info fsys.Info) string {
 	return guardedNumber(xxh3.HashString(strconv.FormatInt(info.Mtime, 10)))
 }
 
-// note makes the intent. Where something is in its place that is not believed, the file
-// system has no symbolic links, or nobody would look for it, the guard goes without.
+// note makes the intent. The guard goes without one if a file that is not believed has
+// its name, the file system has no symbolic links, or no writer would look for it.
 func (a *attempt) note(name guardedName) (noted bool, err error) {
 	noticed, err := a.held.announceIntents(a.d.opts.Durability != Volatile)
 	if err != nil || !noticed {
@@ -84,8 +83,8 @@ func (a *attempt) note(name guardedName) (noted bool, err error) {
 	return false, fmt.Errorf("note what is displaced: %w", err)
 }
 
-// clear removes what is at the guarded name, and then the intent: so what that names is
-// there until nobody needs to know. If either fails the next writer does it.
+// clear removes the file at the guarded name, and then the intent: the intent outlives
+// the file that it names. If either fails the next writer does it.
 func (a *attempt) clear(guarded string, noted bool) {
 	err := ignoreNotExist(a.d.files.Remove(guarded))
 	if noted && err == nil {
@@ -93,13 +92,13 @@ func (a *attempt) clear(guarded string, noted bool) {
 	}
 }
 
-// exchange publishes the staged file by exchange, and takes that back if it displaced any
-// other version than the one that was read. Its error is then that of verify.
+// exchange publishes the staged file by exchange, and undoes that if it displaced
+// another version than the one that was read. The error is then that of verify.
 func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	files := a.d.files
 	name := guardedName{contentDigits(a.current.data), contentDigits(a.data), stampDigits(s.info)}
 	if !s.fine {
-		// Coarse times do not tell files apart: nothing will be put back.
+		// Coarse times do not tell files apart: no writer puts the file back later.
 		name.stamp = guardedNumber(files.Random())
 	}
 	guarded := names.Guarded(a.path, name.String())
@@ -111,11 +110,11 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	defer func() {
 		switch {
 		case left, errors.Is(err, ErrUnknown):
-			// It is kept, and the intent says so to the next writer.
+			// The file is kept, and the intent names it for the next writer.
 		case s.path == guarded:
 			a.clear(guarded, noted)
 			s.keep = true
-		case noted: // nothing has that name
+		case noted: // no file has that name
 			_ = files.Remove(names.Intent(a.path))
 		}
 	}()
@@ -129,7 +128,7 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 			"GuardForeign needs: %w",
 			ErrUnsupported, filepath.Dir(a.path), err)
 	case errors.Is(err, fs.ErrNotExist):
-		if _, err := a.verify(ctx); err != nil { // somebody has just deleted the document
+		if _, err := a.verify(ctx); err != nil { // a program has just deleted the document
 			return err
 		}
 	}
@@ -138,14 +137,14 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	} else if !happened {
 		return fmt.Errorf("publish the new version: %w", err)
 	}
-	// From here on a context that ends must not leave things half done.
+	// A context that ends from here on must not leave the exchange half done.
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), s.path)
 	if verifyErr == nil {
 		return nil
 	}
 	if err := a.d.putBack(s.path, a.path, s.info); err != nil {
 		s.keep = true
-		// Not as a conflict: what may be published must not be tried again.
+		// This is no conflict: an update that may be published must not be tried again.
 		return fmt.Errorf("%w: the new version was published, but what it has displaced is "+
 			"another one than was read (%v) and "+
 			"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, s.path)
@@ -153,30 +152,30 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	return verifyErr
 }
 
-// takeGuardedName renames the staged file to the name that says what it may be. Left reports
-// that nobody knows what has that name now.
+// takeGuardedName renames the staged file to the guarded name. Left reports that the
+// file at that name is unknown.
 func (a *attempt) takeGuardedName(s *staged, guarded string) (left bool, err error) {
 	files, staged := a.d.files, s.path
 	err = files.Rename(staged, guarded, fsys.Replace)
 	now, lstatErr := files.Lstat(guarded)
 	switch {
 	case lstatErr == nil && now.SameFile(s.info):
-		s.path = guarded // also if it is said to have failed
+		s.path = guarded // even if the rename returned an error
 		return false, err
-	case lstatErr == nil && err == nil: // it was another writer's by then
+	case lstatErr == nil && err == nil: // the file was another writer's
 		_ = files.Rename(guarded, staged, fsys.NoReplace)
 		return false, a.conflict(a.current.version)
 	}
 	return err == nil || ignoreNotExist(lstatErr) != nil, errors.Join(err, lstatErr)
 }
 
-// putBack exchanges the file at displaced with ours at path. If ours is there no
-// longer, a program has meanwhile put a newer version in its place, which then goes
-// back in turn; what is left at displaced may be removed.
+// putBack exchanges the file at displaced with ours at path. If ours is no longer at
+// path, a program has put a newer version in place, which then goes back in turn. The
+// file left at displaced may be removed.
 func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 	expected := ours
 	for {
-		// Open until the next turn is over, so that its inode number stays taken.
+		// The file is open until the next turn is over: its inode number stays taken.
 		back, err := d.files.Open(displaced, fsys.OpenExisting, 0)
 		if err == nil {
 			defer back.Close()
@@ -187,7 +186,7 @@ func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 		}
 		err = d.files.Rename(displaced, path, fsys.Exchange)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted meanwhile, which is newer than what was displaced
+			return nil // the deletion is newer than the displaced version
 		}
 		if err != nil {
 			return err
@@ -203,7 +202,7 @@ func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 	}
 }
 
-// deleteGuarded takes the document out of its name, to look at it before it is removed.
+// deleteGuarded renames the document, to check it before it is removed.
 func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 	files := a.d.files
 	name := guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())}
@@ -223,7 +222,7 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 			return err
 		case statErr != nil:
 			return fmt.Errorf("%w: delete the document: %w", ErrUnknown, errors.Join(err, statErr))
-		} // it has happened all the same
+		} // it was renamed all the same
 	}
 	_, verifyErr := a.verifyAt(context.WithoutCancel(ctx), guarded)
 	if verifyErr != nil {
@@ -236,13 +235,13 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 				"was read (%v) and "+
 				"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, guarded)
 		}
-		// The program has gone on: what we hold is one that it has replaced.
+		// The program has gone on: it has replaced the version at the guarded name.
 	}
 	return verifyErr
 }
 
-// finish puts right what a guard has left that died, and removes its intent, for one who
-// has the document's lock. An error says why it could not be done, or is not believed.
+// finish cleans up after a dead guard, and removes its intent. The caller holds the
+// document's lock. An error says why this failed, or why the intent is not believed.
 func (d *fileDriver) finish(path, digits string) error {
 	if err := d.believesIntent(path, digits); err != nil {
 		return ignoreNotExist(err)
@@ -254,7 +253,7 @@ func (d *fileDriver) finish(path, digits string) error {
 	return ignoreNotExist(d.files.Remove(names.Intent(path)))
 }
 
-// believesIntent says why the intent beside the document is not to be believed.
+// believesIntent returns why the intent beside the document is not believed.
 func (d *fileDriver) believesIntent(path, digits string) error {
 	_, found, ok := names.Temporary(filepath.Base(names.Guarded(path, digits)))
 	if !ok || found != digits || len(digits) != names.GuardedDigits {
@@ -281,12 +280,12 @@ func (d *fileDriver) settleGuarded(
 	}
 	defer found.close()
 	switch contentDigits(found.data) {
-	case name.displaced, // what was to be displaced
-		name.published: // what was never published, or taken back
+	case name.displaced, // the version to be displaced
+		name.published: // a version never published, or taken back
 		return true, d.files.Remove(orphan)
 	}
 	if splice.Check(found.data, d.opts.limits()) != nil {
-		// What a power cut left of a version that was not flushed is not worth a whole one.
+		// A version torn by a power cut before its flush must not replace a whole one.
 		return false, nil
 	}
 	// Somebody else's version.
@@ -306,5 +305,5 @@ func (d *fileDriver) settleGuarded(
 		}
 		return true, d.files.Remove(orphan)
 	}
-	return false, nil // others have gone on; whether it is still wanted is not ours to say
+	return false, nil // other programs have gone on, and may not want it back
 }

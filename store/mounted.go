@@ -1,4 +1,4 @@
-// Files that are mount points: a single file that is mounted, as into a container. Such a
+// Files that are mount points, such as a single file mounted into a container. Such a
 // file can be read and written to, but no other file can take its place.
 
 package store
@@ -12,9 +12,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// mounted says of an error of publishing that the file is a mount point, if it is that. The
-// lock file goes again if it was made for this: no update can ever need it. The caller holds
-// the lock.
+// mounted adds to an error of publishing that the file is a mount point, if it is one.
+// A new lock file is removed: no update can ever need it. The caller holds the lock.
 func (a *attempt) mounted(err error) error {
 	if !errors.Is(err, syscall.EBUSY) || errors.Is(err, ErrUnknown) {
 		return err
@@ -29,8 +28,8 @@ func (a *attempt) mounted(err error) error {
 // clockTick is how far behind the clock the time of a new file may be.
 const clockTick = 20 * time.Millisecond
 
-// isNew reports whether the lock file of a document, for one who holds that lock, was made
-// since the handle was opened. It was empty then.
+// isNew reports whether the lock file of a document was made since the handle was
+// opened. It was empty then. The caller holds the lock.
 func (t *lockTable) isNew(document string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

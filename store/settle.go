@@ -1,8 +1,8 @@
-// Settling: what was published, or confirmed because nothing changes, is made durable.
+// Settling makes a version durable that was published, or confirmed without a change.
 //
-// A flush that went wrong is not tried again: the second one would succeed without having
-// done anything. Nor is an update that ended so believed when it is made again and
-// changes nothing: it publishes the same bytes anew.
+// A failed flush is not tried again: the second one would succeed without having done
+// anything. If the update is made again and changes nothing, it publishes the same
+// bytes anew.
 
 package store
 
@@ -47,8 +47,8 @@ func (a *attempt) Settle() (err error) {
 	return nil
 }
 
-// stillWrites asks whether the journal has failed meanwhile. On ext4, if two flushes wait for
-// one commit that fails, one of them says that all is well.
+// stillWrites checks that the journal has not failed meanwhile. On ext4, if two flushes
+// wait for one commit that fails, one of them reports success.
 func (a *attempt) stillWrites() error {
 	if !a.d.isExt4(a.path, a.dev) {
 		return nil
@@ -66,14 +66,15 @@ func (a *attempt) stillWrites() error {
 	}
 	err := flushed.StillWrites()
 	if errors.Is(err, fs.ErrPermission) {
-		// Who may not write the document can ask of the directory, which it may write.
+		// A process that may not write the document asks the directory, which it may
+		// write.
 		dir, openErr := a.d.files.OpenDir(filepath.Dir(a.path))
 		if openErr != nil {
 			return openErr
 		}
 		defer dir.Close()
 		if err = dir.StillWrites(); errors.Is(err, fs.ErrPermission) {
-			return nil // in a sticky directory of another user nobody tells
+			return nil // in another user's sticky directory this is unavailable
 		}
 	}
 	if err != nil {
@@ -88,13 +89,13 @@ func (a *attempt) settlePublished() error {
 		if err := a.renamed.Sync(); err != nil {
 			return fmt.Errorf("flush the new version: %w", err)
 		}
-		return nil // with the names of directories that were made for it
+		return nil // with the names of directories made for it
 	}
 	return a.flushDirs()
 }
 
-// settleConfirmed makes durable what others have published, or nobody of ours; or only
-// its content, so that it is not torn.
+// settleConfirmed makes a version durable that another writer or a foreign program put
+// in place. Without names it flushes only the content, so that it is not torn.
 func (a *attempt) settleConfirmed(names bool) error {
 	if a.current.version.IsAbsent() {
 		if !names {
@@ -104,7 +105,7 @@ func (a *attempt) settleConfirmed(names bool) error {
 			return errors.New("the document is absent, but an earlier flush of that went wrong")
 		}
 		if a.unlocked {
-			return nil // there is no directory
+			return nil // the directory does not exist
 		}
 		return a.openAndFlushDirs()
 	}
@@ -143,7 +144,7 @@ func (a *attempt) openAndFlushDirs() error {
 	return a.flushDirs()
 }
 
-// closePublished closes the file that was published, which is open for Settle.
+// closePublished closes the published file, which stays open for Settle.
 func (a *attempt) closePublished() {
 	if a.renamed != nil {
 		a.renamed.Close()
@@ -151,11 +152,11 @@ func (a *attempt) closePublished() {
 	}
 }
 
-// flushed is what a handle knows of what is on the device, by path.
+// flushed is what a handle knows about flushes, by path.
 type flushed struct {
 	mu    sync.Mutex
 	files map[string]flushedFile // of documents
-	// documents of which a flush went wrong, and none was published since
+	// documents whose flush failed, and that were not published since
 	wrong map[string]bool
 	dirs  map[string]bool // directories whose own names are durable
 }
@@ -163,14 +164,14 @@ type flushed struct {
 // flushedFile is a file whose content was flushed.
 type flushedFile struct {
 	info  fsys.Info
-	names bool // and so was its name
+	names bool // its name was flushed too
 }
 
-// maxFlushed is how many files are known to be flushed.
+// maxFlushed is how many flushed files a handle remembers.
 const maxFlushed = 1024
 
-// knows reports whether the file that now describes was flushed, and its name too where
-// names matter. Its version would not do: the same one may come back, unflushed.
+// knows reports whether the file with the info now was flushed, and its name too if
+// names is set. A version would not do: the same one may come back, unflushed.
 func (f *flushed) knows(path string, now fsys.Info, names bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -189,7 +190,7 @@ func (f *flushed) add(path string, info fsys.Info, names bool) {
 	f.files[path] = flushedFile{info, names}
 }
 
-// note notes how a flush went.
+// note records the result of a flush.
 func (f *flushed) note(path string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -206,8 +207,8 @@ func (f *flushed) note(path string, err error) {
 	}
 }
 
-// doubts reports whether a flush of the document at path went wrong, so that what is there may not
-// be on the device, and no further flush would tell.
+// doubts reports whether a flush of the document at path failed. Its current version
+// may then not be on the device, and no further flush would report that.
 func (f *flushed) doubts(path string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -1,4 +1,4 @@
-// The temporary file in which a new version is made ready.
+// The temporary file that holds a new version until it is published.
 
 package store
 
@@ -12,7 +12,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// staged is a temporary file beside its document. Its lock says that its owner is alive.
+// staged is a temporary file beside its document. Its lock shows that its owner is
+// alive.
 type staged struct {
 	files fsys.FS
 	file  fsys.File
@@ -20,11 +21,11 @@ type staged struct {
 	info  fsys.Info  // as it was stamped
 	fine  bool       // its time is exact and later than that of the version it replaces
 	order FlushOrder // in which it is flushed: PortableOrder or JournalOrder
-	keep  bool       // what has its name is not ours to remove
+	keep  bool       // the file at path is not ours to remove
 }
 
-// createStaged makes an empty temporary file beside path, in a place of the document's row
-// that is free. Only where processes that stage at once fill the row, its name is random.
+// createStaged makes an empty temporary file beside path, in a free place of the
+// document's row. If concurrent writers fill the row, its name is random.
 func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error) {
 	first := int(d.shared.place.Load())
 	for tried := 0; ; {
@@ -34,7 +35,7 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 			name = names.Random(path, d.files.Random())
 		}
 		file, err := d.files.Open(name, fsys.OpenNew, perm)
-		// On Windows a name that is being removed is denied.
+		// Windows denies a name whose file is being removed.
 		if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission) && tried < names.Places {
 			tried++
 			continue
@@ -45,11 +46,11 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 		s := &staged{files: d.files, file: file, path: name}
 		locked, err := file.TryLock()
 		if err == nil && locked {
-			// A sweep that had it locked before has removed it. If it has another name, from a
-			// backup by links, that shows before it is published.
+			// A sweep that locked the file first has removed it. If a backup by links
+			// gave it another name, that shows before the publish.
 			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
 				if tried > 0 {
-					d.shared.place.Store(int32(place)) // others are at the places before
+					d.shared.place.Store(int32(place)) // other writers use the places before
 				}
 				return s, nil
 			}
@@ -58,14 +59,15 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 			s.discard()
 			return nil, err
 		}
-		// A sweep has it, and removes it: whose the name is then cannot be known.
+		// A sweep has locked the file, and removes it. The owner of the name is then
+		// unknown.
 		file.Close()
 	}
 }
 
 // discard removes the file, while its lock keeps a sweep from doing so.
 func (s *staged) discard() {
-	if s.info.Ino == 0 { // it could not be looked at yet
+	if s.info.Ino == 0 { // no stat has succeeded yet
 		s.info, _ = s.file.Stat()
 	}
 	if named, err := s.isNamed(); named && err == nil && !s.keep {
@@ -74,9 +76,9 @@ func (s *staged) discard() {
 	s.file.Close()
 }
 
-// isNamed reports whether the file still has its name. A program may have removed that, and
-// another writer have the name by now. Between this and what relies on it some
-// microseconds are left, for which nothing can be done.
+// isNamed reports whether the file still has its name. A program may have removed the
+// name, and another writer may have taken it. A race of some microseconds remains
+// between this check and its use.
 func (s *staged) isNamed() (bool, error) {
 	now, err := s.files.Lstat(s.path)
 	return err == nil && now.SameFile(s.info), ignoreNotExist(err)
@@ -87,7 +89,7 @@ func (s *staged) isNamed() (bool, error) {
 func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged, err error) {
 	perm := d.opts.Perm
 	if !current.version.IsAbsent() {
-		perm = 0o600 // until it has the very mode of the current version
+		perm = 0o600 // until it gets the mode of the current version
 	}
 	s, err = d.createStaged(path, perm)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +111,7 @@ func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged
 	if _, err := s.file.Write(data); err != nil {
 		return s, err
 	}
-	if d.shared.locks.remote.Load() && d.opts.Durability == Volatile { // no flush will tell
+	if d.shared.locks.remote.Load() && d.opts.Durability == Volatile { // no flush reports errors
 		if err := s.file.WriteBack(); err != nil {
 			return s, err
 		}

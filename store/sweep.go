@@ -1,11 +1,11 @@
-// The sweep: temporary files that dead processes left beside a document are removed, and what
-// a dead guard left is put right.
+// The sweep removes temporary files that dead processes left beside a document, and
+// cleans up after dead guards.
 //
-// No update reads the directory to find them. A writer stages in one of a few places, so a
-// later one looks at these: at its first update of a document, and now and then again. What
-// a guard leaves is named by an intent, which every writer meets under the lock. What
-// has any other name, after the row was full, is found by those who read the
-// directory: Sweep, check and doctor.
+// No update reads the directory to find them. A writer stages in one of a few places,
+// so a later writer checks these: at its first update of a document, and now and then
+// again. An intent names the file of a guard, and every writer meets it under the lock.
+// Files with any other name, made while the row was full, are found by the calls that
+// read the directory: Sweep, check and doctor.
 
 package store
 
@@ -22,19 +22,19 @@ import (
 )
 
 const (
-	// sweepEvery is after how many updates of a document its row is looked at again.
+	// sweepEvery is the number of updates of a document from one sweep to the next.
 	sweepEvery = 64
-	// maxRows is of how many documents that is known.
+	// maxRows is how many documents are counted so.
 	maxRows = 4096
 )
 
-// rows say when this handle looks along a document's row again.
+// rows say when this handle sweeps a document's row again.
 type rows struct {
 	mu   sync.Mutex
 	wait map[string]int // updates until then, by the document's path
 }
 
-// due reports whether it is to be looked at, by one who does so at once.
+// due reports whether the row is to be swept. The caller then does so at once.
 func (r *rows) due(path string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,8 +50,8 @@ func (r *rows) due(path string) bool {
 	return true
 }
 
-// sweep removes the temporary files of dead processes in the document's row. A file that
-// cannot be removed is left for the next sweep: it harms nobody.
+// sweep removes the temporary files of dead processes in the document's row. A file
+// that cannot be removed is left for the next sweep: it does no harm.
 func (d *fileDriver) sweep(path string) {
 	o := orphanage{d: d, remove: true}
 	for place := range names.Places {
@@ -68,12 +68,12 @@ type orphanage struct {
 	remove bool
 	locked string // the path of the document whose lock the caller holds, else empty
 
-	orphans []string // the names of those that were found, and removed if that is wanted
-	left    []string // of what is left alone: not to be looked at, to be removed, or believed
+	orphans []string // the names of the files found, and removed if remove is set
+	left    []string // of files left alone: not readable, removable or believed
 }
 
-// find looks for what dead processes have left of the document base in a directory, under
-// whatever name.
+// find looks for files that dead processes left of the document base in a directory,
+// under any name.
 func (o *orphanage) find(dir, base string) error {
 	entries, err := o.d.files.ReadDir(dir)
 	if errors.Is(err, fs.ErrPermission) {
@@ -101,7 +101,7 @@ func (o *orphanage) find(dir, base string) error {
 	return nil
 }
 
-// note notes what was found out of a file.
+// note records the result for a file.
 func (o *orphanage) note(name string, orphaned bool, err error) {
 	switch {
 	case err != nil:
@@ -111,8 +111,8 @@ func (o *orphanage) note(name string, orphaned bool, err error) {
 	}
 }
 
-// findKnown is find where this user may not list the directory: it looks at the names that
-// are known, of the row and of the intent.
+// findKnown is find for a directory that this user may not list. It checks the known
+// names: those of the row and of the intent.
 func (o *orphanage) findKnown(document string) {
 	for place := range names.Places {
 		path := names.Place(document, place)
@@ -128,8 +128,9 @@ func (o *orphanage) findKnown(document string) {
 	}
 }
 
-// take reports whether a temporary file of the document has lost its owner, and removes it
-// then if that is wanted. Who stages has its file locked, and a guard the document.
+// take reports whether the owner of a temporary file of the document is dead, and then
+// removes the file if remove is set. A staging writer holds the lock of its file, a
+// guard that of the document.
 func (o *orphanage) take(path, document, digits string) (bool, error) {
 	file, err := o.d.files.Open(path, fsys.OpenExisting, 0)
 	if err != nil {
@@ -150,7 +151,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		}
 		defer unlock()
 	}
-	// Its owner may have published it before we had the lock: then the name is gone.
+	// The owner may have published the file before this lock: then the name is gone.
 	opened, err := file.Stat()
 	if err != nil {
 		return false, err
@@ -165,7 +166,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		}
 	}
 	if !guarded && o.isEmpty(document) {
-		return false, errNotBelieved // but it may have what was in the document
+		return false, errNotBelieved // it may have the document's content
 	}
 	switch {
 	case !o.remove:
@@ -179,14 +180,14 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	return true, nil
 }
 
-// isEmpty reports whether the document is a file without content. A power cut may have left
-// that, and its content in a temporary file.
+// isEmpty reports whether the document is an empty file. A power cut may have left it
+// so, and its content in a temporary file.
 func (o *orphanage) isEmpty(document string) bool {
 	info, err := o.d.files.Lstat(document)
 	return err == nil && info.Mode.IsRegular() && info.Size == 0
 }
 
-// lock takes the lock of the document, unless the caller of all this has it.
+// lock takes the lock of the document, unless the caller already holds it.
 func (o *orphanage) lock(document string) (unlock func(), err error) {
 	if document == o.locked {
 		return func() {}, nil
@@ -210,9 +211,9 @@ func ignoreLocked(err error) error {
 	return err
 }
 
-// takeIntent reports whether the guard is dead that has left an intent beside the document,
-// and puts right what it left if that is wanted. It looks whatever the lock file's mark is:
-// a copy of a directory may have an intent beside a new lock file.
+// takeIntent reports whether a dead guard left an intent beside the document, and then
+// cleans up if remove is set. It ignores the lock file's mark: a copy of a directory
+// may have an intent beside a new lock file.
 func (o *orphanage) takeIntent(document string) (bool, error) {
 	unlock, err := o.lock(document)
 	if err != nil {
@@ -221,7 +222,7 @@ func (o *orphanage) takeIntent(document string) (bool, error) {
 	defer unlock()
 	intent, err := o.d.files.Readlink(names.Intent(document))
 	switch {
-	case err != nil: // what is no link is not of ours
+	case err != nil: // a file that is no link is not ours
 		return false, nil
 	case o.remove:
 		return true, o.d.finish(document, intent)
@@ -240,7 +241,7 @@ func ignoreNotExist(err error) error {
 }
 
 // sweepDocument removes the orphans of one document and returns their names, and those
-// of what is left alone.
+// of the files left alone.
 func (d *fileDriver) sweepDocument(
 	_ context.Context, key string,
 ) (removed, left []string, err error) {
@@ -260,37 +261,37 @@ func (d *fileDriver) sweepDocument(
 	return removed, left, err
 }
 
-// lockFits reports whether the lock file of the document at path, if both are there, lets those
-// lock it who may change the document.
+// lockFits reports whether every user who may change the document at path may lock its
+// lock file, if both files exist.
 func (d *fileDriver) lockFits(path string) bool {
 	if d.shared.locks.joins(path) {
-		return true // its access is for others to say
+		return true // other programs set its access
 	}
 	document, err := d.files.Lstat(path)
 	locked, lockErr := d.files.Lstat(names.Lock(path))
-	// Where there are no users, there are no owners and modes.
+	// A system without users has no owners and modes.
 	return os.Geteuid() < 0 || err != nil || lockErr != nil || locked.LocksFor(document)
 }
 
-// mendLockFile does that too, and mends the lock file if this user may.
+// mendLockFile is lockFits, and mends the lock file if this user may.
 func (d *fileDriver) mendLockFile(path string) bool {
 	if d.lockFits(path) {
 		return true
 	}
 	o := orphanage{d: d}
-	unlock, err := o.lock(path) // which mends it
+	unlock, err := o.lock(path) // this mends it
 	if err != nil {
-		return errors.Is(err, ErrLocked) // who holds it has mended it, if that one may
+		return errors.Is(err, ErrLocked) // the lock holder has mended it, if it may
 	}
 	unlock()
 	return d.lockFits(path)
 }
 
-// Sweep removes the temporary files that dead processes left beside the document, and returns
-// their names, and those of temporary files that it has left alone: that it may not read or
-// remove, that are too large, or that another user may have made, whom a sticky directory
-// keeps from the document. Writers sweep by themselves when they first write. It is
-// ErrUnsupported where documents are not files.
+// Sweep removes the temporary files that dead processes left beside the document, and
+// returns their names. Left has the names of files that it leaves alone: files that it
+// may not read or remove, that are too large, or that another user may have made, whom
+// a sticky directory keeps from the document. Writers sweep by themselves when they
+// first write. The error is ErrUnsupported where documents are not files.
 func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
 	files, err := d.onFiles()
 	if err == nil {

@@ -1,10 +1,10 @@
-// What the store believes of files that have names of its own.
+// The trust of the store in files that have names of its own.
 //
-// A name proves nothing: whoever may create files in a directory can make one with any
-// name. Where such a one could replace the document too, there is nothing to protect. In
-// a sticky directory it could not, and so a file there that would be put back, finished
-// or read for the document must be of somebody who could. What is not believed is left
-// alone, and hinders nobody.
+// A name proves nothing: every user who may create files in a directory can make one
+// with any name. If that user may replace the document too, there is nothing to
+// protect. In a sticky directory other users may not. A file there that would be put
+// back, finished or read for the document must belong to a user who may replace it. A
+// file that is not believed is left alone, and hinders no writer.
 
 package store
 
@@ -28,9 +28,9 @@ func checkDocumentName(path string) error {
 	return nil
 }
 
-// believes reports whether a file that was found beside the document at path may take its
-// place, or a symbolic link say what may. Found is that file, opened without following
-// links: whatever its name. It is to be of the kind.
+// believes reports whether a file found beside the document at path may take its place,
+// or a symbolic link may name such a file. Found is that file, opened without following
+// links, whatever its name. It must be of the kind.
 func (d *fileDriver) believes(path string, found fsys.Info, kind fs.FileMode) (bool, error) {
 	if found.Mode.Type() != kind {
 		return false, nil
@@ -49,9 +49,9 @@ func (d *fileDriver) believes(path string, found fsys.Info, kind fs.FileMode) (b
 	return trusted && found.Links == 1, nil
 }
 
-// checkLink refuses a symbolic link that the kernel would not follow where it protects
-// links: one in a sticky directory that others may write, of neither us nor the
-// directory's owner.
+// checkLink refuses a symbolic link that a kernel with protected links would not
+// follow: a link in a sticky directory that others may write, of neither this user nor
+// the directory's owner.
 func checkLink(files fsys.FS, path string) error {
 	dir, err := files.Lstat(filepath.Dir(path))
 	if err != nil {
@@ -68,5 +68,5 @@ func checkLink(files fsys.FS, path string) error {
 		"followed; name the file that it leads to: %w", path, link.UID, fs.ErrPermission)
 }
 
-// isOurs reports whether files of this user are those of this process.
+// isOurs reports whether uid is the user of this process.
 func isOurs(uid uint32) bool { return int(uid) == os.Geteuid() }

@@ -1,4 +1,4 @@
-// Does the document still have the version that was read?
+// The check that the document still has the version that was read.
 
 package store
 
@@ -13,7 +13,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// isReplaced reports whether it looks as if the document were no longer the file that was read.
+// isReplaced reports whether the document seems replaced or changed since the read.
 func (a *attempt) isReplaced() bool {
 	now, err := a.d.files.Lstat(a.path)
 	if err != nil {
@@ -23,8 +23,8 @@ func (a *attempt) isReplaced() bool {
 	return !now.SameFile(read) || now.Mtime != read.Mtime || now.Size != read.Size
 }
 
-// verify looks whether the document still is at the version that was read, and
-// returns how its file is now.
+// verify checks that the document still has the version that was read, and returns the
+// current info of its file.
 func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
 	moved, err := a.moved()
 	if err != nil {
@@ -45,9 +45,9 @@ func (a *attempt) verify(ctx context.Context) (fsys.Info, error) {
 	return s.info, a.conflict(s.version)
 }
 
-// stillLocked is a conflict if the lock is one of another directory by now, since a program
-// has put that in the place of the one on the path. If it was taken last, what is staged
-// shows that. A volatile update is over too soon for this to be worth a look.
+// stillLocked returns a conflict if the lock held is no longer the file at the lock's
+// path, since a program has replaced the directory. If the lock was taken last, the
+// staged file shows that. A volatile update is too short for this check to pay.
 func (a *attempt) stillLocked() error {
 	if a.held == nil || !a.lockedFirst || a.d.opts.Durability == Volatile {
 		return nil
@@ -75,7 +75,7 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 	if err != nil {
 		return now, err
 	}
-	// The version that was read is open: this is its inode if and only if the number is the same.
+	// The version read is open: the inode is the same if and only if its number is.
 	if a.current.file != nil && now.SameFile(a.current.info) {
 		if same, err := a.unchanged(now); same || err != nil {
 			return now, err
@@ -94,8 +94,8 @@ func (a *attempt) verifyAt(ctx context.Context, path string) (fsys.Info, error) 
 	return s.info, nil
 }
 
-// unchanged reports whether the file that was read, which now describes, still has the
-// version that it had.
+// unchanged reports whether the file that was read still has the version that it had.
+// Now is the current info of the file.
 func (a *attempt) unchanged(now fsys.Info) (bool, error) {
 	read := a.current
 	if a.mode == VersionMtime {
@@ -114,7 +114,7 @@ func (a *attempt) unchanged(now fsys.Info) (bool, error) {
 			return false, nil
 		}
 		if at += n; err != nil && at < len(read.data) {
-			return false, ignoreEnd(err) // another program is making it shorter
+			return false, ignoreEnd(err) // another program truncates it
 		}
 	}
 	return true, nil
@@ -127,8 +127,8 @@ func ignoreEnd(err error) error {
 	return err
 }
 
-// verifyFor verifies and, where somebody meanwhile changed what a version does
-// not stand for, such as the mode of the file, sees that s has it too.
+// verifyFor verifies. If a program has changed metadata that a version does not cover,
+// such as the mode of the file, s gets that too.
 func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	now, err := a.verify(ctx)
 	if err != nil || a.current.version.IsAbsent() {
@@ -151,7 +151,7 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 		return err
 	}
 	if a.d.opts.Durability == Volatile || s.order == JournalOrder {
-		return nil // in a journal, this change is before the rename too
+		return nil // the journal has this change before the rename too
 	}
 	return s.file.Sync()
 }
