@@ -1,5 +1,5 @@
-// One caller: it stands in line, runs its function when it is asked to, and leaves when
-// its context ends.
+// One caller: it joins the line, runs its function when it is ordered to, and leaves
+// when its context ends.
 
 package store
 
@@ -25,55 +25,56 @@ type call struct {
 	start  time.Time
 
 	orders   chan orderKind // from other goroutines
-	patience *time.Timer    // for LockWait; nil if that is without limit
+	patience *time.Timer    // for LockWait; nil if there is no limit
 	waits    bool           // patience is running; guarded by line.mu
 	lost     []error        // its conflicts, for the log; guarded by line.mu
 	pause    *backoff.ExponentialBackOff
 
 	order    order    // with toRun
-	asked    bool     // toRun, found by this goroutine itself
+	asked    bool     // toRun has been ordered, or received
 	answered bool     // toReturn, likewise
-	made     docState // what its function made or saw
+	made     docState // the state that its function made or saw
 	version  Version  // with toReturn
 }
 
 type orderKind int
 
 const (
-	toRun    orderKind = iota // your function, as order says, and report what came of it
-	toReturn                  // Answer and version are there
+	toRun    orderKind = iota // run the function as order says, and report its result
+	toReturn                  // Answer and version are set
 )
 
-// order is how a function is to be run.
+// order says how to run a function.
 type order struct {
 	state docState
-	// shared: the state is another caller's, valid as long as the batch waits for this one.
+	// shared: the state belongs to another caller. It is valid while the batch waits
+	// for this function.
 	shared  bool
-	version Version   // of the document as it was read
-	started time.Time // the functions of this batch
+	version Version   // the version that was read
+	started time.Time // start of the first function of this batch
 }
 
-// docState is a state of a document, which need not have been published.
+// docState is a state of a document, published or not.
 type docState struct {
 	data    []byte
 	exists  bool
-	checked bool // an update has made it, which has checked it
-	doubted bool // a flush of it went wrong: it is to be published anew
-	owned   bool // the bytes are a copy for the function that gets them
+	checked bool // an update made and checked it
+	doubted bool // a flush of it failed: it must be published again
+	owned   bool // data is a copy that the function may change
 }
 
-// equal reports whether s need not be published in the place of read.
+// equal reports whether s equals read, so that there is nothing to publish.
 func (s docState) equal(read docState) bool {
 	return s.exists == read.exists && !read.doubted && bytes.Equal(s.data, read.data)
 }
 
-// A decision says what is to become of the document. It may be asked more than once,
-// and may change what it gets.
+// A decision returns the new state of the document. It may be called more than once,
+// and may change the bytes that it gets.
 type decision func(old docState) (docState, error)
 
 func callOf(c *combine.Caller[docState]) *call { return c.Owner.(*call) }
 
-// combined does an update, alone or together with others.
+// combined does an update, alone or in a batch.
 func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	l := d.db.lines.enter(d.key)
 	defer l.leave()
@@ -87,7 +88,7 @@ func (d *Doc) combined(ctx context.Context, decide decision) (Version, error) {
 	c.obey()
 	c.log()
 	version, err := c.outcome()
-	l.of.free(c) // not if the function panics: others may yet have it
+	l.of.free(c) // not after a panic: other goroutines may still hold c
 	return version, err
 }
 
@@ -112,7 +113,7 @@ func (l *line) newCall(ctx context.Context, d *Doc, decide decision) *call {
 	return c
 }
 
-// arrive puts it in line, and does what is to be done first.
+// arrive puts the caller in line, and carries out the first orders.
 func (c *call) arrive() error {
 	busy := false
 	w := c.line.event(func(m *machine) orders {
@@ -128,13 +129,13 @@ func (c *call) arrive() error {
 	return nil
 }
 
-// free keeps a call that is answered for another one: nobody knows it any longer.
+// free returns an answered call to the pool. No other goroutine holds it any longer.
 func (t *lines) free(c *call) {
 	*c = call{orders: c.orders}
 	t.calls.Put(c)
 }
 
-// obey does what is ordered until it is answered.
+// obey carries out orders until the caller is answered.
 func (c *call) obey() {
 	ended := c.ctx.Done()
 	var tired <-chan time.Time
@@ -166,8 +167,8 @@ func (c *call) obey() {
 	}
 }
 
-// simulated waits in a simulation, and returns the one of two channels that is to be
-// received from.
+// simulated waits in a simulation. It returns the one of the two channels that is
+// ready; the other is nil.
 func (c *call) simulated(ended <-chan struct{}) (chan orderKind, <-chan struct{}) {
 	told := func() bool { return len(c.orders) > 0 }
 	switch {
@@ -179,17 +180,17 @@ func (c *call) simulated(ended <-chan struct{}) (chan orderKind, <-chan struct{}
 	return c.orders, nil
 }
 
-// end is the event that its context has ended.
+// end reports the end of the context to the line.
 func (c *call) end() {
 	cause := context.Cause(c.ctx)
 	c.line.carry(c.line.event(func(m *machine) orders { return m.End(&c.Caller, cause) }), c)
 }
 
-// mayLeave reports whether it may want to leave.
+// mayLeave reports whether the caller has a context or a LockWait that can end.
 func (c *call) mayLeave() bool { return c.ctx.Done() != nil || c.patience != nil }
 
-// run runs the function and reports what came of it; also if it panics, which goes on
-// after that.
+// run runs the function and reports its result. A panic is reported too, and then
+// continues.
 func (c *call) run() {
 	l, returned := c.line, false
 	defer func() {
@@ -204,12 +205,12 @@ func (c *call) run() {
 	}
 	returned = true
 	if c.ctx.Err() != nil {
-		c.end() // first, since what nobody wants any longer is not published
+		c.end() // first: a result that no caller waits for is not published
 	}
 	l.carry(l.returned(c, r), c)
 }
 
-// function runs it, and lets it be known meanwhile that it runs here.
+// function runs the function. Until it returns, frames records this goroutine.
 func (c *call) function(old docState) (docState, error) {
 	if err := c.doc.isExpected(c.order.version); err != nil {
 		return docState{}, err
@@ -219,7 +220,7 @@ func (c *call) function(old docState) (docState, error) {
 	return c.decide(old)
 }
 
-// judge says what the function wants.
+// judge turns the function's return values into a result.
 func (c *call) judge(made docState, err error) combine.Result[docState] {
 	switch {
 	case err != nil:
@@ -236,7 +237,7 @@ func (c *call) judge(made docState, err error) combine.Result[docState] {
 	return combine.Result[docState]{Kind: combine.Put, State: made}
 }
 
-// keeps reports whether the function has made what it was run on.
+// keeps reports whether the function returned the state that it was run on.
 func (c *call) keeps(made docState) bool {
 	old := c.order.state
 	if made.exists != old.exists || len(made.data) != len(old.data) {
@@ -246,15 +247,15 @@ func (c *call) keeps(made docState) bool {
 		c.line.mu.Lock()
 		defer c.line.mu.Unlock()
 		if !c.line.machine.Stands(&c.Caller) {
-			return true // what it made is thrown away
+			return true // its result is dropped
 		}
 	}
 	return bytes.Equal(made.data, old.data)
 }
 
-// take returns what the function is to be run on. What another caller has made is copied,
-// since it is that one's again as soon as it is answered. It reports false if nobody waits
-// for this function any longer.
+// take returns the state to run the function on. The bytes of another caller are
+// copied, since that caller may change them as soon as it is answered. It reports false
+// if the batch no longer waits for this function.
 func (c *call) take() (docState, bool) {
 	old := c.order.state
 	if !c.order.shared {
@@ -270,7 +271,7 @@ func (c *call) take() (docState, bool) {
 	return old, true
 }
 
-// returned is the event that a function has returned.
+// returned reports a function's result to the line.
 func (l *line) returned(c *call, r combine.Result[docState]) work {
 	c.made = r.State
 	l.gather(1)
@@ -278,7 +279,7 @@ func (l *line) returned(c *call, r combine.Result[docState]) work {
 	return l.event(func(m *machine) orders { return m.Returned(&c.Caller, r) })
 }
 
-// tell tells a caller that it is answered.
+// tell delivers the answer to a caller.
 func (c *call) tell(t *try, self *call) {
 	switch c.Answer.Version {
 	case combine.AsRead:
@@ -293,11 +294,11 @@ func (c *call) tell(t *try, self *call) {
 	c.orders <- toReturn
 }
 
-// outcome returns what came of it.
+// outcome returns the result of the call.
 func (c *call) outcome() (Version, error) {
 	a := c.Answer
 	if a.Version == combine.Own && c.made.exists {
-		// On its own goroutine, while the bytes are its own.
+		// On the caller's own goroutine, while it owns the bytes.
 		c.version = c.doc.drv.combiner.Superseded(c.made.data)
 	}
 	switch {
@@ -309,12 +310,12 @@ func (c *call) outcome() (Version, error) {
 	return c.version, a.Err
 }
 
-// hasEnded reports whether an error is that of its context, which has ended.
+// hasEnded reports whether the call's context has ended and err is its error.
 func (c *call) hasEnded(err error) bool {
 	return c.ctx.Err() != nil && errors.Is(err, context.Cause(c.ctx))
 }
 
-// rest and await stop and start the time of LockWait. The caller holds line.mu.
+// rest and await stop and start the LockWait timer. The caller holds line.mu.
 func (c *call) rest() {
 	if c.patience != nil {
 		c.patience.Stop()
@@ -329,18 +330,18 @@ func (c *call) await() {
 	}
 }
 
-// maxLogged is how many conflicts of one call are logged.
+// maxLogged is the largest number of conflicts that one call logs.
 const maxLogged = 100
 
-// noteConflict remembers a conflict for the log. The caller holds line.mu.
+// noteConflict keeps a conflict for the log. The caller holds line.mu.
 func (c *call) noteConflict(err error) {
 	if len(c.lost) < maxLogged {
 		c.lost = append(c.lost, err)
 	}
 }
 
-// log logs conflicts, when nobody waits for this goroutine: a handler may do as it
-// likes, update this document too.
+// log logs the conflicts. No other caller waits for this goroutine then, so the log
+// handler may do anything, even update this document.
 func (c *call) log() {
 	logger := c.doc.opts.Logger
 	for i, err := range c.lost {

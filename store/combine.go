@@ -1,16 +1,17 @@
-// The goroutines of one handle that update one document are combined: the shell around
-// package combine.
+// Updates of one document by the goroutines of one handle are combined: the shell
+// around package combine.
 //
-// Package combine decides, this file and the three beside it do. Each event is a short call of
-// the line's state machine under the line's mutex. The orders that it returns are carried out
-// after that, by the goroutine that brought the event: mostly that of a caller, whose update then
-// needs no other goroutine (carry). Where an order would keep a caller from leaving, or is not
-// that caller's business any longer, a goroutine is started for it. The machine has one order out
-// at a time, so that one goroutine at a time does the steps of a try; while a try that has ended
-// is being closed, the next one may begin.
+// Package combine decides; this file and the three named below carry out its orders.
+// Each event is a short call of the line's state machine under the line's mutex. The
+// goroutine that brought the event then carries out the orders that it returns (carry).
+// Mostly that is a caller's own goroutine, and its update needs no other. A new
+// goroutine carries out an order that would keep a caller from leaving, or that comes
+// after its answer. The machine has one order pending at a time, so one goroutine at a
+// time does the steps of a try. While a try that has ended is being closed, the next
+// one may begin.
 //
-// call.go has the caller: its context, its function. step.go has the steps on the engine.
-// threads.go has what the shell needs of goroutines and clocks.
+// call.go has the caller: its context, its function. step.go has the steps on the
+// engine. threads.go has the goroutines and clocks of the shell.
 
 package store
 
@@ -28,26 +29,28 @@ type (
 	report  = combine.Report[docState]
 )
 
-// A batch takes no more callers when it has maxBatch, or when their functions have run
-// for longestBatch.
+// A batch is full when it has maxBatch callers, or when their functions have run for
+// longestBatch.
 const (
 	maxBatch     = 256
 	longestBatch = time.Millisecond
 )
 
-// eagerFor is for how many tries in a row that find the lock free a conflict is remembered.
+// eagerFor is the number of tries in a row that must find the lock free, after a
+// conflict, until a try is optimistic again.
 const eagerFor = 16
 
-// maxLines is how many lines are kept for what they know, though nobody stands in them.
+// maxLines is the number of lines above which lines without callers are dropped. Their
+// state, such as recent conflicts, is lost.
 const maxLines = 1000
 
 // lines has the line of each document of a DB.
 type lines struct {
 	rules   combine.Rules[docState]
-	longest time.Duration // longestBatch, but in tests
-	threads *threads      // nil, but in simulations
+	longest time.Duration // longestBatch, except in tests
+	threads *threads      // nil, except in simulations
 	calls   sync.Pool     // of *call
-	epoch   time.Time     // when the clock of MaxElapsed began
+	epoch   time.Time     // zero of the clock for MaxElapsed
 
 	mu    sync.Mutex
 	byKey map[string]*line
@@ -73,24 +76,24 @@ func newLines(drv *engine) *lines {
 	}
 }
 
-// line is the updates of one document through one handle.
+// line has the updates of one document through one handle.
 type line struct {
 	of    *lines
 	key   string
 	users int // guarded by lines.mu
 
-	noYield atomic.Int64 // until when there is no yield, in nanoseconds since lines.epoch
+	noYield atomic.Int64 // no yield before this time, in nanoseconds since lines.epoch
 
 	mu      sync.Mutex
 	machine machine
-	try     *try // that is under way, nil if none is
-	crowd   int  // how many calls batches had of late: one that has fewer halves it
+	try     *try // the try under way, nil if none
+	crowd   int  // size of recent batches: a smaller batch at most halves it
 
 	timer *time.Timer
 	armed bool // the timer is set for the batch that is being built
 }
 
-// enter returns the line of a document, until leave.
+// enter returns the line of a document. The caller calls leave when it is done.
 func (t *lines) enter(key string) *line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -115,21 +118,21 @@ func (l *line) leave() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A request for the lock may outlast the callers: then the line is kept for those
-	// who inherit it.
+	// A request for the lock may outlast the callers. Then the line is kept for the
+	// callers that inherit the lock.
 	if !l.machine.Busy() {
 		delete(l.of.byKey, l.key)
 	}
 }
 
-// work is what an event leads to.
+// work is the consequence of an event.
 type work struct {
 	orders
 	pause   time.Duration // for Pause
-	disarms bool          // the alarm is not needed any longer
-	try     *try          // to do the step with
-	ended   *try          // to be closed first, nil if none
-	// forget is the one of which something is to be released meanwhile, nil if none.
+	disarms bool          // the alarm is no longer needed
+	try     *try          // the try of the step
+	ended   *try          // the try to close first, nil if none
+	// forget is the try that releases what it staged, nil if none.
 	forget *try
 }
 
@@ -172,9 +175,9 @@ func (l *line) work(o orders) work {
 	return w
 }
 
-// carry carries out what an event has led to, and what that leads to, until somebody
-// else has to do something first. Self is the caller whose goroutine this is, nil if it
-// is none's.
+// carry carries out work, and the work that follows from it, until the line waits for
+// another goroutine or a timer. Self is the caller whose goroutine this is, nil if
+// none.
 func (l *line) carry(w work, self *call) {
 	for {
 		l.finish(w, self)
@@ -214,7 +217,7 @@ func (l *line) event(e func(m *machine) orders) work {
 	return l.work(e(&l.machine))
 }
 
-// done is the event that a step is done.
+// done reports the result of a step to the machine.
 func (l *line) done(r report) work {
 	l.pass()
 	l.mu.Lock()
@@ -234,14 +237,13 @@ func (l *line) done(r report) work {
 	return l.work(o)
 }
 
-// alarm is the event that the functions of a batch have run for long, or that a pause
-// is over.
+// alarm reports that the functions of a batch have run for longestBatch, or that a
+// pause is over.
 func (l *line) alarm() {
 	l.carry(l.event((*machine).Alarm), nil)
 }
 
-// finish releases what the try that has ended holds, and then tells the callers that
-// are answered.
+// finish closes the try that has ended, and then delivers the answers to its callers.
 func (l *line) finish(w work, self *call) {
 	if w.disarms {
 		l.stopTimer()
@@ -254,13 +256,13 @@ func (l *line) finish(w work, self *call) {
 		w.ended.attempt.Close()
 	}
 	for c := w.Answered; c != nil; {
-		next := c.Next // the caller may be gone once it is answered
+		next := c.Next // the call may be reused once it is answered
 		callOf(c).tell(w.ended, self)
 		c = next
 	}
 }
 
-// ask has a caller run its function.
+// ask orders a caller to run its function.
 func (l *line) ask(w work, self *call) {
 	c := callOf(w.Run)
 	c.order.state, c.order.shared, c.order.version = w.State, w.Alarm, w.try.read
@@ -278,11 +280,12 @@ func (l *line) ask(w work, self *call) {
 	c.orders <- toRun
 }
 
-// gather lets callers join that are about to. A caller that was just answered often calls
-// again at once, but its goroutine may be runnable behind this one, which keeps the
-// processor for all of its short system calls; without them each would need a version of
-// its own. So gather yields before a try begins, and before the function that returns closes
-// a batch, as long as yielding brings callers and there are no more than of late.
+// gather lets callers join that are about to. A caller that was just answered often
+// calls again at once. Its goroutine may be runnable but queued behind this one, which
+// keeps the processor for all of its short system calls. Without gather, each such
+// caller would need a version of its own. So gather yields before a try begins, and
+// before the returning function closes a batch, while each yield brings callers and the
+// line is shorter than recent batches.
 func (l *line) gather(returning int) {
 	for before := 0; ; {
 		l.mu.Lock()

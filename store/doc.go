@@ -1,89 +1,89 @@
 // Package store keeps JSON documents in plain files that several goroutines, processes
-// and programs change at once, without losing an update.
+// and programs change concurrently, without losing an update.
 //
 // # Basics
 //
 // A document ([Doc]) is one JSON value in one file. [OpenFile] opens one, [Open] a
 // directory of them, where each has a key ([DB.Doc]). [Doc.Read] returns a document's
-// bytes and their [Version], a token that stands for exactly this state of it.
-// [Doc.CompareAndSwap] replaces the document only if its version is still the one that
-// was read. Whoever comes too late gets [ErrConflict] and has changed nothing.
-// [Doc.Update] is the loop around the two: read, apply a function, compare-and-swap,
-// and again on the new content if somebody was faster. [Doc.Expect] makes any update one
-// that is made at a given version only.
+// bytes and their [Version], a token for exactly this state. [Doc.CompareAndSwap]
+// replaces the document only if its version is still the one that was read. Otherwise
+// the caller gets [ErrConflict] and nothing is changed. [Doc.Update] is the loop around
+// the two: read, apply a function, compare-and-swap, and again on the new content after
+// a conflict. [Doc.Expect] makes updates conditional on a given version.
 //
 //	doc, err := store.OpenFile("counter.json", nil)
 //	...
 //	_, _, err = doc.Add(ctx, "hits", 1)
 //
 // Edits by path ([Doc.Set], [Doc.Add], [Doc.Append], [Doc.Unset]), patches
-// ([Doc.MergePatch], [Doc.JSONPatch]) and the typed [Update] change what they say and
-// leave every other byte as it is: the order of keys, white space, the spelling of
-// numbers, members that a Go type does not know.
+// ([Doc.MergePatch], [Doc.JSONPatch]) and the typed [Update] change only the values
+// that they name. Every other byte stays: the order of keys, white space, the spelling
+// of numbers, members that a Go type does not have.
 //
 // # Promises
 //
 //   - No lost update: an update that returned without error is in the document, or a
-//     later one that saw it is.
-//   - Never torn: every reader, also one that never heard of this package, sees one
-//     whole version.
+//     later update that saw it is.
+//   - Never torn: every reader, even one that does not use this package, sees one
+//     complete version.
 //   - Durable: when a write returns, a power cut keeps it; [Options.Durability] can ask
 //     for less.
 //   - Progress: an update that lost takes the document's lock for its next try.
 //   - A process may die at any instant: the document is the old or the new version, no
-//     lock stays, and the next writer sweeps the temporary file that was left. Of more
-//     than eight writers that die at once, Doc.Sweep removes the others'.
+//     lock stays, and the next writer removes the temporary file that was left. If more
+//     than eight writers die at once, Doc.Sweep removes the files of the others.
 //
 // # Limits
 //
-// Know these before you rely on it:
+// Know these before you rely on the package:
 //
 //   - A foreign program that does not take the lock can replace the file in the few
-//     microseconds between our last look at it and our rename; what it wrote is then
-//     lost, unless [Options.GuardForeign] is set. Outside of these, its change is a
-//     conflict, and is kept. To be safe from it entirely, have it run under flock
-//     on the document's lock file ([Doc.LockFile], "jsonstore lock-file").
-//   - A program that writes into the file in place, as the shell's > does, can be seen
-//     half done by anybody, us included. The store refuses what is not valid JSON and
-//     leaves it alone.
+//     microseconds between the store's last look at it and the rename. Its version is
+//     then lost, unless [Options.GuardForeign] is set. At any other time its change is
+//     a conflict, and is kept. To exclude the loss, run the program under flock on the
+//     document's lock file ([Doc.LockFile], "jsonstore lock-file").
+//   - Any reader, the store included, can see an unfinished write of a program that
+//     writes into the file in place, as the shell's > does. The store refuses content
+//     that is not valid JSON and leaves it alone.
 //   - The lock file .NAME.lock stays beside the document. Delete it only while you hold
 //     the lock.
-//   - Replacing a file needs a directory that may be written to; the new file keeps
-//     mode, on Linux access control list and attributes, and, as far as the user may
-//     give files away, owner and group; what cannot be kept narrows access. It does not
-//     keep other hard links. A file without write permission is replaced all the same.
-//   - An update that changes nothing takes the lock too, for a moment, and flushes what
-//     is there if it is not known to be durable: it may be another's. A plain read
-//     promises nothing about power cuts.
+//   - Replacing a file needs write permission in its directory. The new file keeps the
+//     mode, on Linux the access control list and attributes, and, as far as the user
+//     may give files away, owner and group. Where one cannot be kept, access gets
+//     narrower. Other hard links are not kept. A file without write permission is
+//     replaced too.
+//   - An update that changes nothing takes the lock too, for a moment. It flushes the
+//     document unless it is known to be durable: another writer may have published it.
+//     A plain read promises nothing about power cuts.
 //   - The default version is a hash of the content: a document that was changed and
-//     changed back has its old version again (A-B-A). It is not a cryptographic hash:
-//     who may choose contents can make two with one version. [VersionMtime] has other
-//     limits; see there.
-//   - Network file systems, FUSE, and others that are not known to be local are refused:
-//     their locks and renames do not keep these promises.
+//     changed back has its old version again (A-B-A). The hash is not cryptographic: a
+//     user who chooses contents can make two with one version. [VersionMtime] documents
+//     limits of its own.
+//   - Network file systems, FUSE, and others that are not known to be local are
+//     refused: their locks and renames do not keep these promises.
 //   - An update whose context ends while it is being published is not interrupted: it
-//     returns what came of it. A disk that does not answer keeps it.
+//     returns its result. It waits for a disk that does not answer.
 //   - A caller that gives up waiting for a lock leaves one goroutine behind, at most
-//     one for each document and handle, until that lock is free: nothing can interrupt
-//     the system call.
-//   - On Windows a program that has the document open makes an update wait, for 2 seconds
-//     at most, and directories are not flushed. GuardForeign is unsupported. It was run
-//     under Wine only.
+//     one for each document and handle, until that lock is free: the system call cannot
+//     be interrupted.
+//   - On Windows a program that has the document open makes an update wait, for 2
+//     seconds at most, and directories are not flushed. GuardForeign is unsupported. It
+//     was run under Wine only.
 //   - On Windows and macOS keys that differ only in case name one document.
 //
 // # Conflicts
 //
-// Within a handle, goroutines that update one document do not conflict: those that wait
+// Within a handle, goroutines that update one document do not conflict: waiting updates
 // are combined into one version, in their order (internal/combine has the rules).
 // Between handles and processes the first try of an update is optimistic: the lock is
-// held only while the version is compared and the file renamed. It costs nothing while
-// nobody else writes. After a conflict the next try, and for a while the next updates,
-// take the lock before they read, and cannot lose to anybody who takes it.
-// [Options.Locking] does so at once, which is better when the function is quick and
-// writers are many.
+// held only while the version is compared and the file renamed. That costs nothing
+// without other writers. After a conflict the next try, and for a while the next
+// updates, take the lock before they read, and cannot lose to a writer that takes it.
+// [Options.Locking] does so at once, which is better for a fast function and many
+// writers.
 //
 // # Engines
 //
-// [New] opens documents that are kept elsewhere: package driver is the contract, and
-// package memdriver an engine in memory, good for tests.
+// [New] opens documents in another engine. Package driver is the contract; package
+// memdriver is an engine in memory, good for tests.
 package store

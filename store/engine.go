@@ -1,5 +1,4 @@
-// What a driver can do beside its contract. This is the one place that asks which driver it
-// is.
+// The optional interfaces of a driver. Only this file asks which driver it is.
 
 package store
 
@@ -9,7 +8,7 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// engine is the driver of a DB with its optional parts. What it lacks is nil.
+// engine is the driver of a DB with its optional parts. A missing part is nil.
 type engine struct {
 	driver.Driver
 	attempter driver.Attempter // updates go step by step

@@ -1,4 +1,4 @@
-// Which keys a directory of documents takes, and where a key's file is.
+// The keys that a directory of documents accepts, and the suffix of their files.
 
 package store
 
@@ -15,7 +15,7 @@ const (
 )
 
 // checkKey accepts keys that name the same document on every system: slash-separated
-// parts that no file system, shell or Windows takes for something else.
+// parts without special meaning to any file system, shell or Windows.
 func checkKey(key string) error {
 	problem := ""
 	switch {

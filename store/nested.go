@@ -1,5 +1,5 @@
-// Functions of updates that would wait for themselves: which goroutine runs which, and
-// what it waits for meanwhile.
+// Detection of update functions that would wait for themselves: which goroutine runs
+// which function, and which document it waits for.
 
 package store
 
@@ -14,33 +14,32 @@ import (
 	"github.com/petermattis/goid"
 )
 
-// errNested is what would be a deadlock, and is an error even where it would by chance
-// go well.
+// errNested is the error for a call that could deadlock, even if this one would not.
 var errNested = errors.New("called from the function of an update of the same " +
 	"document, or of one " +
 	"that waits for it, so that it would wait for itself; return the new content from that " +
 	"function, or do this after the update")
 
-// A frame is a function of an update that runs.
+// A frame is an update function that is running.
 type frame struct {
 	goroutine int64
 	doc       *Doc
 	next      *frame
 
-	waits *Doc // what its goroutine waits for meanwhile, nil for nothing; guarded by circles
+	waits *Doc // the document its goroutine waits for, nil if none; guarded by circles
 }
 
-// frames has all of the process: a circle may go through several handles. It is only
-// what goroutines do just now.
+// frames has all frames of the process: a circle may go through several handles. It has
+// running functions only.
 var (
 	frames [256]struct {
 		sync.Mutex
 		first *frame
 	}
-	circles sync.Mutex // of the search for circles, and of what frames wait for
+	circles sync.Mutex // guards the search for circles, and frame.waits
 )
 
-// push notes that the function of an update of doc runs on this goroutine, until pop.
+// push records that the function of an update of doc runs on this goroutine, until pop.
 func (f *frame) push(doc *Doc) {
 	f.goroutine, f.doc = currentGoroutine(), doc
 	slot := &frames[uint64(f.goroutine)%uint64(len(frames))]
@@ -61,10 +60,10 @@ func (f *frame) pop() {
 	}
 }
 
-// nest is called before what may wait for the document. If the goroutine is within a
-// function, it must not come to wait for itself: the function's own document, and one
-// whose function waits for that, are errNested. Done is to be called when the wait is
-// over.
+// nest is called before a call that may wait for the document. If the goroutine runs an
+// update function, it must not wait for itself: the function's own document, and a
+// document whose function waits for that one, are errNested. The caller calls done when
+// the wait is over.
 func (d *Doc) nest() (done func(), err error) {
 	self := currentGoroutine()
 	slot := &frames[uint64(self)%uint64(len(frames))]
@@ -90,8 +89,8 @@ func (d *Doc) nest() (done func(), err error) {
 	}, nil
 }
 
-// leadsTo reports whether the functions of updates of doc that run wait for one that
-// runs on goroutine self.
+// leadsTo reports whether a running update function of doc waits, perhaps through
+// others, for a function on goroutine self.
 func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 	for _, f := range all {
 		if seen[f.goroutine] || !f.doc.same(doc) {
@@ -111,8 +110,8 @@ func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {
 	return false
 }
 
-// allFrames returns the functions that run: copies, since a frame is that of another
-// call as soon as its function has returned. The caller holds circles.
+// allFrames returns copies of all frames: another call may reuse a frame as soon as its
+// function has returned. The caller holds circles.
 func allFrames() (all []frame) {
 	for i := range frames {
 		slot := &frames[i]
@@ -125,7 +124,7 @@ func allFrames() (all []frame) {
 	return all
 }
 
-// same reports whether two handles are on one document.
+// same reports whether two handles refer to one document.
 func (d *Doc) same(e *Doc) bool {
 	if d.db == e.db && d.key == e.key {
 		return true
@@ -133,8 +132,9 @@ func (d *Doc) same(e *Doc) bool {
 	return d.db.where != "" && e.db.where != "" && d.file() == e.file()
 }
 
-// file is the path of the document's file. Links on the way to a directory that was opened
-// were followed then, others are now, as far as they lead.
+// file returns the path of the document's file. Links on the path of an opened
+// directory were resolved when it was opened; other links are resolved now, as far as
+// they lead.
 func (d *Doc) file() string {
 	if d.db.single {
 		if linked := d.drv.files.linked; linked != "" {
@@ -154,10 +154,10 @@ func (d *Doc) file() string {
 	return path
 }
 
-// currentGoroutine returns the number of the calling goroutine. The runtime tells it
-// only in a stack trace, which takes longer than a small update may; package goid knows
-// where the runtime keeps it. Since that may change, it is believed only if it agrees
-// with the trace when the program first asks.
+// currentGoroutine returns the number of the calling goroutine. The runtime gives it
+// only in a stack trace, which takes too long for a small update. Package goid knows
+// where the runtime keeps it. Since that may change, goid is used only if it agrees
+// with the trace at the first call.
 func currentGoroutine() int64 {
 	if goidWorks() {
 		return goid.Get()
@@ -173,7 +173,7 @@ func goroutineFromTrace() int64 {
 	number, _, _ := bytes.Cut(bytes.TrimPrefix(trace, []byte("goroutine ")), []byte(" "))
 	id, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
-		return -1 // equal to no holder's, since a holder has this only where all have
+		return -1 // matches no frame: a frame has -1 only if every goroutine has
 	}
 	return id
 }

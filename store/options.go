@@ -1,5 +1,5 @@
-// Options and the kinds of things one can choose. The zero value of every field
-// is the default that its comment names.
+// Options and the types of their fields. The zero value of every field is the default
+// that its comment names.
 
 package store
 
@@ -12,36 +12,37 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Options says how documents are kept. A nil *Options and the zero value mean the
-// defaults.
+// Options configures how documents are stored. A nil *Options and the zero value mean
+// the defaults.
 type Options struct {
-	// Versions is the kind of version token that files have. Default: VersionHash.
+	// Versions is the kind of version token for files. Default: VersionHash.
 	// Programs that share a document may use different kinds.
 	Versions VersionMode
 
 	// Locking makes Update hold the document's lock from before it reads until it has
-	// published. The default is optimistic: the lock is held only for the swap. Either way,
-	// the two work together on one document.
+	// published. The default is optimistic: the lock is held only for the swap. Both
+	// modes work together on one document.
 	Locking bool
 
-	// GuardForeign also keeps what programs that do not take the lock put in the
-	// document's place by renaming, at the very moment of a write: the write finds it
-	// and is a conflict. It needs a file system that can exchange two names, else
-	// writes are ErrUnsupported, and costs some microseconds. For a moment readers may
-	// then see a version that is withdrawn, or nothing where a deletion is. Programs
-	// that write into the file instead of replacing it cannot be guarded against: what
-	// they write after the document was read under the lock is lost. Default: false.
+	// GuardForeign also protects a version that a program without the lock renames over
+	// the document at the very moment of a write: the write finds it and is a conflict.
+	// It needs a file system that can exchange two names, otherwise writes are
+	// ErrUnsupported. It costs some microseconds. For a moment readers may see a
+	// version that is then withdrawn, or no document for a deletion that is.
+	// GuardForeign does not help against programs that write into the file instead of
+	// replacing it: a write after the document was read under the lock is lost.
+	// Default: false.
 	GuardForeign bool
 
 	// Durability is what a write waits for before it returns. Default: Durable.
 	Durability Durability
 
-	// FlushOrder is by which flushes a write becomes durable. Default: AutoOrder, the
-	// fastest that is proved for the file system.
+	// FlushOrder selects the flushes that make a write durable. Default: AutoOrder, the
+	// fastest order that is proved for the file system.
 	FlushOrder FlushOrder
 
-	// Perm is the mode of new documents, before the umask. Default: 0600. A document that
-	// is replaced keeps its mode.
+	// Perm is the mode of new documents, before the umask. Default: 0600. A document
+	// that is replaced keeps its mode.
 	Perm fs.FileMode
 
 	// MaxSize is the largest document in bytes, to read or to write. Default:
@@ -52,20 +53,21 @@ type Options struct {
 	// 100,000 count as that.
 	MaxDepth int
 
-	// AllowDuplicateKeys accepts objects in which a key stands twice; the last one counts.
-	// The default is to refuse them: programs differ in which one they believe.
+	// AllowDuplicateKeys accepts objects with duplicate keys; the last one counts. The
+	// default is to refuse them: programs differ in the one that they use.
 	AllowDuplicateKeys bool
 
-	// AllowNetwork accepts network file systems, and others that are not known to be local,
-	// such as FUSE, on which neither locks nor atomic replacement have been proved. The
-	// default is to refuse them.
+	// AllowNetwork accepts network file systems, and others that are not known to be
+	// local, such as FUSE. Neither locks nor atomic replacement have been proved on
+	// them. The default is to refuse them.
 	AllowNetwork bool
 
-	// LockPath is a file to lock instead of the one beside the document, for OpenFile: one
-	// that other programs already lock with flock before they change the document, such as
-	// "settings.json.lock". All who change the document must lock the same file. It is made
-	// if it is absent, and otherwise only locked. A relative path is one from the working
-	// directory. Default: .NAME.lock beside the document, which "flock" in a shell can lock too.
+	// LockPath is the lock file for OpenFile, instead of the one beside the document.
+	// Use it if other programs already lock a file with flock before they change the
+	// document, such as "settings.json.lock". All writers of the document must lock the
+	// same file. It is created if it is absent, and otherwise only locked. A relative
+	// path starts at the working directory. Default: .NAME.lock beside the document,
+	// which "flock" in a shell can lock too.
 	LockPath string
 
 	// LockWait limits how long one wait for a document's lock, or for updates of other
@@ -73,31 +75,30 @@ type Options struct {
 	// as long as the context. Negative: not at all.
 	LockWait time.Duration
 
-	// Retry says how Update goes on after a conflict.
+	// Retry is how Update continues after a conflict.
 	Retry Retry
 
 	// Logger gets the conflicts of an update at level debug when the update has ended,
-	// and once a warning when more than one update in ten has to be tried again. It
-	// runs on the goroutine of the update, when nobody waits for it. Default:
+	// and one warning when more than one update in ten is tried again. It runs on the
+	// goroutine of the update, when no other caller waits for it. Default:
 	// slog.Default().
 	Logger *slog.Logger
 }
 
-// Retry says how Update goes on after a conflict. By default it goes on until its
-// context ends; on files it does not take long, since it takes the lock after the first.
+// Retry is how Update continues after a conflict. By default it tries until its context
+// ends. On files that does not take long: after the first conflict it takes the lock.
 type Retry struct {
-	// MinBackoff and MaxBackoff bound the pause before an optimistic try: it is drawn
-	// evenly from zero to a limit that starts at MinBackoff and grows by half each
-	// time up to MaxBackoff. Defaults: 100 microseconds and 50 milliseconds.
+	// MinBackoff and MaxBackoff bound the pause before an optimistic try. The pause is
+	// drawn uniformly from zero to a limit, which starts at MinBackoff and grows by
+	// half each time up to MaxBackoff. Defaults: 100 microseconds and 50 milliseconds.
 	MinBackoff, MaxBackoff time.Duration
-	// MaxTries is how often the function may run; the last time it is not combined with
-	// others. Default 0: any number.
+	// MaxTries is the largest number of runs of the function; the last run is not
+	// combined with others. Default 0: no limit.
 	MaxTries int
-	// MaxElapsed is the time after which there is no further try. Default 0: any time.
+	// MaxElapsed is the time after which no further try begins. Default 0: no limit.
 	MaxElapsed time.Duration
-	// EscalateAfter is how often the function of an optimistic update runs in vain
-	// before the next try takes the lock first. Default 0: once. Negative: it never
-	// does.
+	// EscalateAfter is the number of lost runs of the function of an optimistic update
+	// after which a try takes the lock first. Default 0: one. Negative: never.
 	EscalateAfter int
 }
 
@@ -105,21 +106,21 @@ type Retry struct {
 type VersionMode int
 
 const (
-	// VersionHash takes the content's hash and length. It catches every change of content,
-	// an in-place write within one clock tick too, and reads the file for it. A
-	// document that was changed and changed back compares as unchanged.
+	// VersionHash is the content's hash and length. It detects every change of content,
+	// an in-place write within one clock tick too, and reads the whole file. A document
+	// that was changed and changed back compares as unchanged.
 	VersionHash VersionMode = iota
-	// VersionMtime takes the modification time, size and inode: one stat, whatever the
-	// size. It relies on times finer than a microsecond and is ErrUnsupported where the
-	// file system keeps coarser ones. While a version is young, less than 100 milliseconds,
-	// Update compares the bytes too. Not noticed are a foreign program that rewrites a
-	// document in place and sets its time back, one that writes through a memory mapping,
-	// and one that writes in place within a step of the clock after a Read whose version
-	// is then given to CompareAndSwap.
+	// VersionMtime is the modification time, size and inode: one stat, whatever the
+	// size. It needs timestamps finer than a microsecond and is ErrUnsupported on file
+	// systems with coarser ones. While a version is younger than 100 milliseconds,
+	// Update compares the bytes too. Three changes by a foreign program go undetected:
+	// a rewrite in place that sets the time back, a write through a memory mapping, and
+	// a write in place within a clock tick after a Read whose version is then given to
+	// CompareAndSwap.
 	VersionMtime
-	// VersionAuto takes VersionMtime where the file system's times are fine enough, and
-	// each of some writes was seen to have a time of its own, as on Linux from 6.13
-	// on; else VersionHash.
+	// VersionAuto is VersionMtime if the file system's timestamps are fine enough and
+	// each of some test writes got a timestamp of its own, as on Linux 6.13 and later.
+	// Otherwise it is VersionHash.
 	VersionAuto
 )
 
@@ -139,14 +140,14 @@ func (m VersionMode) String() string {
 type Durability int
 
 const (
-	// Durable: the data is on the device before it is published, and its name before the
-	// write returns. A power cut keeps every acknowledged update.
+	// Durable: the data is on the device before it is published, and its name before
+	// the write returns. A power cut keeps every acknowledged update.
 	Durable Durability = iota
-	// Ordered: the data is on the device before it is published. A power cut leaves
-	// an older or the newest version, whole.
+	// Ordered: the data is on the device before it is published. A power cut leaves an
+	// older version or the newest one, complete.
 	Ordered
-	// Volatile: nothing is flushed. A power cut may leave an empty or broken document;
-	// the crash of a process is harmless all the same.
+	// Volatile: nothing is flushed. A power cut may leave an empty or broken document.
+	// The crash of a process is still harmless.
 	Volatile
 )
 
@@ -162,18 +163,19 @@ func (d Durability) String() string {
 	return fmt.Sprintf("Durability(%d)", int(d))
 }
 
-// FlushOrder is by which flushes a write becomes durable.
+// FlushOrder selects the flushes that make a write durable.
 type FlushOrder int
 
 const (
-	// AutoOrder is JournalOrder where cutting the power has shown that it keeps every
-	// promise, which is ext4 in its usual setting, and PortableOrder elsewhere.
+	// AutoOrder is JournalOrder on file systems where power cuts have shown that it
+	// keeps every promise, which is ext4 in its usual setting, and PortableOrder
+	// elsewhere.
 	AutoOrder FlushOrder = iota
 	// PortableOrder flushes the new file before the rename and the directory after it.
 	PortableOrder
 	// JournalOrder puts the content on the device before the rename and flushes the
-	// file after it: one commit of the journal instead of two. To force it on other
-	// file systems is at your own risk.
+	// file after it: one commit of the journal instead of two. Forcing it on other file
+	// systems is at your own risk.
 	JournalOrder
 )
 
@@ -189,7 +191,7 @@ func (o FlushOrder) String() string {
 	return fmt.Sprintf("FlushOrder(%d)", int(o))
 }
 
-// DefaultMaxSize is the largest document in bytes, unless Options.MaxSize is set: 64 MiB.
+// DefaultMaxSize is the largest document in bytes if Options.MaxSize is 0: 64 MiB.
 const DefaultMaxSize int64 = 64 << 20
 
 const (
@@ -241,7 +243,7 @@ func (o *Options) withDefaults() (Options, error) {
 	return opts, nil
 }
 
-// limits are those for the JSON in a document.
+// limits returns the limits for the JSON in a document.
 func (o *Options) limits() splice.Limits {
 	return splice.Limits{Depth: o.MaxDepth, AllowDuplicateKeys: o.AllowDuplicateKeys}
 }

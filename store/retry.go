@@ -1,5 +1,6 @@
-// The update loop: read, apply a function, compare-and-swap; on a conflict back off
-// and try again; after a while take the lock first and so cannot lose.
+// The update loop: read, apply a function, compare-and-swap; on a conflict back off and
+// try again. After Retry.EscalateAfter lost tries, take the lock first: then the try
+// cannot lose.
 
 package store
 
@@ -15,44 +16,44 @@ import (
 	"github.com/jsonstore/jsonstore/internal/combine"
 )
 
-// Update may call fn more than once: it reads the document, calls fn with its content,
-// and replaces the document with what fn returns if nobody changed it meanwhile; if
-// somebody did, it does so again on the new content. It returns the version that it
-// made.
+// Update reads the document, calls fn with its content, and replaces the document by
+// the result of fn if its version has not changed meanwhile. If it has, Update calls fn
+// again on the new content, so fn may run more than once. Update returns the version
+// that it made.
 //
-// Fn gets nil if the document is absent. The bytes are its own until it returns: it may
-// change them and return them. What it returns must not change until Update has
-// returned. If that is the content as it was (or nil for nil), nothing is written and
-// the version stays; what is there is confirmed under the lock, and flushed as an update
-// would be if it is not known to be. If fn returns an error, nothing is changed and the error comes
-// back wrapped; if it panics, the panic passes through and nothing is changed. Fn must
-// not write to the same document by other means, nor to one whose update waits for this
-// one: that is an error, where it is done on fn's own goroutine; on another one it
-// waits until a context ends. To delete a document, use Delete.
+// Fn gets nil if the document is absent. Fn owns the bytes until it returns: it may
+// change them and return them. The result must not change until Update has returned. If
+// the result equals the old content (or is nil for nil), nothing is written and the
+// version stays; the document is confirmed under the lock, and flushed as by an update
+// unless it is known to be flushed. If fn returns an error, nothing is changed and the
+// error is returned wrapped. If fn panics, nothing is changed and the panic passes
+// through. Fn must not write to the same document by other means, nor to a document
+// whose update waits for this one. On fn's own goroutine that is an error; on another
+// goroutine the write waits until a context ends. To delete a document, use Delete.
 //
-// Goroutines that update one document through one handle do not conflict. Those that
-// wait while another one's version is published are combined, in the order in which
-// they came: each fn gets what the one before it has made, and what the last one makes
-// is published, for all. The version that is returned is that of the state that fn
-// made, in which others may have been faster to build on it, so that a CompareAndSwap
-// from it is a conflict. A fn that takes longer than a millisecond while others have
-// run theirs is not waited for: it is run again, as the first of the next version.
+// Goroutines that update one document through one handle do not conflict. Updates that
+// wait while another version is published are combined, in the order of their arrival:
+// each fn gets the result of the fn before it, and the result of the last one is
+// published for all. Each Update returns the version of its own fn's result. Later
+// updates may have been built on it already; then a CompareAndSwap from that version is
+// a conflict. A fn that takes longer than a millisecond while others have run theirs
+// does not delay them: it runs again, as the first of the next version.
 //
 // Against other handles, processes and programs the first try is optimistic: it holds
-// the lock only for the swap. When fn has run in vain Retry.EscalateAfter times, or at
-// once with Options.Locking, it holds the lock from before it reads until it has
-// published, and cannot lose to anybody who takes the lock. So do the next updates
+// the lock only for the swap. After Retry.EscalateAfter lost runs of fn, or at once
+// with Options.Locking, a try holds the lock from before the read until it has
+// published, and cannot lose to a writer that takes the lock. So do the next updates
 // through this handle, until they have found the lock free for a while.
 //
-// When the context ends while the update is in line or waits for the lock, it returns
-// at once and nothing was changed. From when fn is called it stays until this try is
-// over, which is soon, and returns what came of it: if it was not applied, the end of
-// the context. When the context or Retry ends it after conflicts, the error is
-// ErrConflict and says how often it tried. ErrConflict always means that nothing was
-// changed; after ErrNotDurable it was, after ErrUnknown it may have been.
+// If the context ends while the update is in line or waits for the lock, Update returns
+// at once and nothing is changed. Once fn is called, Update stays until this try is
+// over, which is soon, and returns its result: the error of the context if the update
+// was not applied. If the context or Retry ends it after conflicts, the error is
+// ErrConflict and says how often it tried. After ErrConflict nothing is changed; after
+// ErrNotDurable the document is changed; after ErrUnknown it may be.
 //
-// The linearization point is that of CompareAndSwap; if nothing is changed, it is a
-// second look at the document, under the lock, or the read, if that was.
+// The linearization point is that of CompareAndSwap. If nothing is changed, it is a
+// second look at the document, under the lock, or the read, if that was under the lock.
 func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (Version, error) {
 	return d.update(ctx, "update", fn)
 }
@@ -68,8 +69,8 @@ func (d *Doc) update(
 	})
 }
 
-// edit is update for a function that does not change the bytes that it gets, so that they need
-// not be copied for it.
+// edit is update for a function that does not change its input, so that no copy is
+// needed.
 func (d *Doc) edit(
 	ctx context.Context, op string, fn func(old []byte) ([]byte, error),
 ) (Version, error) {
@@ -86,7 +87,7 @@ func (d *Doc) amend(
 	return version, nil
 }
 
-// decision is that of an update whose function is fn.
+// decision returns the decision of an update with fn.
 func (d *Doc) decision(fn func(old docState) ([]byte, error)) decision {
 	return func(old docState) (docState, error) {
 		if old.exists && !old.checked {
@@ -103,8 +104,8 @@ func (d *Doc) decision(fn func(old docState) ([]byte, error)) decision {
 }
 
 // Delete deletes the document, whatever its version and content. If it is absent, the
-// error is ErrNotExist. A symbolic link that led to it stays, and leads to where the
-// document is made the next time.
+// error is ErrNotExist. A symbolic link to the document stays, and the next version is
+// created at its target.
 func (d *Doc) Delete(ctx context.Context) error {
 	_, err := d.retry(ctx, func(old docState) (docState, error) {
 		if !old.exists {
@@ -118,8 +119,8 @@ func (d *Doc) Delete(ctx context.Context) error {
 	return nil
 }
 
-// retry tries until a change is made, or need not be made, or must be given up. What it
-// does is decided in package combine.
+// retry tries until the update is applied, changes nothing, or fails. Package combine
+// decides each step.
 func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 	if d.keyErr != nil {
 		return Absent, d.keyErr
@@ -131,7 +132,7 @@ func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 		return Absent, context.Cause(ctx)
 	}
 	if d.db.closed.Load() {
-		return Absent, ErrClosed // and not behind others that wait for a lock
+		return Absent, ErrClosed // at once, not after callers that wait for a lock
 	}
 	done, err := d.nest()
 	if err != nil {
@@ -141,8 +142,8 @@ func (d *Doc) retry(ctx context.Context, decide decision) (Version, error) {
 	return d.combined(ctx, decide)
 }
 
-// conflicted is the error of one that was not applied after conflicts. It says how hard
-// it was tried.
+// conflicted returns the error of a call that was not applied after conflicts, with the
+// number of tries and their time.
 func (c *call) conflicted(a combine.Answer) error {
 	err := a.Err
 	if !errors.Is(err, ErrConflict) {
@@ -151,7 +152,7 @@ func (c *call) conflicted(a combine.Answer) error {
 	return &retryError{a.Runs, time.Since(c.start), err}
 }
 
-// retryError says how hard it was tried.
+// retryError has the number of tries and their time.
 type retryError struct {
 	tries   int
 	elapsed time.Duration
@@ -169,9 +170,9 @@ func (e *retryError) Error() string {
 
 func (e *retryError) Unwrap() error { return e.err }
 
-// nextPause is the pause before this caller, who has lost, tries again. It grows
-// exponentially with full jitter: the library draws from an interval around the current
-// one, so that half of the limit and a factor of one give zero to the limit.
+// nextPause returns the pause before this caller, which has lost, tries again. It grows
+// exponentially with full jitter. The library draws from an interval around the current
+// one: half of the limit and a factor of one give zero to the limit.
 func (c *call) nextPause() time.Duration {
 	if c.pause == nil {
 		limits := c.doc.opts.Retry

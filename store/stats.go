@@ -1,4 +1,4 @@
-// What a handle counts.
+// The counters of a handle.
 
 package store
 
@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// Stats counts what was done through one handle since it was opened.
+// Stats counts the operations through one handle since it was opened.
 type Stats struct {
-	Reads       uint64 // documents read, by Read and its kin
-	Updates     uint64 // updates that ended well, whether they changed anything or not
+	Reads       uint64 // documents read, by reads and by updates
+	Updates     uint64 // updates without error, whether they changed anything or not
 	Writes      uint64 // versions published, by updates and by compare-and-swap
 	Conflicts   uint64 // tries that found another version than they had read
-	Retries     uint64 // tries that followed on a conflict
+	Retries     uint64 // tries after a conflict
 	Escalations uint64 // tries that took the lock first because an earlier one had lost
 	LockWaits   uint64 // times that a document's lock was not free at once
 }
@@ -24,7 +24,7 @@ func (s Stats) String() string {
 		s.Reads, s.Updates, s.Writes, s.Conflicts, s.Retries, s.Escalations, s.LockWaits)
 }
 
-// counters are Stats while they are being counted.
+// counters are the running counts of Stats.
 type counters struct {
 	reads, updates, writes, conflicts, retries, escalations, lockWaits atomic.Uint64
 	warned                                                             atomic.Bool
@@ -42,8 +42,8 @@ func (c *counters) stats() Stats {
 	}
 }
 
-// manyRetries reports, once, that more than one update in ten was tried again; it takes
-// a hundred of them to say so.
+// manyRetries reports, once, that more than one update in ten was tried again. It needs
+// at least a hundred updates.
 func (c *counters) manyRetries() bool {
 	updates, retries := c.updates.Load(), c.retries.Load()
 	return updates >= 100 && retries*10 > updates && !c.warned.Swap(true)

@@ -11,21 +11,21 @@ import (
 	"github.com/jsonstore/jsonstore/internal/combine"
 )
 
-// try is one try at an update of one caller, or of several together.
+// try is one try at the update of one caller or of a batch.
 type try struct {
-	doc     *Doc // all of them have its options
+	doc     *Doc // all callers have its options
 	ctx     context.Context
 	attempt driver.Attempt
-	onFile  *attempt // the same, nil where documents are not files
+	onFile  *attempt // the same attempt, nil if documents are not files
 
-	// forgotten is closed when what was staged is released, since one who built it has left; nil
-	// if nobody has.
+	// forgotten is closed when the staged content is released, after a caller that
+	// built it has left. It is nil if no such caller has left.
 	forgotten chan struct{}
 
-	started time.Time // its first function
-	deletes bool      // what is staged is a deletion
-	read    Version   // that the document had
-	found   Version   // that it has in the end
+	started time.Time // start of its first function
+	deletes bool      // a deletion is staged
+	read    Version   // the version that was read
+	found   Version   // the version at the end of the try
 }
 
 // newTry begins a try for c.
@@ -33,13 +33,13 @@ func newTry(c *call) *try {
 	t := &try{doc: c.doc, ctx: context.Background()}
 	t.attempt, t.onFile = c.doc.attempt()
 	if c.doc.drv.combiner == nil {
-		t.ctx = c.ctx // nobody else is part of it
+		t.ctx = c.ctx // the only caller
 	}
 	return t
 }
 
-// attempt begins a try at an update of the document, with what the engine can do. OnFile is
-// the same attempt, nil where documents are not files.
+// attempt begins a try at an update of the document, with the best interface that the
+// engine has. OnFile is the same attempt, nil if documents are not files.
 func (d *Doc) attempt() (try driver.Attempt, onFile *attempt) {
 	switch drv := d.drv; {
 	case drv.files != nil:
@@ -54,13 +54,13 @@ func (d *Doc) attempt() (try driver.Attempt, onFile *attempt) {
 	return &simpleAttempt{drv: d.drv, key: d.key}, nil
 }
 
-// forget releases what is staged, while the lock is waited for.
+// forget releases the staged content during the wait for the lock.
 func (t *try) forget() {
 	t.attempt.Forget()
 	close(t.forgotten)
 }
 
-// awaitForgotten waits until that is done.
+// awaitForgotten waits until forget is done, if it was ordered.
 func (t *try) awaitForgotten(l *line) {
 	if t.forgotten != nil {
 		l.block(func() bool {
@@ -75,8 +75,8 @@ func (t *try) awaitForgotten(l *line) {
 	}
 }
 
-// step does a step. Of a batch no context can end it: nobody's leaving may undo what
-// others have done.
+// step does a step. No context ends a step of a batch: a caller that leaves must not
+// undo the updates of others.
 func (t *try) step(do combine.Step, state docState) (r report) {
 	stats := t.doc.db.stats
 	var err error
@@ -90,7 +90,7 @@ func (t *try) step(do combine.Step, state docState) (r report) {
 			err = errLockBusy
 		}
 	case combine.Wait:
-		// Whoever waits for this may leave, and others inherit it.
+		// Callers that wait for the lock may leave; others inherit it.
 		err = t.attempt.Lock(context.WithoutCancel(t.ctx))
 	case combine.Read:
 		r.State.data, t.read, err = t.attempt.Read(t.ctx)
@@ -121,7 +121,7 @@ func (t *try) step(do combine.Step, state docState) (r report) {
 	return r
 }
 
-// outcomeOf is the outcome that an error of an engine stands for.
+// outcomeOf returns the outcome for an error of an engine.
 func outcomeOf(err error) combine.Outcome {
 	switch {
 	case err == nil:
@@ -136,12 +136,12 @@ func outcomeOf(err error) combine.Outcome {
 	return combine.Failed
 }
 
-// simpleAttempt is a try on an engine that has no better way than to read and to swap.
+// simpleAttempt is a try on an engine that has only the methods of driver.Driver.
 type simpleAttempt struct {
 	drv     driver.Driver
 	key     string
-	version Version // that was read
-	data    []byte  // staged
+	version Version // the version that was read
+	data    []byte  // the staged content
 }
 
 func (a *simpleAttempt) TryLock(context.Context) (bool, error) { return true, nil }

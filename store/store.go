@@ -10,13 +10,14 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// A Version identifies one state of one document; compare versions with ==. See package driver.
+// A Version identifies one state of one document; compare versions with ==. See package
+// driver.
 type Version = driver.Version
 
-// Absent is the version of a document that is not there.
+// Absent is the version of a document that does not exist.
 var Absent = driver.Absent
 
-// ParseVersion reads what Version.String printed. The error is ErrVersion.
+// ParseVersion parses the output of Version.String. The error is ErrVersion.
 func ParseVersion(text string) (Version, error) { return driver.ParseVersion(text) }
 
 // A DB is a set of documents, each under a key. Its methods may be called concurrently,
@@ -29,27 +30,29 @@ type DB struct {
 
 	closed atomic.Bool
 
-	where  string // the directory, or the one file; empty where documents are no files
+	where  string // the directory, or the one file; empty if documents are not files
 	single bool
 }
 
-// Doc returns a handle on the document with a key, whether it exists or not. A key that
-// cannot be used is ErrKey when the document is. The handle need not be closed.
+// Doc returns a handle on the document with a key, whether it exists or not. If the key
+// cannot be used, operations on the document return ErrKey. The handle need not be
+// closed.
 func (db *DB) Doc(key string) *Doc {
 	return &Doc{db: db, drv: db.drv, opts: db.opts, key: key, name: key, keyErr: checkKey(key)}
 }
 
-// Keys iterates over the keys that begin with prefix, in byte order, each once. It is no
-// snapshot: a document that exists from the first to the last step of the loop is listed;
-// one that is created or deleted meanwhile may be. The body of the loop may use the DB in every
-// way. An error ends the loop.
+// Keys iterates over the keys that begin with prefix, in byte order, each once. It is
+// not a snapshot: a document that exists from the first to the last step of the loop is
+// listed; a document that is created or deleted meanwhile may be listed. The body of
+// the loop may use the DB in every way. An error ends the loop.
 //
-// On files, each directory is read once, when the loop reaches its first key, and no directory
-// is read whose keys cannot begin with prefix. The cost is linear in the number of files in
-// these directories, and memory holds the names of one directory and of those above it. A
-// symbolic link to a document is listed, one to a directory is not followed. Btrfs can leave a
-// name out that is replaced while its directory is read: there the rule above holds for
-// documents that have their lock file, which is those that the store has written before.
+// On files, each directory is read once, when the loop reaches its first key. A
+// directory is not read if its keys cannot begin with prefix. The cost is linear in the
+// number of files in these directories. Memory holds the names of one directory and its
+// parents. A symbolic link to a document is listed; a link to a directory is not
+// followed. Btrfs can omit a name that is replaced while its directory is read. On
+// Btrfs the rule above holds for documents that have their lock file, that is,
+// documents that the store has written.
 func (db *DB) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for key, err := range db.drv.List(ctx, prefix) {
@@ -64,7 +67,7 @@ func (db *DB) Keys(ctx context.Context, prefix string) iter.Seq2[string, error] 
 	}
 }
 
-// listed names the keys with a prefix in messages.
+// listed returns the name of a listing in messages.
 func (db *DB) listed(prefix string) string {
 	switch {
 	case prefix != "":
@@ -75,36 +78,36 @@ func (db *DB) listed(prefix string) string {
 	return db.drv.Caps().Name
 }
 
-// Stats returns what was done through this handle and those that it gave out.
+// Stats returns the counts of this handle and the handles that it returned.
 func (db *DB) Stats() Stats { return db.stats.stats() }
 
-// Close frees what the handle holds. Calls that are under way may still end well; later
-// ones are ErrClosed.
+// Close releases the resources of the handle. Calls that are under way may still
+// succeed; later calls return ErrClosed.
 func (db *DB) Close() error {
 	db.closed.Store(true)
 	return db.drv.Close()
 }
 
 // A Doc is a handle on one document: one JSON value. Its methods may be called
-// concurrently. Byte slices that it hands out must not be changed.
+// concurrently. Callers must not change the byte slices that it returns.
 type Doc struct {
 	db     *DB
 	drv    *engine
 	opts   *Options
-	key    string // as the driver knows it
-	name   string // as the user knows it
-	keyErr error  // what is wrong with the key
+	key    string // the key for the driver
+	name   string // the name for the user
+	keyErr error  // the error of an unusable key, else nil
 	owns   bool   // Close closes db
 
-	expect *Version // that the document must have for an update; nil if any will do
+	expect *Version // the version required for an update; nil if any
 }
 
 // Name returns the document's name in messages: the path that was opened, or its key.
 func (d *Doc) Name() string { return d.name }
 
-// With returns a handle on the same document that differs in options: change gets a
-// copy of them. What is about the files themselves (Versions, Perm, AllowNetwork, LockPath)
-// does not change. The handle shares everything else with d, and ends with it.
+// With returns a handle on the same document with other options: change gets a copy of
+// them to modify. The options of the files themselves (Versions, Perm, AllowNetwork,
+// LockPath) stay. The handle shares everything else with d, and is closed with it.
 func (d *Doc) With(change func(*Options)) (*Doc, error) {
 	opts := *d.opts
 	change(&opts)
@@ -122,10 +125,10 @@ func (d *Doc) With(change func(*Options)) (*Doc, error) {
 	return &other, nil
 }
 
-// Stats returns what was done through the handle that d came from: OpenFile's own, or the DB.
+// Stats returns the counts of the handle that d came from: OpenFile's own, or the DB.
 func (d *Doc) Stats() Stats { return d.db.stats.stats() }
 
-// Close frees what a handle from OpenFile holds; others need no closing.
+// Close releases the resources of a handle from OpenFile. Other handles need no Close.
 func (d *Doc) Close() error {
 	if !d.owns {
 		return nil

@@ -1,5 +1,5 @@
-// What the shell of combining needs of goroutines and clocks. Simulations put threads
-// of their own in their place.
+// The goroutines and clocks of the shell of combining. Simulations replace them by
+// threads of their own.
 
 package store
 
@@ -8,14 +8,15 @@ import (
 	"time"
 )
 
-// threads is what simulations have instead.
+// threads replaces goroutines and clocks in simulations.
 type threads struct {
 	spawn func(f func()) // go f()
-	// returns when one is ready, and which; 0 if none is given
+	// block waits until a condition is ready and returns its index, or 0 if none is
+	// given.
 	block func(ready ...func() bool) int
-	pass  func()                          // others may go on before the line's state changes
-	after func(d time.Duration, f func()) // time.AfterFunc, instead of the one before
-	stop  func()                          // that one need not be called any longer
+	pass  func()                          // lets others run before a state change
+	after func(d time.Duration, f func()) // time.AfterFunc, replacing the timer before
+	stop  func()                          // stops that timer
 }
 
 func (t *lines) spawn(f func()) {
@@ -26,7 +27,7 @@ func (t *lines) spawn(f func()) {
 	go f()
 }
 
-// block waits, in simulations only: elsewhere what comes after it does.
+// block waits in simulations. Elsewhere it returns -1, and the code after it waits.
 func (l *line) block(ready ...func() bool) int {
 	if t := l.of.threads; t != nil {
 		return t.block(ready...)
@@ -34,7 +35,7 @@ func (l *line) block(ready ...func() bool) int {
 	return -1
 }
 
-// pass is where a goroutine could be interrupted. In simulations, it is.
+// pass is a point of preemption in simulations. Elsewhere it does nothing.
 func (l *line) pass() {
 	if t := l.of.threads; t != nil {
 		t.pass()
@@ -64,15 +65,16 @@ func (l *line) stopTimer() {
 	l.timer.Stop()
 }
 
-// A yield that took longer than longYield is followed by none for yieldRest times as long.
+// After a yield longer than longYield, no yield begins for yieldRest times its duration
+// since its start.
 const (
 	longYield = time.Millisecond
 	yieldRest = 20
 )
 
-// yield lets other goroutines run that are ready. Where all processors are busy that
-// takes long, since who yields is served after all others; so only a twentieth of the
-// time is spent on such yields, and it reports false if there is none now.
+// yield lets other runnable goroutines run. If all processors are busy that takes long,
+// since a yielding goroutine goes to the back of the run queue. So only a twentieth of
+// the time is spent on long yields: yield reports false if it did not yield.
 func (l *line) yield() bool {
 	if l.block() >= 0 {
 		return true
