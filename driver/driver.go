@@ -15,9 +15,9 @@ import (
 
 // A Driver keeps documents. Its methods may be called concurrently.
 //
-// Keys are slash-separated; the caller has checked them. A driver does not keep byte slices that
-// it is given after the call returns, and never writes again to those that it returns. Callers
-// must not change the bytes either.
+// Keys are slash-separated; the caller has checked them. A driver does not keep byte
+// slices that it is given after the call returns, and never writes again to those that
+// it returns. Callers must not change the bytes either.
 //
 // A write (Swap, Delete) succeeds or fails with one of four kinds of error:
 //
@@ -31,20 +31,21 @@ type Driver interface {
 	// linearizable: they see every write that was acknowledged before they began.
 	Read(ctx context.Context, key string) ([]byte, Version, error)
 
-	// Swap replaces the document if its version is old, and returns the new version. Old ==
-	// Absent creates the document, and fails if it exists. No version means "any": a blind
-	// write is a lost update. The linearization point is the engine's own compare-and-swap.
+	// Swap replaces the document if its version is old, and returns the new version.
+	// Old == Absent creates the document, and fails if it exists. No version means
+	// "any": a blind write is a lost update. The linearization point is the engine's
+	// own compare-and-swap.
 	Swap(ctx context.Context, key string, old Version, data []byte) (Version, error)
 
-	// Delete removes the document if its version is old. Deleting an absent document is a
-	// conflict.
+	// Delete removes the document if its version is old. Deleting an absent document is
+	// a conflict.
 	Delete(ctx context.Context, key string, old Version) error
 
 	// List iterates over the keys that begin with prefix, in byte order, each once. It
 	// is no snapshot: a document that exists from the first to the last step of the
-	// iteration is listed; one that is created or deleted meanwhile may be. The body of the
-	// loop may call every method of the driver, so a driver holds no lock while it runs. An
-	// error, such as that of the context, is the last pair; its key is empty.
+	// iteration is listed; one that is created or deleted meanwhile may be. The body of
+	// the loop may call every method of the driver, so a driver holds no lock while it
+	// runs. An error, such as that of the context, is the last pair; its key is empty.
 	//
 	// A driver whose server returns pages requests the next page itself. The cost of a
 	// listing must be linear in the number of keys.
@@ -61,77 +62,79 @@ type Driver interface {
 type Caps struct {
 	// Name is the engine's name in messages, such as "file" or "memory".
 	Name string
-	// UniqueVersions is true if no two states of a document ever have the same version. If it
-	// is false, a version stands for content, and a document that was changed and changed
-	// back compares as unchanged (A-B-A).
+	// UniqueVersions is true if no two states of a document ever have the same version.
+	// If it is false, a version stands for content, and a document that was changed and
+	// changed back compares as unchanged (A-B-A).
 	UniqueVersions bool
-	// MaxSize is the size of the largest document in bytes. 0 means that the engine has no
-	// limit of its own.
+	// MaxSize is the size of the largest document in bytes. 0 means that the engine has
+	// no limit of its own.
 	MaxSize int64
 }
 
-// An Attempter is a Driver that splits an update into steps, so that the caller can stop between
-// two steps. It is optional: without it, the store composes Read and Swap.
+// An Attempter is a Driver that splits an update into steps, so that the caller can
+// stop between two steps. It is optional: without it, the store composes Read and Swap.
 type Attempter interface {
 	// Attempt begins an attempt to update one document. It does no work yet and cannot
 	// fail.
 	Attempt(key string) Attempt
 }
 
-// A Combiner is an Attempter whose attempts can publish several updates at once. Each update
-// takes the result of the one before. It is optional: without it, each update is published by
-// itself.
+// A Combiner is an Attempter whose attempts can publish several updates at once. Each
+// update takes the result of the one before. It is optional: without it, each update is
+// published by itself.
 type Combiner interface {
 	Attempter
-	// Superseded returns the version of an intermediate result: content that a later update
-	// of the same batch has replaced before it was published. No document ever has this
-	// version, unless versions stand for content.
+	// Superseded returns the version of an intermediate result: content that a later
+	// update of the same batch has replaced before it was published. No document ever
+	// has this version, unless versions stand for content.
 	Superseded(data []byte) Version
 }
 
-// An Attempt is one attempt to update one document. One goroutine at a time may use it. The
-// steps have one of these orders:
+// An Attempt is one attempt to update one document. One goroutine at a time may use it.
+// The steps have one of these orders:
 //
 //	Read, Stage, Lock, Publish, Settle, Close   optimistic: the lock is held only for the swap
 //	Lock, Read, Stage, Publish, Settle, Close   no other user of the engine can cause a conflict
 //
-// Delete replaces Stage and Publish, and so does Confirm for an update that changes nothing.
-// Close may follow any step; whatever was not published by then has no effect. Errors are those
-// of a write of [Driver]. Another attempt may repeat the update only if this one was not applied.
+// Delete replaces Stage and Publish, and so does Confirm for an update that changes
+// nothing. Close may follow any step; a change that was not published by then has no
+// effect. Errors are those of a write of [Driver]. Another attempt may repeat the
+// update only if this one was not applied.
 type Attempt interface {
-	// TryLock takes the document's lock if it is free, and reports whether it holds it. An
-	// engine without locks always reports true.
+	// TryLock takes the document's lock if it is free, and reports whether it holds it.
+	// An engine without locks always reports true.
 	TryLock(ctx context.Context) (bool, error)
-	// Lock waits for the document's lock until the context ends. It follows a TryLock that
-	// reported false.
+	// Lock waits for the document's lock until the context ends. It follows a TryLock
+	// that reported false.
 	Lock(ctx context.Context) error
-	// Read returns the document and its version, or nil and Absent if it does not exist.
-	// Callers must not change the bytes. Read may be called again: it drops what was read
-	// and staged before, and keeps the lock.
+	// Read returns the document and its version, or nil and Absent if it does not
+	// exist. Callers must not change the bytes. Read may be called again: it drops the
+	// data read and staged before, and keeps the lock.
 	Read(ctx context.Context) ([]byte, Version, error)
-	// Stage prepares data to replace what was read, with or without the lock. It may notice
-	// that the document has already changed, which is ErrConflict. Data must not change
-	// until Publish has returned.
+	// Stage prepares data to replace the version that was read, with or without the
+	// lock. It may notice that the document has already changed, which is ErrConflict.
+	// Data must not change until Publish has returned.
 	Stage(ctx context.Context, data []byte) error
-	// Publish replaces the document by what was staged if the document still has the version
-	// that was read. It returns the new version, also with ErrNotDurable. It needs the lock
-	// and releases it before it returns. The new version is then visible to all readers, but
-	// durable only after Settle.
+	// Publish replaces the document with the staged data if the document still has the
+	// version that was read. It returns the new version, also with ErrNotDurable. It
+	// needs the lock and releases it before it returns. The new version is then visible
+	// to all readers, but durable only after Settle.
 	Publish(ctx context.Context) (Version, error)
-	// Delete removes the document if it still has the version that was read. Otherwise it
-	// behaves like Publish. Deleting an absent document is ErrConflict.
+	// Delete removes the document if it still has the version that was read. Otherwise
+	// it behaves like Publish. Deleting an absent document is ErrConflict.
 	Delete(ctx context.Context) error
-	// Confirm is for an update that changes nothing. It is ErrConflict if the document no
-	// longer has the version that was read. It needs the lock and releases it before it
-	// returns. No guard withdraws a confirmed version, but it is durable only after Settle.
+	// Confirm is for an update that changes nothing. It is ErrConflict if the document
+	// no longer has the version that was read. It needs the lock and releases it before
+	// it returns. No guard withdraws a confirmed version, but it is durable only after
+	// Settle.
 	Confirm(ctx context.Context) error
-	// Forget drops what was read and staged, like Read. It may be called while Lock waits.
+	// Forget drops data read and staged, like Read. It may be called while Lock waits.
 	Forget()
-	// Settle makes durable what was published, confirmed or read under the lock, as far as
-	// the engine was asked to, and releases the lock if the attempt still holds it. Its
-	// error is ErrNotDurable.
+	// Settle makes the version published, confirmed or read under the lock durable, as
+	// far as the engine was asked to, and releases the lock if the attempt still holds
+	// it. Its error is ErrNotDurable.
 	Settle() error
-	// Close releases the lock, drops what is staged and frees all resources. Every attempt
+	// Close releases the lock, drops staged data and frees all resources. Every attempt
 	// needs a Close; a second one does nothing.
 	Close()
 }

@@ -6,10 +6,11 @@ import (
 	"io/fs"
 )
 
-// The errors that callers distinguish. Engines wrap them in errors that name the document and
-// the operation; use errors.Is and errors.As.
+// The errors that callers distinguish. Engines wrap them in errors that name the
+// document and the operation; use errors.Is and errors.As.
 var (
-	// ErrConflict: the document's version was not the expected one. Nothing was changed.
+	// ErrConflict: the document's version was not the expected one. Nothing was
+	// changed.
 	ErrConflict = errors.New("conflict")
 	// ErrNotExist: there is no such document. It is fs.ErrNotExist.
 	ErrNotExist = fs.ErrNotExist
@@ -32,12 +33,13 @@ var (
 	ErrKey = errors.New("unusable key")
 	// ErrClosed: the handle was closed.
 	ErrClosed = errors.New("closed")
-	// ErrUnsupported: the engine or the system cannot do this. It is errors.ErrUnsupported.
+	// ErrUnsupported: the engine or the system cannot do this. It is
+	// errors.ErrUnsupported.
 	ErrUnsupported = errors.ErrUnsupported
 )
 
-// A ConflictError reports that a document did not have the expected version. It is ErrConflict,
-// and ErrExist too if the document was expected to be absent.
+// A ConflictError reports that a document did not have the expected version. It is
+// ErrConflict, and ErrExist too if the document was expected to be absent.
 type ConflictError struct {
 	Key  string  // the document, as the user names it
 	Want Version // the version that the caller expected
@@ -57,7 +59,8 @@ func (e *ConflictError) Error() string {
 		"read it again and redo the change", e.Want, e.Have)
 }
 
-// Is reports that a ConflictError is ErrConflict, and ErrExist if no document was expected.
+// Is reports that a ConflictError is ErrConflict, and ErrExist if no document was
+// expected.
 func (e *ConflictError) Is(target error) bool {
 	return target == ErrConflict || target == ErrExist && e.Want.IsAbsent()
 }

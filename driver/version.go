@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// A Version identifies one state of one document. Compare versions with ==, only for equality:
-// they have no order. The zero Version is [Absent]. [ParseVersion] parses the text of a version.
-// A version can be a map key.
+// A Version identifies one state of one document. Compare versions with ==, only for
+// equality: they have no order. The zero Version is [Absent]. [ParseVersion] parses the
+// text of a version. A version can be a map key.
 type Version struct {
 	text string // empty for Absent, so that the zero value is Absent
 }
@@ -46,8 +46,8 @@ func appendHex16(b []byte, v uint64) []byte {
 	return b
 }
 
-// MtimeVersion is the version of a file with a modification time in nanoseconds since 1970, a size
-// in bytes, an inode number, and an inode generation where it is known.
+// MtimeVersion is the version of a file with a modification time in nanoseconds since
+// 1970, a size in bytes, an inode number, and an inode generation where it is known.
 func MtimeVersion(mtime, size int64, inode, generation uint64, hasGeneration bool) Version {
 	var buf [96]byte
 	b := append(buf[:0], "m:"...)
@@ -103,8 +103,8 @@ func (v *Version) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseVersion parses what String prints, and nothing else: every version has one spelling, so
-// versions are equal if their texts are. The error is ErrVersion.
+// ParseVersion parses what String prints, and nothing else: every version has one
+// spelling, so versions are equal if their texts are. The error is ErrVersion.
 func ParseVersion(text string) (Version, error) {
 	if text == "-" {
 		return Absent, nil
@@ -153,8 +153,8 @@ func isDecimal(s string, bits int) bool {
 	return err == nil && strconv.FormatUint(n, 10) == s
 }
 
-// CheckKind returns ErrVersion for a version that is neither Absent nor of the engine's kind:
-// it would conflict for ever.
+// CheckKind returns ErrVersion for a version that is neither Absent nor of the engine's
+// kind: such a version would conflict for ever.
 func CheckKind(v Version, kind byte) error {
 	if v.IsAbsent() || v.Kind() == kind {
 		return nil

@@ -45,8 +45,8 @@ func TestParseVersionRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParseVersion: a version prints as exactly the text that was parsed, so that two texts never
-// stand for one version.
+// FuzzParseVersion: a version prints as exactly the text that was parsed, so that two
+// texts never stand for one version.
 func FuzzParseVersion(f *testing.F) {
 	for _, seed := range []string{
 		"-", "h:00000000000000010000000000abcdef-17", "m:-5-0-9-9", "r:7", `e:"x"`, "m:1-2-3",

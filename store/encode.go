@@ -21,8 +21,8 @@ func encode(value any) ([]byte, error) {
 		return nil, fmt.Errorf("%w: the value cannot be encoded: %w", ErrInvalid, err)
 	}
 	text := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
-	// This is how json.Marshal writes what is not UTF-8, but not how it writes U+FFFD. A
-	// type that encodes itself may write that too.
+	// json.Marshal writes invalid UTF-8 in this way, but not U+FFFD. A type that
+	// encodes itself may write that too.
 	if bytes.Contains(text, []byte(`\ufffd`)) {
 		if bad := badText(reflect.ValueOf(value)); bad != nil {
 			return nil, fmt.Errorf("%w: the text %q is not valid UTF-8, which JSON has to be; "+
@@ -41,7 +41,7 @@ func clip(text string) string {
 }
 
 // badText finds a string that is not UTF-8 in a value that json.Marshal has encoded, so
-// that it has no circles.
+// it has no cycles.
 func badText(v reflect.Value) *string {
 	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		return nil

@@ -1,5 +1,5 @@
-// The file driver: one document is one file. This file has what it is and how
-// it reads; cas.go has how it writes.
+// The file driver: one document is one file. This file has the driver, its paths and
+// its reads; cas.go has its writes.
 
 package store
 
@@ -18,24 +18,23 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// fileDriver keeps documents in files: all those beneath a directory, or one.
+// fileDriver keeps documents in files: all documents beneath a directory, or one.
 type fileDriver struct {
 	files  fsys.FS
 	single string      // the name of the one document, else empty
-	linked string      // its path as it was given, if that leads through symbolic links; else empty
+	linked string      // the path that the caller gave, if it has symbolic links; else empty
 	mode   VersionMode // VersionHash or VersionMtime
 	opts   *Options
 	shared *fileShared
 }
 
-// fileShared is what the copies of a driver with other durability have in common.
+// fileShared is the state shared by copies of a driver that differ in durability.
 type fileShared struct {
 	locks lockTable
 	rows  rows
 	place atomic.Int32 // of the row, where this handle found a free one
-	// Devices of which it is known whether they are flushed in the order for one journal, are
-	// ext4, keep a time of the last change that no program can set, and are not known to be
-	// local.
+	// Findings by device: whether it is flushed in the order for one journal, is ext4,
+	// keeps a change time that no program can set, and is not known to be local.
 	journals, ext4, changes, networks findings
 	home                              uint64 // the device where the handle was opened
 
@@ -68,7 +67,7 @@ func (d *fileDriver) with(opts *Options) *fileDriver {
 	return &other
 }
 
-// path is where the document with this key was when the handle was opened.
+// path returns the path that the document had when the handle was opened.
 func (d *fileDriver) path(key string) string {
 	if d.single != "" {
 		return d.single
@@ -76,8 +75,8 @@ func (d *fileDriver) path(key string) string {
 	return filepath.FromSlash(key) + keySuffix
 }
 
-// locate returns where it is now, unless a symbolic link is there: links on a path that was
-// given may lead elsewhere by now.
+// locate returns the document's current path, which may be a symbolic link. Links on
+// the caller's path may have changed since the open.
 func (d *fileDriver) locate(key string) (string, error) {
 	if d.linked != "" {
 		return followLinks(d.linked)
@@ -85,8 +84,8 @@ func (d *fileDriver) locate(key string) (string, error) {
 	return d.path(key), nil
 }
 
-// checkDevice complains of a document on a file system that is not known to be local: on
-// another one than where the handle was opened, to which a link or a mount leads.
+// checkDevice refuses a document on a file system that is not known to be local, unless
+// the options allow it: a link or a mount may lead there.
 func (d *fileDriver) checkDevice(path string, dev uint64) error {
 	if dev == d.shared.home {
 		return nil
@@ -106,8 +105,8 @@ func (d *fileDriver) checkDevice(path string, dev uint64) error {
 
 const maxLinks = 40 // as many as Linux follows
 
-// following runs op with the path of the document; where op finds a symbolic link there,
-// again with the path that the link leads to, so that the link stays one.
+// following runs op with the path of the document. If op finds a symbolic link,
+// following runs it again with the link's target, so that the link stays a link.
 func (d *fileDriver) following(key string, op func(path string) error) error {
 	path, err := d.locate(key)
 	if err != nil {
@@ -130,9 +129,9 @@ func (d *fileDriver) following(key string, op func(path string) error) error {
 	}
 }
 
-// followLink returns where the symbolic link at path leads. If nothing is there, that is
-// where the document is made: a document that is deleted by a link is absent by it, and
-// made anew in its place, and the link stays what it is.
+// followLink returns the target of the symbolic link at path. The target need not
+// exist: a document deleted through a link is absent, and is created again at the
+// target. The link stays as it is.
 func followLink(files fsys.FS, path string) (string, error) {
 	if err := checkLink(files, path); err != nil {
 		return "", err
@@ -142,8 +141,8 @@ func followLink(files fsys.FS, path string) (string, error) {
 		return "", err
 	}
 	if !filepath.IsAbs(target) {
-		// "..", in the target, goes up from where the link really is. Here the path stands for
-		// that, so no directory on it may itself be a link.
+		// ".." in the target starts from the link's real directory. The path stands for
+		// that directory, so no directory on it may be a link.
 		for dir := filepath.Dir(path); strings.Contains(target, "..") &&
 			dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 			if info, err := files.Lstat(dir); err == nil && info.Mode&fs.ModeSymlink != 0 {
@@ -161,14 +160,14 @@ func followLink(files fsys.FS, path string) (string, error) {
 
 // loaded is a document as it was loaded from its file.
 type loaded struct {
-	// While file is open, its inode number is not given out again. It is nil if the document is
-	// absent, or where the file has to be closed (NeedsClosed): there, numbers do not come back
-	// soon.
+	// While file is open, its inode number is not reused. It is nil if the document is
+	// absent, or where the file has to be closed (NeedsClosed): such systems do not
+	// reuse numbers soon.
 	file    fsys.File
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool // by time: what was written since it was opened may not show in its version
+	young   bool // by time: a write since the file was opened may not show in its version
 }
 
 func (s *loaded) close() {
@@ -178,10 +177,10 @@ func (s *loaded) close() {
 	}
 }
 
-// maxTornReads is how often a file that a foreign program is writing to is read anew.
+// maxTornReads is how often a file is read again while a foreign program writes to it.
 const maxTornReads = 100
 
-// load opens and reads the document at path. The caller closes what it returns.
+// load opens and reads the document at path. The caller closes the result.
 func (d *fileDriver) load(ctx context.Context, path string, mode VersionMode) (*loaded, error) {
 	for range maxTornReads {
 		if err := ctx.Err(); err != nil {
@@ -209,7 +208,8 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *loaded, whole b
 			s.close()
 			s = nil
 		case d.files.NeedsClosed():
-			// Whoever waits for the lock with this open would keep its holder from the rename.
+			// A waiter for the lock with this file open would block the holder's
+			// rename.
 			s.close()
 		}
 	}()
@@ -234,7 +234,7 @@ func (d *fileDriver) loadOnce(path string, mode VersionMode) (s *loaded, whole b
 		return s, false, err
 	}
 	if mode == VersionHash {
-		// The hash describes exactly what was read, whatever happens to the file.
+		// The hash describes exactly the bytes read, whatever happens to the file.
 		s.version = hashVersion(s.data)
 		return s, true, nil
 	}
@@ -274,11 +274,12 @@ func (d *fileDriver) readAll(file io.Reader, size int64) ([]byte, error) {
 	if size > d.opts.MaxSize {
 		return nil, errTooLarge(size, d.opts.MaxSize)
 	}
-	data := make([]byte, 0, size+1) // one more, to see that this is the end
+	data := make([]byte, 0, size+1) // one more, to detect the end
 	for {
 		n, err := file.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
-		// A file is read short only at its end, or before an error, which would be met before size.
+		// A read is short only at the end of the file, or before an error, which would
+		// come before size.
 		if err == io.EOF || err == nil && n > 0 && int64(len(data)) == size {
 			return data, nil
 		}
@@ -308,8 +309,8 @@ func (d *fileDriver) Read(ctx context.Context, key string) ([]byte, driver.Versi
 	return s.data, s.version, nil
 }
 
-// orphans names what may be temporary files and copies of a document: after a power cut, one that
-// a program wrote without flushing it may be in those.
+// orphans returns the names of possible temporary files and copies of a document: after
+// a power cut, they may have the content that a program did not flush.
 func (d *fileDriver) orphans(key string) []string {
 	path, err := d.locate(key)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// hashVersion is the version of data by content: 128 bits of XXH3 and the length. XXH3 is
-// no cryptographic hash: two contents with one version do not happen by accident, but
-// somebody who may choose the contents can construct them. See
+// hashVersion is the version of data by content: 128 bits of XXH3 and the length. XXH3
+// is no cryptographic hash: two contents with one version do not occur by accident, but
+// a user who may choose the contents can construct them. See
 // https://github.com/Cyan4973/xxHash.
 func hashVersion(data []byte) driver.Version {
 	sum := xxh3.Hash128(data)

@@ -1,4 +1,4 @@
-// What there is to know about a document's file.
+// The properties of a document's file, for Inspect and LockFile.
 
 package store
 
@@ -13,30 +13,31 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// FileInfo describes the file that a document is in.
+// FileInfo describes the file of a document.
 type FileInfo struct {
-	Path    string // where the file is, after symbolic links
+	Path    string // of the file, with symbolic links resolved
 	Size    int64  // bytes
 	Mode    fs.FileMode
 	ModTime time.Time
 	Hash    Version // its version by content
 	Mtime   Version // its version by modification time; Absent where that is unavailable
-	// LockPath is the file that is locked for the document, as Doc.LockFile tells it.
+	// LockPath is the file that is locked for the document, as Doc.LockFile returns it.
 	LockPath string
-	// Locked is true if somebody held the document's lock: a writer of ours or a program
-	// that locks that file. LockedBy is who, where that is known.
+	// Locked is true if the document's lock was held, by a writer of the store or by a
+	// program that locks that file. LockedBy is the holder, where it is known.
 	Locked   bool
 	LockedBy LockOwner
 	// Orphans are temporary files beside the document whose owner is dead.
 	Orphans []string
-	// Left are files beside it that have names of the store's own and are left alone: a lock
-	// file or a temporary file that this user may not read, a lock file that has another
-	// owner, group or mode than the document, and what a writer would not believe.
+	// Left are files beside it that have names of the store's own and are left alone: a
+	// lock file or a temporary file that this user may not read, a lock file with
+	// another owner, group or mode than the document, and files that a writer would not
+	// trust.
 	Left []string
 }
 
-// Inspect describes the document's file; it need not be valid JSON. An absent document is
-// ErrNotExist. It is ErrUnsupported where documents are not files.
+// Inspect describes the document's file; it need not be valid JSON. An absent document
+// is ErrNotExist. It is ErrUnsupported where documents are not files.
 func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
 	info := FileInfo{}
 	files, err := d.onFiles()
@@ -84,10 +85,11 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 	return info, err
 }
 
-// LockFile returns the path of the file that is locked for changes of the document: it is
-// beside the document where symbolic links lead to, or Options.LockPath. Neither need be
-// there. A program that knows nothing of the store excludes its writers by holding a lock on
-// that file (flock on Unix). It is ErrUnsupported where documents are not files.
+// LockFile returns the path of the file that is locked for changes of the document: it
+// is beside the document that symbolic links lead to, or is Options.LockPath. Neither
+// file need exist. A program that does not use the store excludes writers by holding a
+// lock on that file (flock on Unix). It is ErrUnsupported where documents are not
+// files.
 func (d *Doc) LockFile() (string, error) {
 	lock := ""
 	files, err := d.onFiles()
@@ -105,7 +107,7 @@ func (d *fileDriver) lockPath(key string) (lock string, err error) {
 		info, err := d.files.Lstat(path)
 		switch {
 		case err == nil:
-			err = checkRegular(info) // of a link, so that it is followed
+			err = checkRegular(info) // ErrSymlink for a link, so that it is followed
 		case errors.Is(err, fs.ErrNotExist):
 			err = nil
 		}
@@ -115,13 +117,13 @@ func (d *fileDriver) lockPath(key string) (lock string, err error) {
 	return lock, err
 }
 
-// absolute is the absolute path of a file that the driver knows by path.
+// absolute returns the absolute path of a file from its path in the driver.
 func (d *Doc) absolute(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
 	dir := d.db.where
-	if d.db.single { // where its directory is the file system, that is the document's own path
+	if d.db.single { // db.where is the document's own path
 		dir = filepath.Dir(dir)
 	}
 	return filepath.Join(dir, path)
@@ -136,7 +138,7 @@ func (d *fileDriver) timesTrusted() bool {
 	return fine && known
 }
 
-// held reports whether somebody, this handle too, holds the lock of the document at path.
+// held reports whether a process, or this handle, holds the lock of a document.
 func (t *lockTable) held(path string) (bool, error) {
 	file, err := t.files.Open(t.pathOf(path), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {

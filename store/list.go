@@ -1,4 +1,4 @@
-// Which documents a directory has: the file driver's List.
+// The file driver's List: the documents of a directory.
 
 package store
 
@@ -16,9 +16,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// List implements driver.Driver. It reads each directory once, when it comes to it, and only
-// those that can have keys with the prefix. In memory it has the names of the directory
-// that it is in, and of those above.
+// List implements driver.Driver. It reads each directory once, when the iteration
+// reaches it, and only directories that can have keys with the prefix. It keeps the
+// names of the current directory and its parents in memory.
 func (d *fileDriver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		l := listing{d: d, ctx: ctx, prefix: prefix, yield: yield}
@@ -53,7 +53,7 @@ func (l *listing) begin() error {
 		if dir[i] != '/' {
 			continue
 		}
-		// A walk from the root would not go where no key can be, nor through a symbolic link.
+		// A walk from the root skips names that keys cannot have, and symbolic links.
 		if checkKey(dir[:i]) != nil {
 			return nil
 		}
@@ -85,9 +85,9 @@ func (l *listing) check() error {
 
 // directory lists the keys below dir, which is empty or ends with a slash.
 //
-// The key of a document is compared with those of its neighbour directory as "a-b" with "a/",
-// which is how all keys of that begin. So the order of the names, with a slash after each
-// directory, is the order of the keys.
+// All keys of a directory "a" begin with "a/", so a document "a-b" beside it sorts
+// against them as "a-b" against "a/". So the order of the names, with a slash after
+// each directory, is the order of the keys.
 func (l *listing) directory(dir string) error {
 	keys, err := l.names(dir)
 	if err != nil {
@@ -103,7 +103,7 @@ func (l *listing) directory(dir string) error {
 			}
 			continue
 		}
-		// A directory that was removed since has no keys.
+		// A directory that was removed meanwhile has no keys.
 		if err := l.directory(key); err != nil && !isGone(err) {
 			return err
 		}
@@ -111,8 +111,8 @@ func (l *listing) directory(dir string) error {
 	return nil
 }
 
-// names returns, in order, the keys of the documents in dir and, with a slash at the end, of the
-// directories there, as far as they have the prefix or keys below them may have it.
+// names returns, in order, the keys of the documents in dir and, with a slash at the
+// end, of its directories. All have the prefix, or keys below them may have it.
 func (l *listing) names(dir string) ([]string, error) {
 	entries, err := l.d.files.ReadDir(filepath.Join(".", filepath.FromSlash(dir)))
 	if err != nil {
@@ -134,7 +134,7 @@ func (l *listing) names(dir string) ([]string, error) {
 		keys = append(keys, moved...)
 		slices.Sort(keys)
 	}
-	// Some systems may return a name that moves twice.
+	// Some systems may return a moving name twice.
 	return slices.Compact(keys), err
 }
 
@@ -150,9 +150,10 @@ func (l *listing) key(dir, name string, kind fs.FileMode) (key string, wanted bo
 	return key, wanted && checkKey(name) == nil
 }
 
-// moved returns those keys of locked that are not among keys, which are sorted, and whose
-// documents exist. btrfs moves a name to the end of the directory when a file is renamed over
-// it, and leaves out what moves while the directory is read. The lock file does not move.
+// moved returns the keys of locked that are not among keys, which are sorted, and whose
+// documents exist. btrfs moves a name to the end of the directory when a file is
+// renamed over it, and omits a name that moves while the directory is read. The lock
+// file does not move.
 func (l *listing) moved(keys, locked []string) (moved []string, err error) {
 	for _, key := range locked {
 		if _, found := slices.BinarySearch(keys, key); found {
@@ -169,13 +170,13 @@ func (l *listing) moved(keys, locked []string) (moved []string, err error) {
 	return moved, nil
 }
 
-// lockedDocument returns the name of the document that a name is the lock file of.
+// lockedDocument returns the name of the document whose lock file has this name.
 func lockedDocument(name string) (document string, ok bool) {
 	document, own := names.Own(name)
 	return document, own && names.Lock(document) == name
 }
 
-// isGone reports whether an error means that there is no such directory, or no longer.
+// isGone reports whether an error means that the directory does not exist.
 func isGone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

@@ -1,9 +1,10 @@
 // The lock of a document: a kernel lock on a file beside it.
 //
 // The lock file stays when the document is deleted, so that "flock .NAME.lock command"
-// keeps excluding us. Whoever holds the lock may delete the file all the same: after each
-// locking its name is compared with what was locked. To delete it without holding it takes
-// the lock from whoever does. lockfile.go has the file, lockwait.go the wait in the kernel.
+// keeps excluding the store. A lock holder may still delete the file: after each
+// locking, the file with the name is compared with the locked file. Deleting it without
+// the lock takes the lock from its holder. lockfile.go has the file, lockwait.go the
+// wait in the kernel.
 
 package store
 
@@ -24,31 +25,31 @@ import (
 type lockTable struct {
 	files  fsys.FS
 	stats  *counters
-	remote atomic.Bool // the size of a file may be an old one
-	// joined is the file that other programs lock, which is locked instead of one of ours.
+	remote atomic.Bool // the size of a file may be stale
+	// joined is the lock file of other programs, used instead of the store's own.
 	joined string
 	opened int64                          // when the handle was opened
-	block  func(ready ...func() bool) int // returns when one is ready; nil, but in simulations
+	block  func(ready ...func() bool) int // returns when one is ready; nil except in simulations
 
 	mu     sync.Mutex
 	byPath map[string]*docLock
-	unused []string // those that nobody uses, whose files are kept open; the latest is the last
+	unused []string // locks without users, with files kept open; the latest is last
 	closed bool
 }
 
-// maxUnused is how many lock files are kept open for their next use: to open one takes
-// as long as all else that is done to it.
+// maxUnused is how many lock files are kept open for their next use: an open takes as
+// long as all other operations on the file.
 const maxUnused = 64
 
 // docLock is the lock of one document within this handle. Callers queue for it, so that
 // only one of them waits in the kernel.
 type docLock struct {
 	document     string
-	path, intent string // of its lock file, and of what a guard that died may have left
+	path, intent string // of its lock file, and of the intent that a dead guard may have left
 	announced    uint64 // the inode of the lock file whose mark this handle has flushed
 
 	users int           // callers and the goroutine of a pending wait; guarded by lockTable.mu
-	queue chan struct{} // holds a token while somebody has its turn; the rest is theirs
+	queue chan struct{} // holds a token while a caller has its turn; the rest is for that caller
 	idle  fsys.File     // open and not locked, else nil
 	info  fsys.Info     // which file was opened last
 	wait  *kernelWait   // a wait whose caller left, else nil
@@ -56,20 +57,21 @@ type docLock struct {
 
 // locking is how a lock is to be taken.
 type locking struct {
-	// perm is that of a new lock file: whoever may change the document must be able to lock it.
+	// perm is the mode of a new lock file: every user who may change the document must
+	// be able to lock it.
 	perm fs.FileMode
-	// like is the document whose owner, group and mode it is to have; nil if it is absent.
+	// like has the owner, group and mode that the lock file gets; nil if absent.
 	like *fsys.Info
-	wait time.Duration // for at most so long; 0 is without limit, negative not at all
-	spin time.Duration // before sleeping, ask again and again for so long
-	// tried: it was asked for just now, and was not free.
+	wait time.Duration // the limit of the wait; 0 means no limit, negative no wait
+	spin time.Duration // how long to poll before sleeping
+	// tried: a TryLock just now found the lock not free.
 	tried bool
 	// guards: the caller may make an intent.
 	guards bool
 }
 
-// acquire takes the lock of a document. It waits until the context ends, or as long as how
-// says; then the error is ErrLocked.
+// acquire takes the lock of a document. It waits until the context ends, or as long as
+// how says; then the error is ErrLocked.
 func (t *lockTable) acquire(
 	ctx context.Context, document string, how locking,
 ) (*heldLock, error) {
@@ -124,7 +126,7 @@ func errLockWait(wait time.Duration) error {
 		ErrLocked, wait)
 }
 
-// pathOf is the file that is locked for the document at a path.
+// pathOf returns the file that is locked for the document at a path.
 func (t *lockTable) pathOf(document string) string {
 	if t.joins(document) {
 		return t.joined
@@ -132,8 +134,8 @@ func (t *lockTable) pathOf(document string) string {
 	return names.Lock(document)
 }
 
-// joins reports whether the file that is locked for a document is one that other programs
-// lock, and not the document's own lock file.
+// joins reports whether the lock file of other programs is locked for a document, and
+// not the document's own.
 func (t *lockTable) joins(document string) bool {
 	return t.joined != "" && t.joined != names.Lock(document)
 }
@@ -164,7 +166,7 @@ func (t *lockTable) enter(document string) (*docLock, error) {
 	return lock, nil
 }
 
-// leave is called by one that has not its turn, or no longer.
+// leave ends the use of a lock by a caller that does not have its turn.
 func (t *lockTable) leave(lock *docLock) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -182,7 +184,7 @@ func (t *lockTable) leave(lock *docLock) {
 	}
 }
 
-// forget closes the file of a lock that nobody uses. The caller holds mu.
+// forget closes the file of a lock without users. The caller holds mu.
 func (t *lockTable) forget(document string) {
 	if idle := t.byPath[document].idle; idle != nil {
 		idle.Close()
@@ -190,7 +192,7 @@ func (t *lockTable) forget(document string) {
 	delete(t.byPath, document)
 }
 
-// close closes the lock files that nobody uses; the others go when their users leave.
+// close closes the lock files without users; the others close when their users leave.
 func (t *lockTable) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -212,7 +214,7 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*
 			return nil, err
 		}
 		if file == nil {
-			continue // the wait that we joined was just over
+			continue // the joined wait was just over
 		}
 		named, same, err := t.stillNamed(lock, file, how.like)
 		if same {
@@ -222,7 +224,7 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*
 			}
 			return held, nil
 		}
-		file.Close() // a lock on a file that is gone excludes nobody
+		file.Close() // a lock on a removed file excludes no writer
 		if err != nil {
 			return nil, err
 		}
@@ -264,7 +266,7 @@ func (t *lockTable) lockOnce(ctx context.Context, lock *docLock, how locking) (f
 	return file, err
 }
 
-// closeOn closes the file if there is an error, and returns what is to be returned.
+// closeOn closes the file if there is an error, and returns the caller's results.
 func closeOn(err error, file fsys.File) (fsys.File, error) {
 	if err != nil {
 		file.Close()

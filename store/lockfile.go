@@ -1,15 +1,16 @@
 // The file that is locked for a document.
 //
-// Its size is a mark, which whoever has the lock reads from the same Lstat that shows that
-// the file still has its name:
+// Its size is a mark. The lock holder reads it from the same Lstat that shows that the
+// file still has its name:
 //
-//	0 (unknown)    it is new, or a program has emptied it. An intent may be there
-//	1 (no intent)  nobody has made an intent since somebody saw that there was none
-//	2 (intents)    guards work here: an intent may be there
+//	0 (unknown)    the file is new, or a program has emptied it. An intent may exist
+//	1 (no intent)  no guard has made an intent since a lock holder found none
+//	2 (intents)    guards work on the document: an intent may exist
 //
-// So an update of a document that no guard has worked on looks for no intent. A guard sets
-// its mark once, before its first intent, and flushes it; nobody takes it back. The content
-// means nothing. A file of another origin that has this name is never written to.
+// So an update of a document that no guard has worked on looks for no intent. A guard
+// sets its mark once, before its first intent, and flushes it; no writer resets it. The
+// content has no meaning. The store never writes to a file of another origin with this
+// name.
 
 package store
 
@@ -32,18 +33,18 @@ const (
 	markIntents
 )
 
-// heldLock is a lock that somebody has.
+// heldLock is a lock that a caller holds.
 type heldLock struct {
 	table *lockTable
 	lock  *docLock
 	file  fsys.File
 	mark  lockMark
-	ours  bool // the mark is believed, and may be set
+	ours  bool // the mark is trusted, and may be set
 
-	intent string // what the intent of a guard that died says, or nothing
+	intent string // the content of the intent of a dead guard, or empty
 }
 
-// unlock gives the lock back.
+// unlock releases the lock.
 func (h *heldLock) unlock() {
 	if h.file.Unlock() == nil {
 		h.lock.idle = h.file
@@ -54,25 +55,25 @@ func (h *heldLock) unlock() {
 	h.table.leave(h.lock)
 }
 
-// findIntent looks whether a guard has left an intent, unless the mark says that none is
-// there. A remote mark may be an old one. One who may announce intents leaves an unknown
-// mark as it is.
+// findIntent looks for an intent that a guard has left, unless the mark says that none
+// exists. A remote mark may be stale. A caller that may announce intents leaves an
+// unknown mark as it is.
 func (h *heldLock) findIntent(guards bool) {
 	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {
 		return
 	}
 	var err error
-	h.intent, err = h.table.files.Readlink(h.lock.intent) // what is no link is not of ours
+	h.intent, err = h.table.files.Readlink(h.lock.intent) // the store's intents are links
 	settles := h.mark == markUnknown && h.ours && !guards && !h.table.remote.Load()
 	if settles && errors.Is(err, fs.ErrNotExist) {
-		_ = h.setMark(markNoIntent) // if that fails the next one looks too
+		_ = h.setMark(markNoIntent) // if that fails, the next holder looks too
 	}
 }
 
-// announceIntents makes all who come later look for intents. It reports false if they would
-// not, since the mark says so and cannot be set. Durable is whether a power cut must not take
-// the mark back: then it is flushed, once for each handle, also if it was set before, since
-// whoever set it may have died before the flush.
+// announceIntents makes all later lock holders look for intents. It reports false if
+// they would not, since the mark says no intent and cannot be set. Durable means that
+// the mark must survive a power cut: it is then flushed once for each handle, even if
+// it was set before, since its writer may have died before the flush.
 func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	switch {
 	case h.mark == markIntents && (!durable || !h.ours || h.lock.announced == h.lock.info.Ino):
@@ -82,7 +83,7 @@ func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	}
 	if h.mark != markIntents {
 		if err := h.setMark(markIntents); err != nil {
-			// Whether it stays unknown or is set all the same, everybody looks.
+			// Whether it stays unknown or is set all the same, every holder looks.
 			return h.mark == markUnknown, nil
 		}
 	}
@@ -101,22 +102,22 @@ func (h *heldLock) setMark(mark lockMark) error {
 	return nil
 }
 
-// isLockFile reports whether a file is one of ours by its looks. What has another name too
-// is not: somebody may have given this name to a file of root's.
+// isLockFile reports whether a file looks like a lock file of the store. A file with
+// another name too does not: a user may have linked this name to a file of root's.
 func isLockFile(info fsys.Info) bool {
 	return info.Mode.IsRegular() && info.Links == 1 && info.Size <= int64(markIntents)
 }
 
-// isLockOf reports whether a lock file is as the store makes it, by somebody who may replace
-// the document like: in a sticky directory a stranger may have made it. Like is nil for a
-// document that is absent.
+// isLockOf reports whether a lock file is as the store makes it, by a user who may
+// replace the document like: in a sticky directory another user may have made it. Like
+// is nil for an absent document.
 func isLockOf(info fsys.Info, like *fsys.Info) bool {
 	return isLockFile(info) && (like != nil && info.UID == like.UID || isOurs(info.UID))
 }
 
-// stillNamed reports whether the file that is locked is the one with the name: it is
-// open, so that no other can have its number. If so, it gets the access that the document
-// has, as far as this user may give it that.
+// stillNamed reports whether the locked file still has the name: it is open, so no
+// other file can have its inode number. If so, it gets the access of the document, as
+// far as this user may grant it.
 func (t *lockTable) stillNamed(
 	lock *docLock, file fsys.File, like *fsys.Info,
 ) (named fsys.Info, same bool, err error) {
@@ -133,9 +134,9 @@ func (t *lockTable) stillNamed(
 	return named, true, nil
 }
 
-// mendLock gives a lock file the owner, group and mode of its document: it is made by
-// whoever comes first, with that one's umask, and all who may change the document must be
-// able to lock it. Who may not mend it uses it as it is.
+// mendLock gives a lock file the owner, group and mode of its document: its first user
+// creates it, with that user's umask, and every user who may change the document must
+// be able to lock it. A user who may not mend it uses it as it is.
 func mendLock(file fsys.File, locked, like fsys.Info) {
 	if !isLockFile(locked) {
 		return
@@ -147,7 +148,7 @@ func mendLock(file fsys.File, locked, like fsys.Info) {
 	if !owned && file.Chown(like.UID, like.GID) != nil {
 		_ = file.Chown(locked.UID, like.GID)
 	}
-	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: that clears bits
+	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: chown clears bits
 }
 
 func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error) {
@@ -159,7 +160,7 @@ func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error)
 	file, err := t.files.Open(path, fsys.OpenLock, perm)
 	switch {
 	case errors.Is(err, fsys.ErrSymlink):
-		// Not passed on: it would be taken for the document being one.
+		// Not passed on: the caller would take the document for a link.
 		return nil, errLockIsLink(path)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errNoDirectory(path, err)
@@ -176,7 +177,7 @@ func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error)
 func (t *lockTable) errLockDenied(path string, err error) error {
 	info, lstatErr := t.files.Lstat(path)
 	switch {
-	case lstatErr != nil: // it is not there, and may not be made
+	case lstatErr != nil: // it is absent, and may not be created
 		return fmt.Errorf("make the lock file: %w", err)
 	case info.Mode&fs.ModeSymlink != 0:
 		return errLockIsLink(path)
@@ -192,8 +193,8 @@ func (t *lockTable) errLockDenied(path string, err error) error {
 var errLocksItself = fmt.Errorf("%w: LockPath is the document itself, which each update replaces, "+
 	"so that it locks nothing; lock another file", ErrKey)
 
-// locatesLock returns options whose LockPath is as the files of the document at path are
-// named, which is name there.
+// locatesLock returns options whose LockPath is a name of the driver, as is name, the
+// driver's name of the document at path.
 func locatesLock(opts *Options, path, name string) (*Options, error) {
 	if opts == nil || opts.LockPath == "" {
 		return opts, nil
@@ -202,7 +203,7 @@ func locatesLock(opts *Options, path, name string) (*Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	// By the same path for all: this may be the document, or its own lock file.
+	// Links are resolved, as in path: this may be the document, or its own lock file.
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(lock)); err == nil {
 		lock = filepath.Join(dir, filepath.Base(lock))
 	}
@@ -215,7 +216,7 @@ func locatesLock(opts *Options, path, name string) (*Options, error) {
 		return nil, fmt.Errorf("%w: LockPath %s is a name that the store has for a file of its "+
 			"own, beside %s; "+
 			"lock another file", ErrKey, lock, document)
-	case name != path: // what is opened is beneath its directory
+	case name != path: // files are opened beneath the document's directory
 		if filepath.Dir(lock) != filepath.Dir(path) {
 			return nil, fmt.Errorf("%w: LockPath %s is not in the document's directory",
 				ErrUnsupported, lock)

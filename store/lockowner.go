@@ -1,4 +1,4 @@
-// Who holds the lock of a document.
+// The process that holds a document's lock.
 
 package store
 
@@ -12,7 +12,7 @@ import (
 // LockOwner is the process that holds a document's lock.
 type LockOwner struct {
 	PID     int
-	Command string // its name, cut short by some systems; empty if it is unknown
+	Command string // its name, truncated by some systems; empty if it is unknown
 }
 
 // String returns the owner as messages name it.
@@ -26,8 +26,9 @@ func (o LockOwner) String() string {
 	return fmt.Sprintf("process %d (%s)", o.PID, o.Command)
 }
 
-// LockOwner returns who holds the document's lock just now. It is false if nobody does, and
-// where the system does not say: it is known on Linux, of processes that this one can see.
+// LockOwner returns the process that holds the document's lock now. It is false if the
+// lock is free, and where the holder is unknown: Linux names it, if this process can
+// see it.
 func (d *Doc) LockOwner() (LockOwner, bool) {
 	files, err := d.onFiles()
 	if err != nil {
@@ -36,7 +37,7 @@ func (d *Doc) LockOwner() (LockOwner, bool) {
 	return files.lockOwner(d.key)
 }
 
-// lockOwner looks at the lock file by its name, which the owner has open.
+// lockOwner looks up the lock file, which the holder has open, by its name.
 func (d *fileDriver) lockOwner(key string) (owner LockOwner, ok bool) {
 	_ = d.following(key, func(path string) error {
 		info, err := d.files.Lstat(d.shared.locks.pathOf(path))
@@ -48,7 +49,7 @@ func (d *fileDriver) lockOwner(key string) (owner LockOwner, ok bool) {
 	return owner, ok
 }
 
-// namesOwner adds who holds the lock to an error of somebody who has waited for it.
+// namesOwner adds the lock holder to the error of a caller that has waited.
 func (d *Doc) namesOwner(err error) error {
 	locked := errors.Is(err, ErrLocked)
 	if !locked && !errors.Is(err, context.DeadlineExceeded) {

@@ -11,11 +11,11 @@ import (
 )
 
 // A kernelWait is a goroutine that blocks in the kernel for a lock. A caller whose
-// context ends leaves it behind, for the next caller to join; if none has by the time
-// that it gets the lock, it gives it straight back and ends. So at most one is left
-// behind for a document, however many callers give up.
+// context ends leaves it behind, for the next caller to join. If no caller has joined
+// when it gets the lock, it releases the lock at once and ends. So at most one
+// goroutine is left behind for a document, however many callers give up.
 type kernelWait struct {
-	done chan struct{} // closed when the lock is there for the one who joined, or failed
+	done chan struct{} // closed when the wait ends, with the lock or an error
 
 	mu     sync.Mutex
 	joined bool
@@ -27,7 +27,7 @@ type kernelWait struct {
 func (t *lockTable) startWait(lock *docLock, file fsys.File, spin time.Duration) *kernelWait {
 	w := &kernelWait{done: make(chan struct{}), joined: true}
 	t.mu.Lock()
-	lock.users++ // keeps lock in the table, for others to find this wait
+	lock.users++ // keeps lock in the table, so that other callers find this wait
 	t.mu.Unlock()
 	go func() {
 		defer t.leave(lock)
@@ -47,7 +47,7 @@ func (t *lockTable) startWait(lock *docLock, file fsys.File, spin time.Duration)
 }
 
 // join waits for the lock, or for the end of the context. It returns no file and no
-// error if the lock was given back before anybody joined; over says that w has ended.
+// error if the lock was released before a caller joined; over reports that w has ended.
 func (w *kernelWait) join(ctx context.Context) (file fsys.File, over bool, err error) {
 	w.mu.Lock()
 	w.joined = true

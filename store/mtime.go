@@ -1,17 +1,17 @@
-// Versions by modification time, and what makes them safe.
+// Versions by modification time, and the rules that make them safe.
 //
-// By themselves, time, size and inode number do not tell two versions apart: clocks tick
-// in steps of milliseconds, and a file system hands a freed inode number out again at once. So
+// Time, size and inode number alone do not distinguish two versions: clocks tick in
+// steps of milliseconds, and a file system reuses a freed inode number at once. So
 //
-//   - every write of ours, whichever kind of version it uses, stamps the staged file with a
+//   - every write of the store, with any kind of version, stamps the staged file with a
 //     time later than that of the version it replaces (stamp);
 //   - an update keeps the version that it read open until it has published, so that the
-//     inode number cannot come back meanwhile (attempt);
-//   - the inode's generation is part of the version where the system tells it;
-//   - where the version that was read is young, so that a program may have written since
-//     within one step of the clock, its bytes are compared too (unchanged);
+//     inode number is not reused meanwhile (attempt);
+//   - the inode's generation is part of the version where the system reports it;
+//   - the bytes of a young version are compared too, since a program may have written
+//     after the read within one step of the clock (unchanged);
 //   - on a file system with coarse times the kind is refused, and VersionAuto takes it only
-//     where the clock was seen to go on between any two writes (chooseMode).
+//     where the clock was seen to advance between any two writes (chooseMode).
 
 package store
 
@@ -25,7 +25,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// coarse is the step of a file system's times from which on they do not serve as versions.
+// coarse is the smallest step of a file system's times that is unusable for versions.
 const coarse = int64(time.Microsecond)
 
 // kind is the kind of version that documents have in a mode other than VersionAuto.
@@ -45,10 +45,10 @@ func mtimeVersion(info fsys.Info, file fsys.File) driver.Version {
 	return driver.MtimeVersion(info.Mtime, info.Size, info.Ino, generation, known)
 }
 
-// stamp gives a staged file a time later than after, the time of the version that it is to
-// replace, and returns what the file system made of it. Later means by a
-// nanosecond, or by a microsecond where that was rounded away. Where even that
-// was, the times are coarse, fine is false, and the file has the time of now.
+// stamp gives a staged file a time later than after, the time of the version that it is
+// to replace, and returns the info with the time that the file system kept. The step is
+// a nanosecond, or a microsecond where that was rounded away. Where both were, the
+// times are coarse, fine is false, and the file has the current time.
 func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine bool, err error) {
 	now := files.Now()
 	for _, step := range []int64{1, coarse} {
@@ -73,32 +73,32 @@ func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine boo
 	return info, false, err
 }
 
-// errLatest says why a document whose time is the latest that there is has no later one.
+// errLatest is the error for a document that already has the latest possible time.
 func errLatest(path string) error {
 	return fmt.Errorf("%w: the modification time of %s is so far in the future that there is none "+
 		"after it for a new version; set it to now, with touch", ErrUnsupported,
 		filepath.Base(path))
 }
 
-// isLatest reports whether there may be no later time for a file than this.
+// isLatest reports whether a time may be the latest that a file can have.
 func isLatest(ns int64) bool { return ns > math.MaxInt64-2*coarse }
 
-// errCoarse says why a directory cannot have versions by time.
+// errCoarse is the error for a directory that cannot have versions by time.
 func errCoarse(dir string) error {
 	return fmt.Errorf("%w: the file system of %s keeps times too coarse for versions by "+
 		"modification time; "+
 		"use versions by content hash", ErrUnsupported, dir)
 }
 
-// chooseMode says which kind of version the documents of d have, now for as long as the handle
-// lives. For VersionMtime and VersionAuto the directory is tried out: a temporary file is
-// stamped. Where that cannot be done, as in a directory that may only be read, VersionAuto
-// means VersionHash, and VersionMtime has to trust: a swap would find out.
+// chooseMode chooses the kind of version of the documents of d, for the lifetime of the
+// handle. For VersionMtime and VersionAuto it probes the directory: it stamps a
+// temporary file. Where it cannot, as in a read-only directory, VersionAuto means
+// VersionHash, and VersionMtime is assumed to work: a swap would detect coarse times.
 func (d *fileDriver) chooseMode() (VersionMode, error) {
 	if d.opts.Versions == VersionHash {
 		return VersionHash, nil
 	}
-	d.sweep(d.path("any")) // of one that died as it tried
+	d.sweep(d.path("any")) // the probe of a dead process
 	fine, known := d.timesFine()
 	switch {
 	case d.opts.Versions == VersionAuto && !(fine && known && d.clockFine()):
@@ -119,7 +119,7 @@ func (d *fileDriver) timesFine() (fine, known bool) {
 		return false, false
 	}
 	defer probe.discard()
-	// A time of which every step from two microseconds on loses more than one.
+	// Any step of two microseconds or more rounds this time down by more than one.
 	now := d.files.Now()
 	want := now - now%int64(time.Second) + 987_655_999
 	if err := probe.file.SetMtime(want); err != nil {
@@ -129,8 +129,8 @@ func (d *fileDriver) timesFine() (fine, known bool) {
 	return err == nil && info.Mtime <= want && info.Mtime > want-coarse, err == nil
 }
 
-// clockFine reports whether a file's time was seen to be another one after each of some
-// writes. Elsewhere it is that of a clock that goes on in steps of milliseconds.
+// clockFine reports whether a file's time changed after each of some writes. If not, it
+// is the time of a clock with steps of milliseconds.
 func (d *fileDriver) clockFine() bool {
 	probe, err := d.createStaged(d.path("any"), defaultPerm)
 	if err != nil {
@@ -151,6 +151,6 @@ func (d *fileDriver) clockFine() bool {
 	return true
 }
 
-// clockWrites is how many writes are looked at. They take some microseconds, so that
-// two with a coarse step between them are rare, and so many unheard of.
+// clockWrites is the number of writes that are checked. They take some microseconds, so
+// a coarse step between two is rare, and between all of them unheard of.
 const clockWrites = 8

@@ -15,10 +15,10 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// Open opens the documents beneath a directory, which must exist: the key "users/alice" is
-// the file users/alice.json there. No key and no symbolic link leads out of it. Keys
-// are parts separated by slashes; a part may not be empty, begin with a dot, be longer than
-// 200 bytes or contain what some system does not allow in a file name.
+// Open opens the documents beneath a directory, which must exist: the key "users/alice"
+// is the file users/alice.json in it. No key and no symbolic link leads out of it. Keys
+// are parts separated by slashes; a part may not be empty, begin with a dot, be longer
+// than 200 bytes or contain what some system does not allow in a file name.
 func Open(dir string, opts *Options) (*DB, error) {
 	files, err := fsys.Beneath(dir)
 	if err != nil {
@@ -35,7 +35,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 	return db, nil
 }
 
-// whereIs is the absolute path of a directory, links followed.
+// whereIs returns the absolute path of a directory, with links resolved.
 func whereIs(dir string) (string, error) {
 	abs, err := absolute(dir)
 	if err != nil {
@@ -44,7 +44,7 @@ func whereIs(dir string) (string, error) {
 	return filepath.EvalSymlinks(abs)
 }
 
-// absolute is filepath.Abs. That there is no working directory does not mean that there is no
+// absolute is filepath.Abs. A missing working directory does not mean a missing
 // document: the error is not fs.ErrNotExist.
 func absolute(path string) (string, error) {
 	abs, err := filepath.Abs(path)
@@ -55,10 +55,10 @@ func absolute(path string) (string, error) {
 	return abs, nil
 }
 
-// OpenFile opens one document, which need not exist, though its directory must. Symbolic
-// links, to it and on the way to it, are followed by each operation, and stay links: where
-// one leads to nothing, the document is absent, and is made there. The handle is to be
-// shared by all goroutines of a program, and to be closed.
+// OpenFile opens one document. Its directory must exist; the document need not. Each
+// operation follows symbolic links to the document and on its path. Links stay links:
+// if a target does not exist, the document is absent, and is created at the target.
+// Share the handle between all goroutines of a program, and close it.
 func OpenFile(path string, opts *Options) (*Doc, error) {
 	db, key, err := openFile(path, opts)
 	if err != nil {
@@ -104,24 +104,24 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 	db.where, db.single = abs, true
 	_, dirErr := os.Stat(filepath.Dir(abs))
 	if name == abs && (abs != given || dirErr != nil) {
-		db.drv.files.linked = given // also where a link leads to nothing yet
+		db.drv.files.linked = given // also if a link's target does not exist yet
 	}
 	return db, name, nil
 }
 
-// followLinks follows the symbolic links on the way to path and at its end, so that the
-// document and what an operation makes beside it stay together whatever becomes of the links
+// followLinks resolves the symbolic links on path and at its end, so that the document
+// and the files that an operation creates beside it stay together if the links change
 // meanwhile.
 func followLinks(path string) (string, error) {
 	files := fsys.New()
 	for range maxLinks {
-		// Of the directory first: "..", in a link, goes up from where the link really is.
+		// The directory first: ".." in a link starts from the link's real directory.
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
 			path = filepath.Join(dir, filepath.Base(path))
 		}
 		info, err := files.Lstat(path)
 		if err != nil || info.Mode&os.ModeSymlink == 0 {
-			return path, nil // what else is wrong with it will be told when it is used
+			return path, nil // the first use reports other errors
 		}
 		link := path
 		if path, err = followLink(files, link); err != nil {
@@ -136,12 +136,12 @@ func followLinks(path string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
-// errNoPath is the error for a link of /proc to a file that is removed.
+// errNoPath is the error for a link of /proc to a removed file.
 func errNoPath(link string) error {
 	return fmt.Errorf("%s leads to a file that has no name any longer", link)
 }
 
-// openFiles makes the store on the file driver, for documents in dir.
+// openFiles creates the store on the file driver, for documents in dir.
 func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 	full, err := opts.withDefaults()
 	if err != nil {
@@ -167,8 +167,8 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 }
 
 // checkNetwork reports whether a directory is on a file system that is not known to be
-// local, which is an error unless the options allow it. A directory that is not there
-// cannot be asked; the first write says so.
+// local, which is an error unless the options allow it. A missing directory cannot be
+// checked; the first write reports it.
 func checkNetwork(files fsys.FS, dir string, opts *Options) (remote bool, err error) {
 	network, err := files.Network(dir)
 	remote = err == nil && network != ""
@@ -182,9 +182,10 @@ func checkNetwork(files fsys.FS, dir string, opts *Options) (remote bool, err er
 	return remote, nil
 }
 
-// New opens the documents that an engine keeps. Of opts, what concerns files does not apply, nor
-// does Durability; Locking and LockWait are about the engine's own lock, if it has one
-// (driver.Attempter), LockWait also about other goroutines. Closing the DB closes the driver.
+// New opens the documents of an engine. Durability and the options for files do not
+// apply. Locking and LockWait are about the engine's own lock, if it has one
+// (driver.Attempter); LockWait is also about other goroutines. Closing the DB closes
+// the driver.
 func New(drv driver.Driver, opts *Options) (*DB, error) {
 	full, err := opts.withDefaults()
 	if err != nil {

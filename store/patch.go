@@ -9,9 +9,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/docpatch"
 )
 
-// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those of
-// the document, null removes one. What it does not change stays as it is, to the byte. An
-// absent document is taken as null. It is an Update.
+// MergePatch applies a JSON Merge Patch (RFC 7396): members of the patch replace those
+// of the document, null removes one. The parts that it does not change stay byte for
+// byte. An absent document is taken as null. It is an Update.
 func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		data, err := docpatch.Merge(old, patch, d.opts.limits())
@@ -19,9 +19,9 @@ func (d *Doc) MergePatch(ctx context.Context, patch []byte) (Version, error) {
 	})
 }
 
-// JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A test in it
-// that fails is ErrTest (and ErrInvalid, as every patch that cannot be applied). What it
-// does not change stays as it is, to the byte. It is an Update.
+// JSONPatch applies a JSON Patch (RFC 6902), all of its operations or none. A failed
+// test operation is ErrTest (and ErrInvalid, like every patch that cannot be applied).
+// The parts that it does not change stay byte for byte. It is an Update.
 func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
 	return d.edit(ctx, "patch", func(old []byte) ([]byte, error) {
 		if old == nil {
@@ -32,7 +32,7 @@ func (d *Doc) JSONPatch(ctx context.Context, patch []byte) (Version, error) {
 	})
 }
 
-// ErrTest: a test operation of a JSON Patch failed. The document was left alone.
+// ErrTest: a test operation of a JSON Patch failed. The document is unchanged.
 var ErrTest = docpatch.ErrTest
 
 func patchError(err error) error {

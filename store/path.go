@@ -12,19 +12,19 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Get returns the JSON value at a path, and the document's version. If there is no
-// document, or no value there, the error is ErrNotExist.
+// Get returns the JSON value at a path, and the document's version. If the document or
+// the value does not exist, the error is ErrNotExist.
 //
-// A path is the keys on the way joined by dots, as in "theme.color", with indexes for
-// arrays, as in "users.0.name", -1 being the last; it has the syntax of
-// https://github.com/tidwall/gjson. A backslash takes the next character as it is, a
-// colon before a part makes it a key even if it looks like an index, and Path escapes
-// whole keys. "@this" is the whole document. Get also answers gjson's queries, as in
+// A path is keys joined by dots, as in "theme.color", with indexes for arrays, as in
+// "users.0.name"; -1 is the last. It has the syntax of
+// https://github.com/tidwall/gjson. A backslash escapes the next character. A colon
+// before a part makes it a key even if it looks like an index. Path escapes whole keys.
+// "@this" is the whole document. Get also answers gjson's queries, as in
 // "users.#(age>40).name", with the modifiers @keys, @values, @reverse, @flatten, @join,
-// @ugly and @valid; edits do not take them. Numbers are compared exactly, by queries of
-// this form; others are ErrPath where a number in the document is the same float64 as the
-// one that it is compared with, but another number. The time of a query is not bounded by
-// the context: do not run strangers' queries on large documents.
+// @ugly and @valid; edits accept neither. Queries of this form compare numbers exactly;
+// other queries are ErrPath where a number in the document differs from the number in
+// the query, but is the same float64. The time of a query is not bounded by the
+// context: do not run untrusted queries on large documents.
 func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	s, err := d.read(ctx)
 	if err != nil {
@@ -40,13 +40,13 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	return value, s.version, nil
 }
 
-// Set puts a value at a path, as encoding/json encodes it, and leaves the rest of the
-// document as it is, to the byte. What is equal in the value that is there keeps its
-// spelling, as 1.10 for 1.1. A string, or key of a map, that is not valid UTF-8 is
-// ErrInvalid. A json.RawMessage is written as it is spelled; where it takes the place of
-// an object or array, the order of members and the layout stay. Set makes the document
-// and the objects on the way if they are not there. The index -1, or the length of an
-// array, appends to it. It is an Update.
+// Set puts a value at a path, as encoding/json encodes it. The rest of the document
+// stays byte for byte. Equal parts of the old value keep their spelling, as 1.10 for
+// 1.1. A string, or key of a map, that is not valid UTF-8 is ErrInvalid. A
+// json.RawMessage is written as it is spelled; where it takes the place of an object or
+// array, the order of members and the layout stay. Set creates the document and the
+// objects on the path if they do not exist. The index -1, or the length of an array,
+// appends to it. It is an Update.
 func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) {
 	spelling := splice.KeepOld
 	if _, ok := value.(json.RawMessage); ok {
@@ -57,8 +57,8 @@ func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) 
 	})
 }
 
-// Add adds a number to the one at a path and returns the sum; what is not there counts as
-// 0. Delta is a Go number, a *big.Int or a json.Number. Integers and decimals add
+// Add adds a number to the number at a path and returns the sum; an absent value counts
+// as 0. Delta is a Go number, a *big.Int or a json.Number. Integers and decimals add
 // exactly, also far beyond 64 bits: up to 10,000 digits, and exponents up to 308. It is
 // an Update.
 func (d *Doc) Add(
@@ -73,8 +73,8 @@ func (d *Doc) Add(
 	return sum, version, err
 }
 
-// Append puts a value, as Set takes it, at the end of the array at a path, which it makes
-// if there is none. It is an Update.
+// Append puts a value, as Set takes it, at the end of the array at a path. It creates
+// the array if it does not exist. It is an Update.
 func (d *Doc) Append(ctx context.Context, path string, value any) (Version, error) {
 	return d.editBy(ctx, "append", value, func(old, raw []byte) ([]byte, error) {
 		return docpath.Append(old, path, raw, d.opts.limits())
@@ -98,8 +98,8 @@ func (d *Doc) editBy(
 	})
 }
 
-// Unset removes the value at a path, and is ErrNotExist if there is none. It is an
-// Update.
+// Unset removes the value at a path, and is ErrNotExist if the value does not exist. It
+// is an Update.
 func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
 	return d.edit(ctx, "unset", func(old []byte) ([]byte, error) {
 		if old == nil {
@@ -116,7 +116,7 @@ func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
 // Path joins keys to a path in which every character stands for itself.
 func Path(keys ...string) string { return docpath.Join(keys...) }
 
-// pathError tells a path that cannot be used from a document or value that cannot.
+// pathError distinguishes an unusable path from an unusable document or value.
 func pathError(err error) error {
 	var unusable *docpath.Error
 	switch {

@@ -1,24 +1,22 @@
-// Reads, and the version that a handle keeps: an unchanged document is not read, checked and
-// decoded again.
+// Reads, and the version that a handle keeps: an unchanged document is not read,
+// checked and decoded again.
 //
-// One look at the name tells: the same inode with the same size and times is the same
-// content. That holds because every write changes the time of the file's last change,
-// ctime, which no program can set, and because a clock has gone on between the read and
-// the write. It goes in ticks of some milliseconds, though: what is written within the
-// tick in which the file was read can have the very time that it had then. So a
-// read is only kept of a file whose times were older than that when it was read
-// (git treats its index in this way, and calls such a file "racily clean"). A document
-// that has just been written is read again each time until it has come of age. The
-// read of a version that this handle itself has published is not kept either: to
-// look at its times after the rename costs each write a system call, and it is too
-// young all the same.
+// One look at the name is enough: the same inode with the same size and times has the
+// same content. Every write changes the file's ctime, the time of its last change,
+// which no program can set, and the clock advances between the read and the write. The
+// clock has ticks of some milliseconds, though: a write in the tick of the read can
+// leave the times as they were. So a read is not kept if the file was younger than
+// ofAge (git treats its index in this way, and calls such a file "racily clean"). A
+// document that was just written is read again each time until it is old enough. The
+// version that this handle has published is not kept either: to look at its times after
+// the rename costs each write a system call, and the version is too young anyway.
 //
-// What this does not see: a write through a memory mapping, to a page that the mapping has
-// written before, since the system notices only the first one until it has written the page
-// out (other readers do see it); a write in place that one call takes longer for than that
-// age; and a write after which the clock is set back to the very nanosecond of the file's
-// time. After a conflict a handle drops what it keeps, so that nobody tries for ever on what
-// is out of date.
+// The check misses three writes: a write through a memory mapping to a page that the
+// mapping has written before, since the system notices only the first write until it
+// has written the page out (other readers do see it); a write in place by one call that
+// takes longer than that age; and a write after which the clock is set back to the very
+// nanosecond of the file's time. After a conflict a handle drops its kept read, so that
+// no update retries for ever on an old version.
 
 package store
 
@@ -36,29 +34,29 @@ import (
 )
 
 const (
-	// ofAge is how long before it was read a file must have changed, so that a later change
-	// shows in its times. A clock's longest tick is 10 ms. But a write sets the time first,
-	// and then the content: on a busy machine 38 ms were seen from one to the other.
+	// ofAge is a file's least age when it is read, so that a later change shows in its
+	// times. A clock's longest tick is 10 ms. But a write sets the time first, then the
+	// content: on a busy machine the gap was 38 ms.
 	ofAge = int64(100 * time.Millisecond)
-	// ofCoarseAge is that where the file system seems to keep only milliseconds or even
-	// seconds; FAT has steps of two.
+	// ofCoarseAge is the age where the file system seems to keep only milliseconds or
+	// even seconds; FAT has steps of two seconds.
 	ofCoarseAge = int64(2*time.Second) + ofAge
-	// A handle on a directory keeps so many reads, of so many bytes in all.
+	// A handle on a directory keeps at most this many reads, and bytes in all.
 	maxKept      = 1024
 	maxKeptBytes = 64 << 20
 )
 
-// keptRead is a document as it was read. It does not change, but for what is derived from it.
+// keptRead is a document as it was read. Only the derived fields change.
 type keptRead struct {
 	info    fsys.Info // of the file, if it may be kept
 	data    []byte
 	version driver.Version
 
-	valid   atomic.Pointer[splice.Limits] // under which the content was checked, and is valid
+	valid   atomic.Pointer[splice.Limits] // the limits under which the content is valid
 	decoded atomic.Value                  // a decodedValue
 }
 
-// keptReads are those that a handle keeps, by key.
+// keptReads are the reads that a handle keeps, by key.
 type keptReads struct {
 	single atomic.Pointer[keptRead] // of a handle on one file
 
@@ -67,8 +65,7 @@ type keptReads struct {
 	bytes int
 }
 
-// latest returns the document as it is, from the read that is kept if that is not
-// out of date.
+// latest returns the current document, from the kept read if that is up to date.
 func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -101,18 +98,18 @@ func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) 
 	if err != nil {
 		return nil, err
 	}
-	// What a symbolic link leads to is kept too, but never found to be unchanged: the
-	// name stands for the link.
+	// The target of a symbolic link is kept too, but never found unchanged: the name is
+	// that of the link.
 	if isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
 		d.shared.kept.put(d, key, s)
 	}
 	return s, nil
 }
 
-// isOfAge reports whether whatever is written to the file from now on changes its times.
+// isOfAge reports whether every write to the file from now on changes its times.
 func isOfAge(info fsys.Info, now int64) bool {
 	if info.Ctime == 0 {
-		return false // there is none here, or the file is not there
+		return false // the system has no ctime, or the file is absent
 	}
 	age := ofAge
 	const coarse = int64(time.Millisecond)
@@ -123,8 +120,8 @@ func isOfAge(info fsys.Info, now int64) bool {
 }
 
 // changesShow reports whether each change of a file shows in a time that no program can
-// set. Some file systems show the time of the last write instead (FAT), and of others
-// it is not known.
+// set. Some file systems show the time of the last write instead (FAT), and others are
+// unknown.
 func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
 	return d.shared.changes.known(dev, now, func() (bool, error) {
 		kind, err := d.files.Type(filepath.Dir(path))
@@ -132,12 +129,13 @@ func (d *fileDriver) changesShow(path string, dev uint64, now int64) bool {
 	})
 }
 
-// changeTimes are the file systems that keep a ctime as POSIX has it. The last stands for
-// simulated ones.
+// changeTimes are the file systems with a POSIX ctime. The last stands for simulated
+// file systems.
 var changeTimes = []string{"apfs", "bcachefs", "btrfs", "ext4", "f2fs", "jfs", "nilfs", "overlay",
 	"ramfs", "reiserfs", "tmpfs", "ubifs", "ufs", "xfs", "zfs", "simfs"}
 
-// isAt reports whether a file that Lstat describes as now has the content of the kept read.
+// isAt reports whether a file that Lstat describes as now has the content of the kept
+// read.
 func (s *keptRead) isAt(now fsys.Info) bool {
 	then := s.info
 	return now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime &&
@@ -164,7 +162,7 @@ func (t *keptReads) put(d *fileDriver, key string, s *keptRead) {
 		t.byKey = map[string]*keptRead{}
 	}
 	t.forget(key)
-	// Any others go: to know the one that is missed least would cost each read a lock.
+	// Arbitrary reads are evicted: to track their use would cost each read a lock.
 	for other := range t.byKey {
 		if len(t.byKey) < maxKept && t.bytes+len(s.data) <= maxKeptBytes {
 			break
@@ -177,7 +175,7 @@ func (t *keptReads) put(d *fileDriver, key string, s *keptRead) {
 	}
 }
 
-// drop drops the one of a document.
+// drop drops the kept read of a document.
 func (t *keptReads) drop(d *fileDriver, key string) {
 	if d.single != "" {
 		t.single.Store(nil)
@@ -188,7 +186,7 @@ func (t *keptReads) drop(d *fileDriver, key string) {
 	t.forget(key)
 }
 
-// forget is for one who holds mu.
+// forget drops the kept read of a key. The caller holds mu.
 func (t *keptReads) forget(key string) {
 	if s := t.byKey[key]; s != nil {
 		t.bytes -= len(s.data)
@@ -196,7 +194,7 @@ func (t *keptReads) forget(key string) {
 	}
 }
 
-// close lets go of all.
+// close drops all kept reads.
 func (t *keptReads) close() {
 	t.single.Store(nil)
 	t.mu.Lock()
@@ -205,18 +203,19 @@ func (t *keptReads) close() {
 }
 
 // Read returns the document and its version. It takes no lock and never waits for a
-// writer: it sees one whole version, the newest when it was opened. An absent document is
-// ErrNotExist and has the version Absent. One that is not valid JSON is ErrInvalid; its
-// bytes and version are returned all the same, for repair by CompareAndSwap.
+// writer: it sees one whole version, the newest when the file was opened. An absent
+// document is ErrNotExist and has the version Absent. A document that is not valid JSON
+// is ErrInvalid; its bytes and version are returned all the same, for repair by
+// CompareAndSwap.
 //
-// A handle keeps what it has read. While the file's inode, size, mode and times stay,
-// which one system call tells, Read returns that again, unless the file was younger
-// than 100 milliseconds when it was read: a change might not show in its times then. (2
-// seconds, where times are coarse; on file systems where not each change shows, such as
-// FAT, nothing is kept.) A write through a memory mapping that has written to the page
-// before does not show in the times, not even after msync: such a program has to set
-// the file's time afterwards, as touch does, or to replace the file. The bytes are
-// shared with other callers and must not be changed.
+// A handle keeps the documents that it has read. One system call checks the file's
+// inode, size, mode and times; while they stay, Read returns the kept document. A file
+// younger than 100 milliseconds when read is not kept: a change might not show in its
+// times. The age is 2 seconds where times are coarse. On file systems where not each
+// change shows, such as FAT, nothing is kept. A write through a memory mapping that has
+// written to the page before does not show in the times, not even after msync: the
+// program has to set the file's time afterwards, as touch does, or to replace the file.
+// The bytes are shared with other callers and must not be changed.
 func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
 	s, err := d.read(ctx)
 	if err != nil {
@@ -225,8 +224,8 @@ func (d *Doc) Read(ctx context.Context) ([]byte, Version, error) {
 	return s.data, s.version, nil
 }
 
-// read returns the document, which is valid under the limits of d unless there is an error. What
-// it returns is never nil.
+// read returns the document, which is valid under the limits of d unless there is an
+// error. The result is never nil.
 func (d *Doc) read(ctx context.Context) (s *keptRead, err error) {
 	if d.keyErr != nil {
 		return &keptRead{}, d.keyErr

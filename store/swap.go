@@ -12,7 +12,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// checkContent checks what is in the document.
+// checkContent checks the content of the document.
 func (d *Doc) checkContent(data []byte) error {
 	err := splice.Check(data, d.opts.limits())
 	if err == nil {
@@ -24,8 +24,8 @@ func (d *Doc) checkContent(data []byte) error {
 	return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
 }
 
-// errEmpty is the error for a document without content, which is what a power cut leaves
-// behind writers that flush nothing.
+// errEmpty is the error for an empty document. A power cut leaves one if the writer did
+// not flush.
 func (d *Doc) errEmpty() error {
 	const startOver = "to start over, delete the document"
 	if files := d.drv.files; files != nil {
@@ -39,7 +39,7 @@ func (d *Doc) errEmpty() error {
 		ErrInvalid, startOver)
 }
 
-// checkNew checks what is to become the document.
+// checkNew checks the new content of the document.
 func (d *Doc) checkNew(data []byte) error {
 	limit := d.opts.MaxSize
 	if engine := d.drv.Caps().MaxSize; engine > 0 && engine < limit {
@@ -56,8 +56,9 @@ func (d *Doc) checkNew(data []byte) error {
 }
 
 // CompareAndSwap replaces the document with data if its version is old, and returns the
-// new version. With Absent it creates the document, and is ErrExist if it is there. If
-// the version is another one, the error is a *ConflictError and nothing was changed.
+// new version. With Absent it creates the document, and is ErrExist if the document
+// exists. If the version is another one, the error is a *ConflictError and nothing was
+// changed.
 //
 // On files the linearization point is a rename under the document's lock. A crash
 // before it leaves the old version, after it the new one. When it returns without error
@@ -77,19 +78,19 @@ func (d *Doc) CompareAndSwap(ctx context.Context, old Version, data []byte) (Ver
 	return version, nil
 }
 
-// CompareAndDelete deletes the document if its version is old. Otherwise, as for a document
-// that is absent, the error is a *ConflictError and nothing was changed.
+// CompareAndDelete deletes the document if its version is old. Otherwise, and if the
+// document is absent, the error is a *ConflictError and nothing was changed.
 func (d *Doc) CompareAndDelete(ctx context.Context, old Version) error {
 	return d.wrote("delete", d.write(func() error { return d.drv.Delete(ctx, d.key, old) }))
 }
 
-// Create makes the document; if it is there, the error is ErrExist. It is
+// Create creates the document; if it exists, the error is ErrExist. It is
 // CompareAndSwap from Absent.
 func (d *Doc) Create(ctx context.Context, data []byte) (Version, error) {
 	return d.CompareAndSwap(ctx, Absent, data)
 }
 
-// write does what writes to the document without standing in line.
+// write runs do, which writes to the document without queueing.
 func (d *Doc) write(do func() error) error {
 	if d.keyErr != nil {
 		return d.keyErr

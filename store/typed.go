@@ -12,10 +12,10 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// Read decodes the document into a T by the rules of encoding/json. An absent document is
-// ErrNotExist. An unchanged document is not read and checked again (Doc.Read), nor
-// decoded again if T has nothing in it that a caller could change, as pointers, maps and
-// slices are; what it has otherwise is decoded anew for each caller.
+// Read decodes the document into a T by the rules of encoding/json. An absent document
+// is ErrNotExist. An unchanged document is not read and checked again (Doc.Read). Nor
+// is it decoded again, unless T has parts that a caller could change, such as pointers,
+// maps and slices: such a T is decoded anew for each caller.
 func Read[T any](ctx context.Context, doc *Doc) (T, Version, error) {
 	var value T
 	s, err := doc.read(ctx)
@@ -35,15 +35,15 @@ func decode(data []byte, value any) error {
 	return nil
 }
 
-// Update may call fn more than once: it decodes the document into a T, calls fn to change
-// it, and writes what fn changed back into the document, and nothing else. Members that T
+// Update may call fn more than once: it decodes the document into a T, calls fn to
+// change it, and writes only the changes of fn back into the document. Members that T
 // does not know, the order of members, white space and the spelling of numbers stay. An
-// absent document is the zero T. A string that is not valid UTF-8 is ErrInvalid. It
-// returns the value that it wrote. Otherwise it is Doc.Update.
+// absent document is the zero T. A string that is not valid UTF-8 is ErrInvalid. Update
+// returns the value that it wrote. In all else it is Doc.Update.
 func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, Version, error) {
 	var value T
 	version, err := doc.update(ctx, "update", func(old []byte) ([]byte, error) {
-		value = *new(T) // a try before this one may have left something
+		value = *new(T) // an earlier call may have left something
 		if old != nil {
 			if err := decode(old, &value); err != nil {
 				return nil, err
@@ -72,12 +72,12 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 	return value, version, err
 }
 
-// decodedValue is the content as a Go value of some type, which has no parts that a
-// caller could change.
+// decodedValue is the content as a Go value of some type, without parts that a caller
+// could change.
 type decodedValue struct{ value any }
 
-// decodeKept decodes the content into a T, or copies the T that was decoded before
-// if nobody can change what is in it.
+// decodeKept decodes the content into a T, or copies the T that was decoded before if
+// no caller can change its parts.
 func decodeKept[T any](s *keptRead) (value T, err error) {
 	if known, ok := s.decoded.Load().(decodedValue); ok {
 		if value, ok := known.value.(T); ok {
@@ -99,7 +99,7 @@ var timeType = reflect.TypeFor[time.Time]()
 // could be changed.
 func isPlain(t reflect.Type) bool {
 	switch kind := t.Kind(); {
-	case t == timeType: // what it points to, nobody can change
+	case t == timeType: // no caller can change its pointer's target
 		return true
 	case kind == reflect.Array:
 		return isPlain(t.Elem())

@@ -1,4 +1,5 @@
-// The part of the contract on the lock of an attempt, and on what an attempt drops.
+// The part of the contract on the lock of an attempt, and on the data that an attempt
+// drops.
 
 package drivertest
 
@@ -94,7 +95,7 @@ func lockOfOne(t *testing.T, drv attempts) {
 	}
 }
 
-// readAgain: Read drops what was read and staged before, and keeps the lock.
+// readAgain: Read drops the data read and staged before, and keeps the lock.
 func readAgain(t *testing.T, drv attempts) {
 	for _, locked := range []bool{false, true} {
 		put(t, drv, "a", "1")
@@ -105,7 +106,7 @@ func readAgain(t *testing.T, drv attempts) {
 		a.read("1")
 		a.stage("2")
 		want := "1"
-		if !locked { // nobody else can write then
+		if !locked { // under the lock, no other attempt can write
 			want = "10"
 			put(t, drv, "a", want)
 		}
@@ -146,8 +147,8 @@ func forgets(t *testing.T, drv attempts) {
 	}
 }
 
-// forgetsInWait: Forget drops what is staged while Lock waits, and Lock gets the lock all the
-// same.
+// forgetsInWait: Forget drops staged data while Lock waits, and Lock gets the lock all
+// the same.
 func forgetsInWait(t *testing.T, drv attempts) {
 	put(t, drv, "a", "1")
 	holder, other := holds(t, drv, "a")
@@ -170,7 +171,7 @@ func forgetsInWait(t *testing.T, drv attempts) {
 	mustBeFree(t, drv, "a")
 }
 
-// closesEarly: what was not published has no effect, and no lock stays behind.
+// closesEarly: an unpublished change has no effect, and no lock stays behind.
 func closesEarly(t *testing.T, drv attempts) {
 	version := put(t, drv, "a", "1")
 	for steps := range 4 {
@@ -194,7 +195,7 @@ func closesEarly(t *testing.T, drv attempts) {
 			mustBeFree(t, drv, "a")
 		}
 	}
-	// What is published stays, settled or not.
+	// A published version stays, settled or not.
 	a := try(t, drv, "a")
 	a.read("1")
 	a.stage("2")
@@ -207,8 +208,8 @@ func closesEarly(t *testing.T, drv attempts) {
 	}
 }
 
-// superseded is a version that no document has, or, where versions stand for content,
-// every one of that content.
+// superseded: no document has the version, or, where versions stand for content, every
+// document with that content has it.
 func superseded(t *testing.T, drv attempts) {
 	combiner, ok := drv.(driver.Combiner)
 	if !ok {
@@ -235,7 +236,7 @@ func superseded(t *testing.T, drv attempts) {
 		if data == "2" {
 			continue
 		}
-		// It can be swapped from, as any other version.
+		// A Swap can expect it, like any other version.
 		other := combiner.Superseded([]byte("3"))
 		_, err := drv.Swap(context.Background(), "a", other, []byte("4"))
 		mustConflict(t, "Swap", err, other, made)

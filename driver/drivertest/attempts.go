@@ -1,5 +1,5 @@
-// The part of the contract on attempts: their steps, their lock, and what they leave. It applies to
-// engines that implement driver.Attempter.
+// The part of the contract on attempts: their steps, their lock and their effects. It
+// applies to engines that implement driver.Attempter.
 
 package drivertest
 
@@ -107,7 +107,7 @@ func (a trial) publish() driver.Version {
 	return version
 }
 
-// put replaces the document whatever it is; empty deletes it.
+// put replaces the document at any version; empty data deletes it.
 func put(t *testing.T, drv driver.Driver, key, data string) driver.Version {
 	t.Helper()
 	_, version, err := drv.Read(context.Background(), key)
@@ -286,7 +286,7 @@ func confirms(t *testing.T, drv attempts) {
 			a.Close()
 			mustHave(t, drv, "a", step.was, before)
 		}
-		a := try(t, drv, "a") // what was read under the lock needs no second look
+		a := try(t, drv, "a") // a read under the lock needs no Confirm
 		a.lock()
 		a.read(step.was)
 		a.ok("Settle", a.Settle())

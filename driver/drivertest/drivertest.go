@@ -8,8 +8,8 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// Run checks the engine that open opens. Each call of open must return an engine without
-// documents. Run closes it.
+// Run checks the engine that open opens. Each call of open must return an engine
+// without documents. Run closes it.
 func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 	for _, test := range scripts {
 		t.Run(test.name, func(t *testing.T) {

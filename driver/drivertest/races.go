@@ -76,8 +76,8 @@ func collect(ctx context.Context, drv driver.Driver, prefix string) (keys []stri
 	return keys, nil
 }
 
-// listMany lists more keys than one page has, if the engine's pages can be made small. The order of
-// bytes has "d-" before "d/", and that before "d0".
+// listMany lists more keys than one page has, if the engine's pages can be made small.
+// In byte order, "d-" comes before "d/", and "d/" before "d0".
 func listMany(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	var want []string
@@ -101,7 +101,8 @@ func listMany(t *testing.T, drv driver.Driver) {
 	}
 }
 
-// listWhileWriting deletes and creates documents in the body of the loop, and leaves a loop early.
+// listWhileWriting deletes and creates documents in the body of the loop, and leaves a
+// loop early.
 func listWhileWriting(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	var want []string
@@ -214,7 +215,8 @@ func raceOfIncrements(t *testing.T, drv driver.Driver) {
 	}
 }
 
-// oneWins runs rounds in which eight writers expect the same version. Exactly one must succeed.
+// oneWins runs rounds in which eight writers expect the same version. Exactly one must
+// succeed.
 func oneWins(t *testing.T, drv driver.Driver, prepare func(key string) driver.Version,
 	write func(i int, key string, old driver.Version) error) {
 	for round := range 30 {
@@ -268,8 +270,8 @@ func swapNumber(drv driver.Driver) func(i int, key string, old driver.Version) e
 	}
 }
 
-// readersBesideWriters: a reader sees whole documents, and never an older version after a newer
-// one.
+// readersBesideWriters: a reader sees whole documents, and never an older version after
+// a newer one.
 func readersBesideWriters(t *testing.T, drv driver.Driver) {
 	ctx := context.Background()
 	content := func(n int) []byte { return fmt.Appendf(nil, "[%d,%0*d]", n, 10+n%5000, n) }

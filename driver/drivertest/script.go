@@ -1,4 +1,5 @@
-// The part of the contract that one caller sees: a table of operations and their outcomes.
+// The part of the contract that one caller sees: a table of operations and their
+// outcomes.
 
 package drivertest
 
@@ -31,8 +32,8 @@ var (
 	otherEngine         = driver.ETagVersion("of another engine")
 )
 
-// step is one operation. Versions have names: "" is Absent, and "other" is a version of another
-// engine. An earlier step gives a version every other name, by its field as.
+// step is one operation. Versions have names: "" is Absent, and "other" is a version of
+// another engine. An earlier step gives a version every other name, by its field as.
 type step struct {
 	do   operation
 	key  string   // for list: the prefix

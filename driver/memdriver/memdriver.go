@@ -1,6 +1,6 @@
-// Package memdriver is the reference engine. It keeps documents in memory and gives each state a
-// revision of its own. Use it in tests, for documents that need not outlive the process, and as a
-// model for other engines.
+// Package memdriver is the reference engine. It keeps documents in memory and gives
+// each state a revision of its own. Use it in tests, for documents that need not
+// outlive the process, and as a model for other engines.
 package memdriver
 
 import (
@@ -101,7 +101,7 @@ func (d *Driver) check(key string, old driver.Version) error {
 	return nil
 }
 
-// List implements driver.Driver. The keys are those at the first step.
+// List implements driver.Driver. The keys are those of the first step.
 func (d *Driver) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		keys, err := d.keys(ctx, prefix)
