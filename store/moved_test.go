@@ -151,6 +151,20 @@ func heldElsewhere(t *testing.T, path string) fsys.File {
 	return file
 }
 
+// twoTargets makes the documents a, of 1, and b, of 10, and a link that leads to a.
+func twoTargets(t *testing.T) (a, b, link string) {
+	t.Helper()
+	dir := t.TempDir()
+	a, b = filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	link = filepath.Join(dir, "cur")
+	err := errors.Join(os.WriteFile(a, []byte("1"), 0o600), os.WriteFile(b, []byte("10"), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moveLink(t, link, "a.json")
+	return a, b, link
+}
+
 // TestMovedWhileItWaits: an update that begins when a link has moved sees what is where it
 // leads, and is made there, also if it inherits the wait for a lock from one that began before.
 func TestMovedWhileItWaits(t *testing.T) {
@@ -158,15 +172,7 @@ func TestMovedWhileItWaits(t *testing.T) {
 	for name, change := range map[string]func([]byte) ([]byte, error){"keep": keep,
 		"add": increment} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-			link := filepath.Join(dir, "cur")
-			err := errors.Join(os.WriteFile(a, []byte("1"), 0o600),
-				os.WriteFile(b, []byte("10"), 0o600))
-			if err != nil {
-				t.Fatal(err)
-			}
-			moveLink(t, link, "a.json")
+			a, b, link := twoTargets(t)
 			doc := open(t, link, Options{Locking: true})
 			theirs := heldElsewhere(t, names.Lock(a))
 			done := make(chan error, 2)
@@ -208,17 +214,9 @@ func TestMovedWhileItWaits(t *testing.T) {
 func TestMovedWhileItIsMade(t *testing.T) {
 	ctx := context.Background()
 	for _, locking := range []bool{false, true} {
-		dir := t.TempDir()
-		a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-		link := filepath.Join(dir, "cur")
-		err := errors.Join(os.WriteFile(a, []byte("1"), 0o600),
-			os.WriteFile(b, []byte("10"), 0o600))
-		if err != nil {
-			t.Fatal(err)
-		}
-		moveLink(t, link, "a.json")
+		a, b, link := twoTargets(t)
 		doc := open(t, link, Options{Locking: locking})
-		_, err = doc.Update(ctx, func(old []byte) ([]byte, error) {
+		_, err := doc.Update(ctx, func(old []byte) ([]byte, error) {
 			moveLink(t, link, "b.json")
 			return increment(old)
 		})
@@ -283,18 +281,11 @@ func TestLinkedToNothing(t *testing.T) {
 // TestMovedAndNested: whether two documents are one is a matter of where links lead now.
 func TestMovedAndNested(t *testing.T) {
 	ctx := context.Background()
-	dir := t.TempDir()
-	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
-	link := filepath.Join(dir, "cur")
-	err := errors.Join(os.WriteFile(a, []byte("1"), 0o600), os.WriteFile(b, []byte("10"), 0o600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	moveLink(t, link, "a.json")
+	a, b, link := twoTargets(t)
 	byLink := open(t, link, Options{Locking: true})
 	onA, onB := open(t, a, Options{}), open(t, b, Options{LockWait: time.Millisecond})
 	moveLink(t, link, "b.json")
-	_, err = byLink.Update(ctx, func(old []byte) ([]byte, error) {
+	_, err := byLink.Update(ctx, func(old []byte) ([]byte, error) {
 		if _, err := onA.Update(ctx, increment); err != nil {
 			t.Errorf("of another document: %v", err)
 		}
