@@ -61,11 +61,11 @@ func (d *Doc) Update(ctx context.Context, fn func(old []byte) ([]byte, error)) (
 func (d *Doc) update(
 	ctx context.Context, op string, fn func(old []byte) ([]byte, error),
 ) (Version, error) {
-	return d.amend(ctx, op, func(old docState) ([]byte, error) {
+	return d.amend(ctx, op, func(old docState) (docState, error) {
 		if !old.owned {
 			old.data = bytes.Clone(old.data) // which stays nil
 		}
-		return fn(old.data)
+		return d.apply(fn, old)
 	})
 }
 
@@ -74,33 +74,29 @@ func (d *Doc) update(
 func (d *Doc) edit(
 	ctx context.Context, op string, fn func(old []byte) ([]byte, error),
 ) (Version, error) {
-	return d.amend(ctx, op, func(old docState) ([]byte, error) { return fn(old.data) })
+	return d.amend(ctx, op, func(old docState) (docState, error) { return d.apply(fn, old) })
 }
 
-func (d *Doc) amend(
-	ctx context.Context, op string, fn func(old docState) ([]byte, error),
-) (Version, error) {
-	version, err := d.retry(ctx, d.decision(fn))
+func (d *Doc) amend(ctx context.Context, op string, decide decision) (Version, error) {
+	version, err := d.retry(ctx, decide)
 	if err != nil {
 		return version, d.error(op, err)
 	}
 	return version, nil
 }
 
-// decision returns the decision of an update with fn.
-func (d *Doc) decision(fn func(old docState) ([]byte, error)) decision {
-	return func(old docState) (docState, error) {
-		if old.exists && !old.checked {
-			if err := d.checkContent(old.data); err != nil {
-				return docState{}, err
-			}
-		}
-		data, err := fn(old)
-		if err != nil {
+// apply applies the function of an update to a state, which must be valid.
+func (d *Doc) apply(fn func(old []byte) ([]byte, error), old docState) (docState, error) {
+	if old.exists && !old.checked {
+		if err := d.checkContent(old.data); err != nil {
 			return docState{}, err
 		}
-		return docState{data: data, exists: old.exists || data != nil}, nil
 	}
+	data, err := fn(old.data)
+	if err != nil {
+		return docState{}, err
+	}
+	return docState{data: data, exists: old.exists || data != nil}, nil
 }
 
 // Delete deletes the document, whatever its version and content. If it is absent, the
