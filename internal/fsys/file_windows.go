@@ -22,6 +22,7 @@ type file struct {
 
 func (f file) WriteBack() error   { return nil }
 func (f file) StillWrites() error { return nil }
+func (f file) Touch() error       { return nil }
 
 func (f file) Stat() (Info, error) {
 	info, err := describe(windows.Handle(f.Fd()))

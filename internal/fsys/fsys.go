@@ -113,6 +113,10 @@ type File interface {
 	// SetMtime sets the modification time in nanoseconds since 1970; file systems round
 	// it.
 	SetMtime(ns int64) error
+	// Touch sets the time of the last change, Ctime, to now, and changes nothing else that
+	// anybody could want to keep. It is fs.ErrPermission for a file of another user. Where
+	// the system has no such time it does nothing.
+	Touch() error
 	// Sync makes content and metadata durable. It must not be retried after an error:
 	// the kernel drops the pages that it could not write.
 	Sync() error

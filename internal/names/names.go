@@ -3,8 +3,10 @@
 //	.NAME.lock             the lock file
 //	.NAME.<1 digit>.tmp    a staged version, in a place of the document's row
 //	.NAME.<16 digits>.tmp  a staged version, while the row is full
+//	.NAME.<32 digits>.tmp  a staged version of a transaction, or an intent of one in the making
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
-//	.NAME.tx               the intent of a guard: a symbolic link to these 36 digits
+//	.NAME.tx               the intent of a transaction, a file; or that of a guard, a symbolic
+//	                       link to these 36 digits
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -36,6 +38,8 @@ const (
 	Places = 8
 	// GuardedDigits is the number of digits in the name of a guard's file.
 	GuardedDigits = 36
+	// TransactionDigits is the number of digits in the names of a transaction's files.
+	TransactionDigits = 32
 
 	lockSuffix      = ".lock"
 	temporarySuffix = ".tmp"
@@ -88,7 +92,7 @@ func IsLock(path string) bool {
 	return own && (strings.HasSuffix(path, lockSuffix) || strings.HasSuffix(path, long(lockSuffix)))
 }
 
-// Intent is the intent of a guard on it.
+// Intent is the intent of a guard or of a transaction on it.
 func Intent(path string) string { return beside(path, "", intentSuffix) }
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
@@ -103,6 +107,12 @@ func Random(path string, random uint64) string {
 
 // Guarded returns the name of a guard's file.
 func Guarded(path, digits string) string {
+	return beside(path, "."+digits, temporarySuffix)
+}
+
+// Transaction returns the name of a transaction's file. Its digits are 128 random bits, which
+// are never used again.
+func Transaction(path, digits string) string {
 	return beside(path, "."+digits, temporarySuffix)
 }
 
@@ -134,7 +144,7 @@ func areDigits(digits string) bool {
 	switch len(digits) {
 	case 1:
 		return digits[0] >= '0' && digits[0] < '0'+Places
-	case randomDigits, GuardedDigits:
+	case randomDigits, TransactionDigits, GuardedDigits:
 		return strings.Trim(digits, "0123456789abcdef") == ""
 	}
 	return false

@@ -17,6 +17,7 @@ package simfs
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -133,13 +134,15 @@ func (w *World) diskHash(seed maphash.Seed) uint64 {
 // states.
 const maxPending = 16
 
+// ErrTooMany is what AfterPowerCut returns in the weak model if there are too many changes.
+var ErrTooMany = errors.New("changes are not on the device, too many to try all subsets")
+
 // AfterPowerCut calls found with each file system, without processes, that a power cut
 // now may leave, until it returns an error.
 func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	d := &w.disks[model]
 	if model == Weak && len(d.pending) > maxPending {
-		return fmt.Errorf("%d changes are not on the device, too many to try all subsets; "+
-			"make the scenario shorter", len(d.pending))
+		return fmt.Errorf("%d %w; make the scenario shorter", len(d.pending), ErrTooMany)
 	}
 	tried := map[uint64]bool{}
 	remains := func(survives func(i int) bool) error {

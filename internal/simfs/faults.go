@@ -229,6 +229,8 @@ func (f *faultyFile) SetMtime(ns int64) error {
 	return f.in.do("set mtime", f.name, func() error { return f.File.SetMtime(ns) })
 }
 
+func (f *faultyFile) Touch() error { return f.in.do("touch", f.name, f.File.Touch) }
+
 // Sync and SyncData behave like Sync of a directory.
 func (f *faultyFile) Sync() error     { return f.sync("sync", f.File.Sync) }
 func (f *faultyFile) SyncData() error { return f.sync("syncdata", f.File.SyncData) }

@@ -93,6 +93,15 @@ func (f *file) SetMtime(ns int64) error {
 	return nil
 }
 
+// Touch implements fsys.File.
+func (f *file) Touch() error {
+	if err := f.process.turn("touch", f.name, nil); err != nil {
+		return err
+	}
+	f.process.world.changed(f.inode)
+	return f.process.saw(nil)
+}
+
 func (f *file) Sync() error {
 	if err := f.process.turn("sync", f.name, nil); err != nil {
 		return err
