@@ -138,3 +138,21 @@ type Attempt interface {
 	// needs a Close; a second one does nothing.
 	Close()
 }
+
+// A Transactor is a Driver that can change several documents at once. It is optional: without
+// it, there are no transactions in the engine.
+type Transactor interface {
+	// Commit makes all changes in one instant, if each document has the version that the
+	// change says; else it is ErrConflict, and none is made. It returns the version that
+	// each document has then, in their order. No two changes are of one document.
+	Commit(ctx context.Context, changes []Change) ([]Version, error)
+}
+
+// Change is what a transaction does with a document.
+type Change struct {
+	Key    string
+	Old    Version // that it is to have
+	Keep   bool    // it only has to have that version
+	Delete bool    // it is removed; of what is absent, that is ErrConflict
+	Data   []byte  // what it becomes otherwise
+}

@@ -27,7 +27,10 @@ type document struct {
 	version driver.Version
 }
 
-var _ driver.Driver = (*Driver)(nil)
+var (
+	_ driver.Driver     = (*Driver)(nil)
+	_ driver.Transactor = (*Driver)(nil)
+)
 
 // New returns an engine without documents.
 func New() *Driver { return &Driver{byKey: map[string]document{}} }
@@ -89,6 +92,37 @@ func (d *Driver) Delete(ctx context.Context, key string, old driver.Version) err
 	}
 	delete(d.byKey, key)
 	return nil
+}
+
+// Commit implements driver.Transactor.
+func (d *Driver) Commit(ctx context.Context, changes []driver.Change) ([]driver.Version, error) {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	for _, c := range changes {
+		if c.Delete && c.Old.IsAbsent() {
+			return nil, &driver.ConflictError{Key: c.Key, Want: c.Old, Have: d.byKey[c.Key].version}
+		}
+		if err := d.check(c.Key, c.Old); err != nil {
+			return nil, err
+		}
+	}
+	versions := make([]driver.Version, len(changes))
+	for i, c := range changes {
+		switch {
+		case c.Keep:
+			versions[i] = c.Old
+		case c.Delete:
+			delete(d.byKey, c.Key)
+		default:
+			d.revision++
+			versions[i] = driver.RevisionVersion(d.revision)
+			d.byKey[c.Key] = document{bytes.Clone(c.Data), versions[i]}
+		}
+	}
+	return versions, nil
 }
 
 func (d *Driver) check(key string, old driver.Version) error {
