@@ -115,7 +115,7 @@ func (a *attempt) Lock(ctx context.Context) (err error) {
 
 // acquire takes the lock, and cleans up after a guard that died.
 func (a *attempt) acquire(ctx context.Context) (err error) {
-	a.held, err = a.d.shared.locks.acquire(ctx, a.path, a.locking)
+	a.held, err = a.d.acquire(ctx, a.path, a.locking)
 	if err == nil && a.held.intent != "" {
 		_ = a.d.finish(a.path, a.held.intent) // if that fails the next writer tries it
 	}
@@ -187,7 +187,12 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 		if err := a.follow(ctx); err != nil {
 			return err
 		}
-		if a.current, err = a.d.load(ctx, a.path, a.mode); err == nil {
+		if a.held != nil { // where there is no intent
+			a.current, err = a.d.load(ctx, a.path, a.mode)
+		} else {
+			a.current, _, err = a.d.see(ctx, a.path, a.mode)
+		}
+		if err == nil {
 			a.dev = a.current.info.Dev
 		}
 		return err

@@ -82,6 +82,15 @@
 // [Options.Locking] does so at once, which is better for a fast function and many
 // writers.
 //
+// # Several documents
+//
+// [Transact] and [DB.Transact] read and write several documents, of any handles on files,
+// and change all of them or none, whatever dies when: who reads one of them afterwards sees
+// the new version, or whoever writes it first finishes what is left to do. [View] and
+// [DB.View] read several as they were at one moment. A program that does not know of this
+// package, such as cat, may see the new version of one some microseconds before that of
+// another. Beside a document, a transaction leaves .NAME.tx while it is committed.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

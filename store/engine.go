@@ -14,6 +14,8 @@ type engine struct {
 	attempter driver.Attempter // updates go step by step
 	combiner  driver.Combiner  // one attempt publishes several updates
 	files     *fileDriver      // documents are files
+
+	transactor driver.Transactor // several documents at once; files do it otherwise
 }
 
 func newEngine(drv driver.Driver) *engine {
@@ -21,6 +23,7 @@ func newEngine(drv driver.Driver) *engine {
 	e.attempter, _ = drv.(driver.Attempter)
 	e.combiner, _ = drv.(driver.Combiner)
 	e.files, _ = drv.(*fileDriver)
+	e.transactor, _ = drv.(driver.Transactor)
 	return e
 }
 

@@ -31,8 +31,10 @@ type fileDriver struct {
 // fileShared is the state shared by copies of a driver that differ in durability.
 type fileShared struct {
 	locks lockTable
-	rows  rows
-	place atomic.Int32 // of the row, where this handle found a free one
+	// besides are the locks beside the documents, where locks has another file.
+	besides lockTable
+	rows    rows
+	place   atomic.Int32 // of the row, where this handle found a free one
 	// Findings by device: whether it is flushed in the order for one journal, is ext4,
 	// keeps a change time that no program can set, and is not known to be local.
 	journals, ext4, changes, networks findings
@@ -54,7 +56,7 @@ func newFileDriver(
 	d := &fileDriver{files: files, single: single, opts: opts,
 		shared: &fileShared{locks: lockTable{
 			files: files, stats: stats, joined: opts.LockPath, opened: files.Now(),
-		}}}
+		}, besides: lockTable{files: files, stats: stats, opened: files.Now()}}}
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err
@@ -344,6 +346,7 @@ func (d *fileDriver) Close() error {
 		return nil
 	}
 	d.shared.locks.close()
+	d.shared.besides.close()
 	d.shared.kept.close()
 	return d.files.Close()
 }

@@ -53,7 +53,7 @@ func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
 
 func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, err error) {
 	err = d.following(key, func(path string) error {
-		s, err := d.load(ctx, path, VersionHash)
+		s, _, err := d.see(ctx, path, VersionHash)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,9 @@ type lockTable struct {
 	joined string
 	opened int64                          // when the handle was opened
 	block  func(ready ...func() bool) int // returns when one is ready; nil except in simulations
+	// bound is the length of a bounded wait in simulations: this many tries, or endless if
+	// negative.
+	bound int
 
 	mu     sync.Mutex
 	byPath map[string]*docLock

@@ -4,11 +4,11 @@
 // file still has its name:
 //
 //	0 (unknown)    the file is new, or a program has emptied it. An intent may exist
-//	1 (no intent)  no guard has made an intent since a lock holder found none
-//	2 (intents)    guards work on the document: an intent may exist
+//	1 (no intent)  no intent has been made since a lock holder found none
+//	2 (intents)    guards or transactions work on the document: an intent may exist
 //
-// So an update of a document that no guard has worked on looks for no intent. A guard
-// sets its mark once, before its first intent, and flushes it; no writer resets it. The
+// So an update of a document that neither has worked on looks for no intent. They set
+// their mark once, before their first intent, and flush it; no writer resets it. The
 // content has no meaning. The store never writes to a file of another origin with this
 // name.
 
@@ -41,7 +41,8 @@ type heldLock struct {
 	mark  lockMark
 	ours  bool // the mark is trusted, and may be set
 
-	intent string // the content of the intent of a dead guard, or empty
+	intent  string // the content of the intent of a dead guard, or empty
+	blocked bool   // the intent of a dead transaction may exist
 }
 
 // unlock releases the lock.
@@ -55,15 +56,16 @@ func (h *heldLock) unlock() {
 	h.table.leave(h.lock)
 }
 
-// findIntent looks for an intent that a guard has left, unless the mark says that none
-// exists. A remote mark may be stale. A caller that may announce intents leaves an
-// unknown mark as it is.
+// findIntent looks for an intent that a guard or a transaction has left, unless the mark
+// says that none exists. A remote mark may be stale. A caller that may announce intents
+// leaves an unknown mark as it is.
 func (h *heldLock) findIntent(guards bool) {
 	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {
 		return
 	}
 	var err error
-	h.intent, err = h.table.files.Readlink(h.lock.intent) // the store's intents are links
+	h.intent, err = h.table.files.Readlink(h.lock.intent) // a guard's intents are links
+	h.blocked = err != nil && !errors.Is(err, fs.ErrNotExist) // it is no link
 	settles := h.mark == markUnknown && h.ours && !guards && !h.table.remote.Load()
 	if settles && errors.Is(err, fs.ErrNotExist) {
 		_ = h.setMark(markNoIntent) // if that fails, the next holder looks too

@@ -89,6 +89,19 @@ func (d *Doc) nest() (done func(), err error) {
 	}, nil
 }
 
+// inFunction reports whether the calling goroutine runs the function of an update.
+func inFunction() bool {
+	self := currentGoroutine()
+	slot := &frames[uint64(self)%uint64(len(frames))]
+	slot.Lock()
+	defer slot.Unlock()
+	f := slot.first
+	for f != nil && f.goroutine != self {
+		f = f.next
+	}
+	return f != nil
+}
+
 // leadsTo reports whether a running update function of doc waits, perhaps through
 // others, for a function on goroutine self.
 func leadsTo(self int64, doc *Doc, all []frame, seen map[int64]bool) bool {

@@ -30,14 +30,20 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 	if err != nil {
 		return nil, s.version, d.error("get", err)
 	}
-	value, found, err := docpath.Get(s.data, path, d.opts.limits())
+	value, err := d.valueAt(s.data, path)
+	if err != nil {
+		return nil, s.version, d.error("get", err)
+	}
+	return value, s.version, nil
+}
+
+// valueAt is the value at a path of the document's content.
+func (d *Doc) valueAt(data []byte, path string) ([]byte, error) {
+	value, found, err := docpath.Get(data, path, d.opts.limits())
 	if err == nil && !found {
 		err = fmt.Errorf("no value at %q: %w", path, ErrNotExist)
 	}
-	if err != nil {
-		return nil, s.version, d.error("get", pathError(err))
-	}
-	return value, s.version, nil
+	return value, pathError(err)
 }
 
 // Set puts a value at a path, as encoding/json encodes it. The rest of the document
@@ -48,13 +54,17 @@ func (d *Doc) Get(ctx context.Context, path string) ([]byte, Version, error) {
 // objects on the path if they do not exist. The index -1, or the length of an array,
 // appends to it. It is an Update.
 func (d *Doc) Set(ctx context.Context, path string, value any) (Version, error) {
+	return d.editBy(ctx, "set", value, d.setting(path, value))
+}
+
+func (d *Doc) setting(path string, value any) func(old, raw []byte) ([]byte, error) {
 	spelling := splice.KeepOld
 	if _, ok := value.(json.RawMessage); ok {
 		spelling = splice.AsGiven
 	}
-	return d.editBy(ctx, "set", value, func(old, raw []byte) ([]byte, error) {
+	return func(old, raw []byte) ([]byte, error) {
 		return docpath.Set(old, path, raw, spelling, d.opts.limits())
-	})
+	}
 }
 
 // Add adds a number to the number at a path and returns the sum; an absent value counts
@@ -85,12 +95,9 @@ func (d *Doc) Append(ctx context.Context, path string, value any) (Version, erro
 func (d *Doc) editBy(
 	ctx context.Context, op string, value any, do func(old, raw []byte) ([]byte, error),
 ) (Version, error) {
-	raw, ok := value.(json.RawMessage)
-	if !ok {
-		var err error
-		if raw, err = encode(value); err != nil {
-			return Absent, d.error(op, err)
-		}
+	raw, err := rawValue(value)
+	if err != nil {
+		return Absent, d.error(op, err)
 	}
 	return d.edit(ctx, op, func(old []byte) ([]byte, error) {
 		data, err := do(old, raw)
@@ -101,7 +108,11 @@ func (d *Doc) editBy(
 // Unset removes the value at a path, and is ErrNotExist if the value does not exist. It
 // is an Update.
 func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
-	return d.edit(ctx, "unset", func(old []byte) ([]byte, error) {
+	return d.edit(ctx, "unset", d.unsetting(path))
+}
+
+func (d *Doc) unsetting(path string) func(old []byte) ([]byte, error) {
+	return func(old []byte) ([]byte, error) {
 		if old == nil {
 			return nil, ErrNotExist
 		}
@@ -110,7 +121,15 @@ func (d *Doc) Unset(ctx context.Context, path string) (Version, error) {
 			err = fmt.Errorf("no value at %q: %w", path, ErrNotExist)
 		}
 		return data, pathError(err)
-	})
+	}
+}
+
+// rawValue is the JSON of a value that an edit takes.
+func rawValue(value any) ([]byte, error) {
+	if raw, ok := value.(json.RawMessage); ok {
+		return raw, nil
+	}
+	return encode(value)
 }
 
 // Path joins keys to a path in which every character stands for itself.

@@ -85,13 +85,14 @@ func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) 
 	before := d.files.Now()
 	var s *keptRead
 	var at string
+	var keep bool
 	err := d.following(key, func(path string) error {
-		found, err := d.load(ctx, path, d.mode)
+		found, plain, err := d.see(ctx, path, d.mode)
 		if err != nil {
 			return err
 		}
 		found.close()
-		at = path
+		at, keep = path, plain
 		s = &keptRead{info: found.info, data: found.data, version: found.version}
 		return nil
 	})
@@ -99,8 +100,9 @@ func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) 
 		return nil, err
 	}
 	// The target of a symbolic link is kept too, but never found unchanged: the name is
-	// that of the link.
-	if isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
+	// that of the link. Where there is an intent, the version can change while the file
+	// stays.
+	if keep && isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
 		d.shared.kept.put(d, key, s)
 	}
 	return s, nil

@@ -171,13 +171,16 @@ func (e *retryError) Unwrap() error { return e.err }
 // one: half of the limit and a factor of one give zero to the limit.
 func (c *call) nextPause() time.Duration {
 	if c.pause == nil {
-		limits := c.doc.opts.Retry
-		c.pause = backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(limits.MinBackoff/2),
-			backoff.WithMaxInterval(limits.MaxBackoff/2),
-			backoff.WithRandomizationFactor(1),
-			backoff.WithMaxElapsedTime(0),
-		)
+		c.pause = newBackOff(c.doc.opts.Retry)
 	}
 	return c.pause.NextBackOff()
+}
+
+func newBackOff(limits Retry) *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(limits.MinBackoff/2),
+		backoff.WithMaxInterval(limits.MaxBackoff/2),
+		backoff.WithRandomizationFactor(1),
+		backoff.WithMaxElapsedTime(0),
+	)
 }

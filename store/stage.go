@@ -99,24 +99,27 @@ func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged
 		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is "+
 			"replaced: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			s.discard()
-			s = nil
-		}
-	}()
-	if err := d.checkDevice(path, s.info.Dev); err != nil {
-		return s, err
+	if err := d.fill(s, data, current); err != nil {
+		s.discard()
+		return nil, err
+	}
+	return s, nil
+}
+
+// fill makes a temporary file with nothing in it ready.
+func (d *fileDriver) fill(s *staged, data []byte, current *state) error {
+	if err := d.checkDevice(s.path, s.info.Dev); err != nil {
+		return err
 	}
 	if _, err := s.file.Write(data); err != nil {
-		return s, err
+		return err
 	}
 	if d.shared.locks.remote.Load() && d.opts.Durability == Volatile { // no flush reports errors
 		if err := s.file.WriteBack(); err != nil {
-			return s, err
+			return err
 		}
 	}
-	return s, s.resemble(current.info, current.file)
+	return s.resemble(current.info, current.file)
 }
 
 func errNoDirectory(path string, err error) error {

@@ -32,6 +32,7 @@ type DB struct {
 
 	where  string // the directory, or the one file; empty if documents are not files
 	single bool
+	orders func(path string) string // by which locks are ordered, in simulations
 }
 
 // Doc returns a handle on the document with a key, whether it exists or not. If the key

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -84,6 +85,11 @@ func (o *orphanage) find(dir, base string) error {
 		return err
 	}
 	intent := filepath.Base(names.Intent(base))
+	// The intent first, which keeps what it may name.
+	if at := slices.IndexFunc(entries,
+		func(e fsys.Entry) bool { return e.Name == intent }); at > 0 {
+		entries[0], entries[at] = entries[at], entries[0]
+	}
 	for _, entry := range entries {
 		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
 		digits, temporary := names.TemporaryOf(base, entry.Name)
@@ -95,6 +101,8 @@ func (o *orphanage) find(dir, base string) error {
 			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
 		case !temporary && kind == fs.ModeSymlink:
 			orphaned, err = o.takeIntent(filepath.Join(dir, base))
+		case !temporary && kind == 0:
+			orphaned, err = o.takeTransaction(filepath.Join(dir, base))
 		}
 		o.note(entry.Name, orphaned, err)
 	}
@@ -165,6 +173,10 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 			return false, errors.Join(err, errNotBelieved)
 		}
 	}
+	// Not before the file is locked: its owner may have been about to make the intent.
+	if len(digits) == names.TransactionDigits && o.isIntent(document) {
+		return false, nil // which may name it
+	}
 	if !guarded && o.isEmpty(document) {
 		return false, errNotBelieved // it may have the document's content
 	}
@@ -178,6 +190,12 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		return false, ignoreNotExist(err)
 	}
 	return true, nil
+}
+
+// isIntent reports whether the intent of a transaction is beside the document.
+func (o *orphanage) isIntent(document string) bool {
+	info, err := o.d.files.Lstat(names.Intent(document))
+	return err == nil && info.Mode.IsRegular() || ignoreNotExist(err) != nil
 }
 
 // isEmpty reports whether the document is an empty file. A power cut may have left it
@@ -198,6 +216,11 @@ func (o *orphanage) lock(document string) (unlock func(), err error) {
 	}
 	how := locking{perm: o.d.opts.Perm, like: like, wait: -1}
 	held, err := o.d.shared.locks.acquire(context.Background(), document, how)
+	if err == nil && held.blocked && o.isIntent(document) {
+		// What belongs to a transaction is put right first.
+		held.unlock()
+		err = errLockBusy
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -228,6 +251,29 @@ func (o *orphanage) takeIntent(document string) (bool, error) {
 		return true, o.d.finish(document, intent)
 	}
 	return true, o.d.believesIntent(document, intent)
+}
+
+// takeTransaction reports whether the transaction is dead that has left an intent beside the
+// document, and finishes or undoes it if that is wanted.
+func (o *orphanage) takeTransaction(document string) (bool, error) {
+	ctx := context.Background()
+	how := locking{perm: o.d.opts.Perm, like: o.d.lockedInfo(document), wait: -1, guards: true}
+	held, err := o.d.sidecars().acquire(ctx, document, how)
+	if err != nil {
+		return false, ignoreLocked(err)
+	}
+	found, err := o.d.intentAt(document)
+	held.unlock()
+	switch {
+	case err != nil:
+		return false, err
+	case !found.there:
+		return false, errNotBelieved
+	case o.remove:
+		err := o.d.recover(ctx, document, -1)
+		return err == nil, ignoreLocked(err)
+	}
+	return true, nil
 }
 
 // errNotBelieved: a file that has a name of the store's own is left alone.

@@ -42,21 +42,27 @@ func decode(data []byte, value any) error {
 // returns the value that it wrote. In all else it is Doc.Update.
 func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, Version, error) {
 	var value T
-	version, err := doc.update(ctx, "update", func(old []byte) ([]byte, error) {
-		value = *new(T) // an earlier call may have left something
+	version, err := doc.update(ctx, "update", changing(doc, &value, fn))
+	return value, version, err
+}
+
+// changing decodes the document into value, and merges the changes of fn into it.
+func changing[T any](doc *Doc, value *T, fn func(value *T) error) func(old []byte) ([]byte, error) {
+	return func(old []byte) ([]byte, error) {
+		*value = *new(T) // an earlier call may have left something
 		if old != nil {
-			if err := decode(old, &value); err != nil {
+			if err := decode(old, value); err != nil {
 				return nil, err
 			}
 		}
-		before, err := encode(value)
+		before, err := encode(*value)
 		if err != nil {
 			return nil, err
 		}
-		if err := fn(&value); err != nil {
+		if err := fn(value); err != nil {
 			return nil, err
 		}
-		after, err := encode(value)
+		after, err := encode(*value)
 		if err != nil {
 			return nil, err
 		}
@@ -68,8 +74,7 @@ func Update[T any](ctx context.Context, doc *Doc, fn func(value *T) error) (T, V
 			return nil, fmt.Errorf("%w value: %w", ErrInvalid, err)
 		}
 		return merged, nil
-	})
-	return value, version, err
+	}
 }
 
 // decodedValue is the content as a Go value of some type, without parts that a caller

@@ -134,6 +134,11 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	if err != nil || a.current.version.IsAbsent() {
 		return err
 	}
+	return a.keepUp(s, now)
+}
+
+// keepUp gives s the access that the document has by now.
+func (a *attempt) keepUp(s *staged, now fsys.Info) (err error) {
 	read := a.current.info
 	same := now.SameFile(read) && now.Ctime == read.Ctime && now.Mode == read.Mode &&
 		now.UID == read.UID && now.GID == read.GID

@@ -1,0 +1,394 @@
+// The documents of a transaction.
+
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/names"
+)
+
+// txDoc is a document in one try of a transaction.
+type txDoc struct {
+	doc   *Doc
+	path  string   // of its file, as its driver names it
+	where string   // its absolute path
+	order string   // by which locks are ordered: where, but in simulations
+	a     *attempt // nil in engines other than files
+	lock  *wantedLock
+
+	view    bool // it may not be changed
+	loaded  bool
+	read    docState
+	now     docState
+	version Version // that was read; when the transaction is committed, that it has then
+
+	frame  frame
+	framed bool
+
+	// While it is committed:
+	says   intent
+	staged *staged // the new version, until it is published; nil for a deletion
+	intent *staged // the file of the intent, until that is in place; and then until the end
+	placed bool    // the intent is in place
+	left   bool    // it could not be published, or has to stay for another reason
+}
+
+// Doc returns the handle on the document with a key of the DB whose Transact this is. In the
+// function Transact there is none: it is ErrKey when the document is used.
+func (tx *Tx) Doc(key string) *Doc {
+	if tx.t.db == nil {
+		return &Doc{key: key, name: key, opts: &Options{},
+			keyErr: fmt.Errorf("%w: the transaction is not that of a DB; use the handle's Doc",
+				ErrKey)}
+	}
+	return tx.t.db.Doc(key)
+}
+
+// errEnded: a transaction is used that is over.
+var errEnded = errors.New("the function of the transaction has returned; use Tx only within it")
+
+// use returns the document in this try, which is read when it is used first.
+func (tx *Tx) use(doc *Doc) (*txDoc, error) {
+	if tx.ended {
+		return nil, errEnded
+	}
+	if doc.keyErr != nil {
+		return nil, doc.keyErr
+	}
+	key := txKey{doc.db, doc.key}
+	e := tx.byKey[key]
+	if e == nil {
+		var err error
+		if e, err = tx.add(key, doc); err != nil {
+			return nil, err
+		}
+	}
+	if e.loaded {
+		return e, nil
+	}
+	if e.a != nil && e.a.held != nil {
+		// The lock is that of what links led to before.
+		if moved, err := e.a.moved(); err != nil || moved != "" {
+			tx.moved = tx.moved || moved != ""
+			return nil, errors.Join(err, ErrConflict)
+		}
+	}
+	return e, e.load(tx.t.ctx)
+}
+
+// add adds a document, and reads it.
+func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
+	t := tx.t
+	if t.opts == nil {
+		t.db, t.opts = doc.db, doc.opts
+	}
+	if len(tx.docs) >= mostInTransaction {
+		return nil, fmt.Errorf("%w: a transaction has at most %d documents", ErrTooLarge,
+			mostInTransaction)
+	}
+	e := &txDoc{doc: doc}
+	files := doc.drv.files
+	ok := files != nil
+	if len(tx.docs) > 0 && (tx.docs[0].a != nil) != ok {
+		return nil, fmt.Errorf("%w: a transaction over documents in files and in another engine",
+			ErrUnsupported)
+	}
+	if !ok {
+		if doc.drv.transactor == nil {
+			return nil, fmt.Errorf("%w: transactions in the engine %q", ErrUnsupported,
+				doc.drv.Caps().Name)
+		}
+		if len(tx.docs) > 0 && tx.docs[0].doc.drv != doc.drv {
+			return nil, fmt.Errorf("%w: a transaction over documents of several engines",
+				ErrUnsupported)
+		}
+		e.where, e.order = doc.key, doc.key
+	} else {
+		if files.opts.LockPath != "" {
+			return nil, fmt.Errorf("%w: transactions over a document with LockPath: others "+
+				"could not "+
+				"finish them", ErrUnsupported)
+		}
+		e.a = files.attempt(doc.key, files.mode)
+	}
+	if err := e.load(t.ctx); err != nil {
+		e.close()
+		return nil, err
+	}
+	if e.a != nil {
+		if err := e.locate(); err != nil {
+			e.close()
+			return nil, err
+		}
+	}
+	if same := tx.byWhere[e.where]; same != nil { // through another handle
+		e.close()
+		tx.byKey[key] = same
+		return same, nil
+	}
+	if !t.view && tx.nested {
+		// A function of an update of this document waits for this transaction, perhaps.
+		done, err := doc.nest()
+		if err != nil {
+			e.close()
+			return nil, err
+		}
+		done()
+	}
+	tx.insert(key, e)
+	return e, nil
+}
+
+func (tx *Tx) insert(key txKey, e *txDoc) {
+	e.view = tx.t.view
+	tx.docs = append(tx.docs, e)
+	tx.byKey[key], tx.byWhere[e.where] = e, e
+	e.frame.push(e.doc)
+	e.framed = true
+}
+
+// leave is that the function has returned.
+func (e *txDoc) leave() {
+	if e.framed {
+		e.frame.pop()
+		e.framed = false
+	}
+}
+
+// load reads the document.
+func (e *txDoc) load(ctx context.Context) (err error) {
+	if e.doc.db.closed.Load() {
+		return ErrClosed
+	}
+	if e.a != nil {
+		e.read.data, e.version, err = e.a.Read(ctx)
+	} else {
+		e.read.data, e.version, err = e.doc.drv.Read(ctx, e.doc.key)
+	}
+	if err != nil {
+		return err
+	}
+	e.doc.db.stats.reads.Add(1)
+	e.read.exists = !e.version.IsAbsent()
+	if e.a != nil {
+		e.read.doubted = e.a.doubted()
+	}
+	e.now, e.loaded = e.read, true
+	return nil
+}
+
+// locate finds out where the file is, of which a.path is how its driver names it.
+func (e *txDoc) locate() error {
+	e.path = e.a.path
+	err := e.find()
+	e.order = e.where
+	if orders := e.doc.db.orders; orders != nil {
+		e.order = orders(e.where)
+	}
+	return err
+}
+
+func (e *txDoc) find() error {
+	db := e.doc.db
+	switch {
+	case db.where == "" || filepath.IsAbs(e.path):
+		e.where = e.path
+		return nil
+	case db.single: // beneath its directory
+		e.where = filepath.Join(filepath.Dir(db.where), e.path)
+		return nil
+	case !strings.ContainsAny(e.path, `/\`):
+		e.where = filepath.Join(db.where, e.path)
+		return nil
+	}
+	// Links on the way are followed, so that the intents say how the files lie to each other.
+	dir := filepath.Join(db.where, filepath.Dir(e.path))
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	relative, err := filepath.Rel(db.where, dir)
+	if err != nil {
+		return err
+	}
+	e.path = filepath.Join(relative, filepath.Base(e.path))
+	e.where = filepath.Join(db.where, e.path)
+	e.a.path = e.path
+	return nil
+}
+
+// close gives back what it holds.
+func (e *txDoc) close() {
+	for _, s := range []*staged{e.staged, e.intent} {
+		if s != nil {
+			s.discard()
+		}
+	}
+	e.staged, e.intent = nil, nil
+	if e.a != nil {
+		e.a.Close()
+	}
+}
+
+// changed reports whether there is something to publish.
+func (e *txDoc) changed() bool { return !e.now.equal(e.read) }
+
+// made notes the version that it has when the transaction is committed.
+func (e *txDoc) made(version Version) {
+	if e.changed() {
+		e.doc.db.stats.writes.Add(1)
+		e.version = version
+	}
+}
+
+// wanted is the lock of the document.
+func (e *txDoc) wanted() *wantedLock {
+	d := e.a.d
+	how := locking{perm: d.opts.Perm, spin: d.spin(), guards: true}
+	if e.a.current != nil && e.a.current.file != nil {
+		how.like = &e.a.current.info
+	} else {
+		how.like = d.lockedInfo(e.path)
+	}
+	return &wantedLock{d: d, table: &d.shared.locks, path: e.path, order: e.order, how: how,
+		doc: e.doc}
+}
+
+// lockKnown takes the locks of the documents that earlier tries have used.
+func (tx *Tx) lockKnown() error {
+	var docs []*txDoc
+	for _, known := range tx.t.known {
+		d := known.doc.drv.files
+		e := &txDoc{doc: known.doc, path: known.path, where: known.where, order: known.order,
+			a: d.attempt(known.doc.key, d.mode)}
+		e.a.path = e.path
+		docs = append(docs, e)
+	}
+	if err := tx.lock(docs); err != nil {
+		return err
+	}
+	for _, e := range docs {
+		tx.insert(txKey{e.doc.db, e.doc.key}, e)
+	}
+	return nil
+}
+
+// lock takes the locks of some documents, which have none, with none of others held.
+func (tx *Tx) lock(docs []*txDoc) error {
+	var all []*wantedLock
+	for _, e := range docs {
+		if tx.t.view {
+			// Where there is no directory, there is nothing to lock, and a view makes none.
+			if _, err := e.a.d.files.Lstat(filepath.Dir(e.path)); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+		} else if err := e.a.makeParents(); err != nil {
+			return e.doc.error("lock", err)
+		}
+		e.lock = e.wanted()
+		all = append(all, e.lock)
+	}
+	err := lockAll(tx.t.ctx, all, tx.t.opts.LockWait)
+	if err != nil {
+		return err
+	}
+	for _, e := range docs {
+		if e.lock != nil {
+			e.a.held, e.lock = e.lock.held, nil
+		}
+	}
+	return nil
+}
+
+// lockMore takes the lock of a document while others are held. If that could take long, it is a
+// conflict, and the next try takes all in their order.
+func (tx *Tx) lockMore(e *txDoc, last string) error {
+	if err := e.a.makeParents(); err != nil {
+		return e.doc.error("lock", err)
+	}
+	w := e.wanted()
+	var err error
+	if e.order > last {
+		err = w.lockBounded(tx.t.ctx)
+	} else {
+		w.how.wait = -1
+		err = w.lock(tx.t.ctx)
+	}
+	switch {
+	case errors.Is(err, errBounded), errors.Is(err, ErrLocked):
+		return &txConflict{fmt.Errorf("%w: %w", ErrConflict, e.doc.error("lock", errLockBusy))}
+	case err != nil:
+		return err
+	}
+	there, err := w.meetsIntent()
+	if there {
+		err = &txConflict{fmt.Errorf("%w: %s is part of a transaction that died", ErrConflict,
+			e.doc.name)}
+	}
+	if err != nil {
+		w.held.unlock()
+		return err
+	}
+	e.a.held = w.held
+	return nil
+}
+
+// recheck looks whether the documents were as the function saw them at one time; if not, that
+// is a conflict. Under the locks they were.
+func (tx *Tx) recheck() error {
+	var loaded []*txDoc
+	for _, e := range tx.docs {
+		if e.loaded {
+			loaded = append(loaded, e)
+		}
+	}
+	if len(loaded) < 2 {
+		return nil
+	}
+	if loaded[0].a == nil {
+		var same []driver.Change
+		for _, e := range loaded {
+			same = append(same, driver.Change{Key: e.doc.key, Old: e.version, Keep: true})
+		}
+		_, err := loaded[0].doc.drv.transactor.Commit(tx.t.ctx, same)
+		if errors.Is(err, ErrConflict) {
+			return &txConflict{err}
+		}
+		return nil // the function's own error matters more
+	}
+	for _, e := range loaded {
+		if e.a.held != nil {
+			continue
+		}
+		same, err := e.a.d.isStill(e.path, e.a.current)
+		if err == nil && !same {
+			return &txConflict{e.doc.error("verify", e.a.conflict(e.version))}
+		}
+	}
+	return nil
+}
+
+// isStill reports whether the document at path is the file that was read, and no transaction
+// says otherwise. The intent is looked for first: a transaction makes it before, and removes
+// it after, it replaces the file.
+func (d *fileDriver) isStill(path string, read *state) (bool, error) {
+	_, err := d.files.Readlink(names.Intent(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if found, err := d.intentAt(path); err != nil || found.there {
+			return false, err
+		}
+	}
+	now, err := d.files.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return read.file == nil, nil
+	}
+	return err == nil && read.file != nil && now.SameFile(read.info) &&
+		now.Mtime == read.info.Mtime &&
+		now.Size == read.info.Size, err
+}
