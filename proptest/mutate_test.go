@@ -39,6 +39,7 @@ func TestMutants(t *testing.T) {
 
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
+		txMutants,
 		listMutants)
 }
 

@@ -39,6 +39,7 @@ var jobs = map[string]func(task []byte) error{
 	"history": takePart,
 	"chain":   writeChain,
 	"foreign": writeForeign,
+	"bank":    bank,
 }
 
 func doJob(todo string) error {

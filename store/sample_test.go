@@ -14,6 +14,7 @@ import (
 func samples() map[string]simulation {
 	all := map[string]simulation{}
 	sampledCrowds(all)
+	sampledTransactions(all)
 	for mode, opts := range simulatedModes {
 		for _, writers := range []int{5, 8} {
 			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true,

@@ -26,6 +26,7 @@ func simulations() map[string]simulation {
 	crowds(all)
 	keepers(all)
 	planters(all)
+	txSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {
 		name := fmt.Sprintf(format, args...)
 		all[name] = simulation{s.deaths, s.setup, size == "large", size == "middle"}

@@ -1,0 +1,223 @@
+// The ways in which the commit protocol of transactions is broken: each of its steps left out,
+// in another place, or weakened.
+
+package proptest
+
+const (
+	txOrders = "TestInterleavings/tx:"
+	txCuts   = "TestTransactionPowerCuts/one(_that_creates)?,_durable"
+)
+
+var txMutants = []mutant{
+	{"tx: no verify", txOrders + "_one_and_two_writers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	if err := c.verify(ctx); err != nil {\n		return err\n	}\n",
+		"",
+	}}},
+	{"tx: verify before the locks", txOrders + "_one_and_two_writers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	if err := c.lock(); err != nil {\n		return err\n	}\n	if err := c.verify(ctx); err != nil {\n		return err\n	}\n",
+		"	if err := c.verify(ctx); err != nil {\n		return err\n	}\n	if err := c.lock(); err != nil {\n		return err\n	}\n",
+	}}},
+	{"tx: what is only read is not verified", txOrders + "_write_skew,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	for _, e := range slices.Concat(c.written, c.read) {\n		now, err := e.verify(ctx)\n",
+		"	for _, e := range c.written {\n		now, err := e.verify(ctx)\n",
+	}}},
+	{"tx: what is only read is not locked", txOrders + "_write_skew,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	for _, e := range slices.Concat(c.written, c.read) {\n		if e.a.held == nil {\n",
+		"	for _, e := range c.written {\n		if e.a.held == nil {\n",
+	}}},
+	{"tx: locks in the order of use", txOrders + "_two,_crossing,_hash", "txlock.go txcommit.go txstage.go txpublish.go", []edit{{
+		"	slices.SortFunc(wanted, func(a, b *wantedLock) int { return cmp.Compare(a.order, b.order) })\n",
+		"	_ = cmp.Compare[string]\n	slices.SortFunc(wanted, func(a, b *wantedLock) int { return 0 })\n",
+	}, {
+		"	slices.SortFunc(c.written, byOrder)\n",
+		"",
+	}}},
+	{"tx: waits for ever in another order", txOrders + "_two_that_lock_in_different_orders,_hash", "txlock.go", []edit{{
+		"	if bound < 0 {\n",
+		"	if true {\n",
+	}}},
+	{"tx: locks kept while others are waited for", txOrders + "_one_and_a_death_and_a_writer|" + txOrders + "_two_that_lock_in_different", "txlock.go", []edit{{
+		"		unlockAll(wanted)\n		switch {\n",
+		"		switch {\n",
+	}}},
+	{"tx: a member has no intent", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"		e.placed = true\n",
+		"		e.placed = true\n		if e != c.written[0] {\n			_ = e.a.d.files.Remove(name)\n		}\n",
+	}}},
+	{"tx: no change of the time", txOrders + "_one_and_a_reader,_again,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"		if err := e.touch(); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: the time is changed before the intents are there", txOrders + "_one_and_a_reader,_again,_while.*hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"		if err := e.touch(); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}, {
+		"		name := names.Intent(e.a.path)\n		err := e.a.d.files.Rename(",
+		"		name := names.Intent(e.a.path)\n		if err := e.touch(); err != nil {\n			return err\n		}\n		err := e.a.d.files.Rename(",
+	}}},
+	{"tx: published before the commit", txOrders + "_one_and_a_death_and_a_reader,_hash|" + txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	if err := c.commitPoint(); err != nil {\n",
+		"	c.publish()\n	if err := c.commitPoint(); err != nil {\n",
+	}, {
+		"	c.publish()\n	if err == nil {\n",
+		"	if err == nil {\n",
+	}}},
+	{"tx: no commit", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	if err := c.commitPoint(); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: the intents go before the versions are published", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	c.publish()\n	if err == nil {\n",
+		"	c.clear()\n	c.publish()\n	if err == nil {\n",
+	}}},
+	{"tx: the locks are given back before all is published", txOrders + "_(two|two,_crossing|one_that_creates_and_one_that_deletes),_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	err := c.flushCommit()\n	c.publish()\n",
+		"	err := c.flushCommit()\n	for _, e := range c.written {\n		e.a.release()\n	}\n	c.publish()\n",
+	}}},
+	{"tx: nobody hears of its intents", txOrders + "_the_first_one", "txcommit.go txstage.go txpublish.go", []edit{{
+		"		noticed, err := e.a.held.announceIntents(c.durability != Volatile)\n",
+		"		noticed, err := true, error(nil)\n",
+	}}},
+	{"tx: intents that were not committed stay", "TestTransactionFaults", "txcommit.go txstage.go txpublish.go", []edit{{
+		"				_ = e.a.d.files.Remove(name)\n",
+		"				_ = name\n",
+	}}},
+	{"tx: a failed commit not looked after", "TestTransactionFaults", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	case lstatErr == nil && now.SameFile(c.committed.info):\n		return nil // it has happened all the same\n",
+		"",
+	}}},
+	{"tx: a failed flush of the commit hidden", "TestTransactionFaults", "txflush.go", []edit{{
+		"			return fmt.Errorf(\"flush the commit: %w\", err)\n",
+		"			return nil\n",
+	}}},
+	{"tx: intents go though a version could not be published", "TestTransactionFaults", "txcommit.go txstage.go txpublish.go", []edit{{
+		"			e.left = true\n",
+		"",
+	}}},
+	{"tx: nothing flushed before the commit", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
+		"	if c.durability == Volatile {\n		return nil\n	}\n	err := errors.ErrUnsupported\n",
+		"	if true {\n		return nil\n	}\n	err := errors.ErrUnsupported\n",
+	}}},
+	{"tx: the new version not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
+		"	return c.flush(s)\n}\n",
+		"	return nil\n}\n",
+	}}},
+	{"tx: the committed intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
+		"			if err := c.flush(c.committed); err != nil {\n",
+		"			if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: a member's intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
+		"			if err := c.flush(e.intent); err != nil {\n",
+		"			if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: portable: the intents' names not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
+		"	return c.flushDirs(func(*commitDir) bool { return true })\n",
+		"	return nil\n",
+	}}},
+	{"tx: portable: the commit's name not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
+		"		if err := c.flushDirs(func(d *commitDir) bool { return d.home }); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: portable: the new versions' names not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
+		"	return c.flushDirs(func(d *commitDir) bool { return d.write })\n",
+		"	return nil\n",
+	}}},
+	{"tx: one journal: the commit not flushed", txCuts + ",_journal=true", "txflush.go", []edit{{
+		"		if err := c.committed.file.Sync(); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: one journal: flushed before the commit", txCuts + ",_journal=true", "txflush.go txcommit.go txstage.go txpublish.go", []edit{{
+		"		if err := c.committed.file.Sync(); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}, {
+		"	if err := c.commitPoint(); err != nil {\n",
+		"	_ = c.committed.file.Sync()\n	if err := c.commitPoint(); err != nil {\n",
+	}}},
+	{"tx: what was read not flushed", "TestTransactionPowerCuts/one_that_reads.*durable", "txflush.go", []edit{{
+		"	if err := c.flushRead(); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: recovery: the commit's name not flushed", "TestTransactionPowerCuts/one,_a_death_and_a_writer,_(durable|ordered),_journal=false", "recover.go", []edit{{
+		"		if err := fsys.SyncDir(d.files, filepath.Dir(r.home)); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: recovery: the new versions' names not flushed", "TestTransactionPowerCuts/one,_a_death_and_a_writer,_(durable|ordered),_journal=false", "recover.go", []edit{{
+		"			if err := fsys.SyncDir(d.files, dir); err != nil {\n",
+		"			if err := error(nil); dir == \"\" && err != nil {\n",
+	}}},
+	{"tx: recovery: what is pending is finished", txOrders + "_one_and_a_death_and_a", "recover.go", []edit{{
+		"	r.home, r.committed = home, r.homes.in.Committed\n",
+		"	r.home, r.committed = home, true\n",
+	}}},
+	{"tx: recovery: what is committed is undone", txOrders + "_one_and_a_death_and_a", "recover.go", []edit{{
+		"	r.home, r.committed = home, r.homes.in.Committed\n",
+		"	r.home, r.committed = home, false\n",
+	}}},
+	{"tx: recovery without locks", "TestSampledOrders/tx:_(one,_its_death|two,_the_deaths)", "recover.go", []edit{{
+		"		if err := lockAll(ctx, r.wanted, wait); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: recovery without a second look", "TestRecoveryLooksAgain", "recover.go", []edit{{
+		"		same, err := r.isSame()\n",
+		"		same, err := true, error(nil)\n",
+	}}},
+	{"tx: recovery: not compared with the old version", "TestForeignInTransaction", "recover.go", []edit{{
+		"	atOld := err == nil && now.identity() == in.Old\n",
+		"	atOld := err == nil\n",
+	}}},
+	{"tx: what another program has put in place is replaced", "TestForeignInTransaction", "txcommit.go txstage.go txpublish.go", []edit{{
+		"	case !atOld:\n",
+		"	case !atOld && false:\n",
+	}}},
+	{"tx: a writer does not meet the intent", txOrders + "_one_and_a_death_and_a_writer", "recover.go", []edit{{
+		"		if err != nil || !held.blocked {\n",
+		"		if true {\n",
+	}}},
+	{"tx: a reader does not look for the intent", txOrders + "_one_and_two_readers,_hash", "see.go", []edit{{
+		"		if err == nil || errors.Is(err, fs.ErrNotExist) {\n",
+		"		if err == nil || errors.Is(err, fs.ErrNotExist) || true {\n",
+	}}},
+	{"tx: a reader does not ask the home", txOrders + "_one_and_two_readers,_hash", "see.go", []edit{{
+		"	return found.isHomeOf(in.ID) && found.in.Committed, nil\n",
+		"	return found.isHomeOf(in.ID) || true, nil\n",
+	}}},
+	{"tx: a reader takes the home of another transaction", "TestSampledOrders/tx:_two_with_one_home", "intent.go", []edit{{
+		"	return f.in != nil && f.in.Home == \"\" && f.in.ID == id\n",
+		"	return f.in != nil && f.in.Home == \"\"\n",
+	}}},
+	{"tx: a reader does not compare with the old version", "TestForeignInTransaction", "see.go", []edit{{
+		"	if now.identity() == in.Old {\n",
+		"	if true {\n",
+	}}},
+	{"tx: a view looks for intents last", txOrders + "_one_(that_creates_)?and_a_view", "txdoc.go", []edit{{
+		"	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
+		"	first, lstatErr := d.files.Lstat(path)\n	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
+	}, {
+		"	now, err := d.files.Lstat(path)\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
+		"	now, err := first, lstatErr\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
+	}}},
+	{"tx: a view looks for no intents", txOrders + "_one_and_a_view", "txdoc.go", []edit{{
+		"		if found, err := d.intentAt(path); err != nil || found.there {\n",
+		"		if found, err := d.intentAt(path); err != nil || found.there && false {\n",
+	}}},
+	{"tx: a view does not look again", txOrders + "_one_and_a_view", "view.go", []edit{{
+		"	if err := tx.recheck(); err != nil {\n		return err\n	}\n",
+		"",
+	}}},
+	{"tx: a sweep that looks for no intent", txOrders + "_one_and_a_sweeper|" + txOrders + "_one,_a_death_and_a_sweeper", "sweep.go", []edit{{
+		"	if len(digits) == names.TransactionDigits && o.isIntent(document) {\n",
+		"	if false {\n",
+	}}},
+	{"tx: an intent is believed without its owner", "TestPlantedTransaction", "intent.go", []edit{{
+		"	if err != nil || !found.there || info.Size > maxIntent {\n",
+		"	found.there = true\n	if err != nil || info.Size > maxIntent {\n",
+	}}},
+	{"tx: an intent that is not whole is believed", "TestIntents", "intent.go", []edit{{
+		"	if sum != checksum([]byte(line)) || json",
+		"	if sum == \"x\" || json",
+	}}},
+	{"tx: an intent may name any file", "TestIntents", "intent.go", []edit{{
+		"	return !filepath.IsAbs(local) && ",
+		"	return true || !filepath.IsAbs(local) && ",
+	}}},
+}
