@@ -61,7 +61,7 @@ type identity struct {
 }
 
 // identity is that of a version as it was read.
-func (s *state) identity() identity {
+func (s *loaded) identity() identity {
 	if s.file == nil {
 		return identity{}
 	}

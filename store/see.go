@@ -23,7 +23,7 @@ import (
 // found. The caller closes what it returns.
 func (d *fileDriver) see(
 	ctx context.Context, path string, mode VersionMode,
-) (s *state, plain bool, err error) {
+) (s *loaded, plain bool, err error) {
 	for waited := ""; ; {
 		// To find that there is none costs nothing this way. What is a link is a guard's.
 		_, err := d.files.Readlink(names.Intent(path))
@@ -87,7 +87,7 @@ func (d *fileDriver) isCommitted(path string, in *intent) (bool, error) {
 // seeThrough loads the document as it is where there is the intent in.
 func (d *fileDriver) seeThrough(
 	ctx context.Context, path string, mode VersionMode, in *intent,
-) (*state, error) {
+) (*loaded, error) {
 	committed, err := d.isCommitted(path, in)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (d *fileDriver) seeThrough(
 	if !committed {
 		return d.load(ctx, path, mode)
 	}
-	staged := &state{}
+	staged := &loaded{}
 	if in.Staged != "" {
 		// Before the document: when it is not there any longer, it has been published.
 		if staged, err = d.loadStaged(ctx, path, mode, in); err != nil {
@@ -122,7 +122,7 @@ func (d *fileDriver) seeThrough(
 // there, and what it says.
 func (d *fileDriver) loadStaged(
 	ctx context.Context, path string, mode VersionMode, in *intent,
-) (*state, error) {
+) (*loaded, error) {
 	s, err := d.load(ctx, names.Transaction(path, in.Staged), mode)
 	switch {
 	case errors.Is(err, fsys.ErrSymlink): // nothing that the store has made

@@ -107,7 +107,7 @@ func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged
 }
 
 // fill makes a temporary file with nothing in it ready.
-func (d *fileDriver) fill(s *staged, data []byte, current *state) error {
+func (d *fileDriver) fill(s *staged, data []byte, current *loaded) error {
 	if err := d.checkDevice(s.path, s.info.Dev); err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ import (
 	"github.com/jsonstore/jsonstore/driver"
 )
 
-// mostInTransaction is how many documents a transaction may have.
-const mostInTransaction = 4096
+// maxInTransaction is how many documents a transaction may have.
+const maxInTransaction = 4096
 
 // A Tx is a transaction while its function runs. It is for the goroutine of the function.
 type Tx struct {

@@ -89,9 +89,9 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 	if t.opts == nil {
 		t.db, t.opts = doc.db, doc.opts
 	}
-	if len(tx.docs) >= mostInTransaction {
+	if len(tx.docs) >= maxInTransaction {
 		return nil, fmt.Errorf("%w: a transaction has at most %d documents", ErrTooLarge,
-			mostInTransaction)
+			maxInTransaction)
 	}
 	e := &txDoc{doc: doc}
 	files := doc.drv.files
@@ -377,7 +377,7 @@ func (tx *Tx) recheck() error {
 // isStill reports whether the document at path is the file that was read, and no transaction
 // says otherwise. The intent is looked for first: a transaction makes it before, and removes
 // it after, it replaces the file.
-func (d *fileDriver) isStill(path string, read *state) (bool, error) {
+func (d *fileDriver) isStill(path string, read *loaded) (bool, error) {
 	_, err := d.files.Readlink(names.Intent(path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		if found, err := d.intentAt(path); err != nil || found.there {
