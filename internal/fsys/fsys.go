@@ -42,6 +42,9 @@ type FS interface {
 	// process has it open: a rename over it is refused, and a removal takes effect at
 	// the last close.
 	NeedsClosed() bool
+	// IsMountPoint reports whether a file is a mount point, which no other file can
+	// replace. It is false if unknown: before Linux 5.8 and on other systems.
+	IsMountPoint(name string) bool
 	// OneJournal reports whether one journal has all changes of a directory's file
 	// system, in order, so that File.Sync of any file makes all earlier changes of
 	// names durable, and File.SyncData works.

@@ -5,3 +5,6 @@ package fsys
 // IsMountPoint reports whether a file is a mount point, which no other file can
 // replace. It is false if unknown: before Linux 5.8 and on other systems.
 func IsMountPoint(path string) bool { return false }
+
+// IsMountPoint implements FS.
+func (s system) IsMountPoint(string) bool { return false }

@@ -213,6 +213,9 @@ func (p *Process) info(n *inode) fsys.Info {
 		Dev: 1, Ino: n.number, Links: uint64(n.links), UID: n.uid}
 }
 
+// rootInode is the inode number of the root directory.
+const rootInode = 1 << 32
+
 // Lstat implements fsys.FS. The root's Info never changes, so it is no visible
 // operation.
 func (p *Process) Lstat(name string) (fsys.Info, error) {
@@ -221,7 +224,7 @@ func (p *Process) Lstat(name string) (fsys.Info, error) {
 		if p.world.Sticky {
 			mode |= fs.ModeSticky
 		}
-		return fsys.Info{Mode: mode, Dev: 1}, p.alive()
+		return fsys.Info{Mode: mode, Dev: 1, Ino: rootInode}, p.alive()
 	}
 	if err := p.turn("lstat", name, nil); err != nil {
 		return fsys.Info{}, err
@@ -323,6 +326,9 @@ func (p *Process) Remove(name string) error {
 
 // NeedsClosed implements fsys.FS.
 func (p *Process) NeedsClosed() bool { return p.world.Closed }
+
+// IsMountPoint implements fsys.FS.
+func (p *Process) IsMountPoint(string) bool { return false }
 
 // turnToTake is turn for an operation that takes the name from the file at from. In a
 // Closed world, a document must be closed for that. Waiting stands for the retries

@@ -192,6 +192,12 @@ func (w *World) Put(name, content string) {
 	}
 }
 
+// PutDir adds a directory as if it had always existed.
+func (w *World) PutDir(name string) {
+	w.Put(name, "")
+	w.names[name].mode = fs.ModeDir | 0o777
+}
+
 // hash covers the whole state that can influence later events: the file system, and
 // what each process has seen.
 func (w *World) hash(seed maphash.Seed) uint64 {
