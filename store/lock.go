@@ -223,7 +223,7 @@ func (t *lockTable) lockFile(ctx context.Context, lock *docLock, how locking) (*
 		if same {
 			held := &heldLock{table: t, lock: lock, file: file, mark: markIntents}
 			if !t.joins(lock.document) {
-				held.mark, held.ours = lockMark(named.Size), isLockOf(named, how.like)
+				held.mark, held.ours = lockMark(named.Size), t.trusts(lock, named, how.like)
 			}
 			return held, nil
 		}

@@ -64,7 +64,7 @@ func (h *heldLock) findIntent(guards bool) {
 		return
 	}
 	var err error
-	h.intent, err = h.table.files.Readlink(h.lock.intent) // a guard's intents are links
+	h.intent, err = h.table.files.Readlink(h.lock.intent)     // a guard's intents are links
 	h.blocked = err != nil && !errors.Is(err, fs.ErrNotExist) // it is no link
 	settles := h.mark == markUnknown && h.ours && !guards && !h.table.remote.Load()
 	if settles && errors.Is(err, fs.ErrNotExist) {
@@ -110,11 +110,18 @@ func isLockFile(info fsys.Info) bool {
 	return info.Mode.IsRegular() && info.Links == 1 && info.Size <= int64(markIntents)
 }
 
-// isLockOf reports whether a lock file is as the store makes it, by a user who may
-// replace the document like: in a sticky directory another user may have made it. Like
-// is nil for an absent document.
-func isLockOf(info fsys.Info, like *fsys.Info) bool {
-	return isLockFile(info) && (like != nil && info.UID == like.UID || isOurs(info.UID))
+// trusts reports whether the mark of a lock file counts. The file must look like the
+// store's own. In a sticky directory it must also belong to a user who may replace the
+// document, which like describes, nil if absent.
+func (t *lockTable) trusts(lock *docLock, info fsys.Info, like *fsys.Info) bool {
+	switch {
+	case !isLockFile(info):
+		return false
+	case like != nil && info.UID == like.UID, isOurs(info.UID):
+		return true
+	}
+	dir, err := t.files.Lstat(filepath.Dir(lock.path))
+	return err == nil && (dir.Mode&fs.ModeSticky == 0 || info.UID == 0 || info.UID == dir.UID)
 }
 
 // stillNamed reports whether the locked file still has the name: it is open, so no
