@@ -123,17 +123,35 @@ func (o *orphanage) note(name string, orphaned bool, err error) {
 // names: those of the row and of the intent.
 func (o *orphanage) findKnown(document string) {
 	for place := range names.Places {
-		path := names.Place(document, place)
-		if info, err := o.d.files.Lstat(path); err == nil && info.Mode.IsRegular() {
-			orphaned, err := o.take(path, document, "")
-			o.note(filepath.Base(path), orphaned, err)
+		o.takeKnown(names.Place(document, place), func(kind fs.FileMode) (bool, error) {
+			if kind != 0 {
+				return false, nil
+			}
+			return o.take(names.Place(document, place), document, "")
+		})
+	}
+	o.takeKnown(names.Intent(document), func(kind fs.FileMode) (bool, error) {
+		switch kind {
+		case fs.ModeSymlink:
+			return o.takeIntent(document)
+		case 0:
+			return o.takeTransaction(document)
 		}
+		return false, errNotBelieved
+	})
+}
+
+// takeKnown calls take with the kind of the file at a known name, if it exists.
+func (o *orphanage) takeKnown(path string, take func(kind fs.FileMode) (bool, error)) {
+	info, err := o.d.files.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
 	}
-	intent := names.Intent(document)
-	if info, err := o.d.files.Lstat(intent); err == nil && info.Mode&fs.ModeSymlink != 0 {
-		orphaned, err := o.takeIntent(document)
-		o.note(filepath.Base(intent), orphaned, err)
+	orphaned := false
+	if err == nil {
+		orphaned, err = take(info.Mode.Type())
 	}
+	o.note(filepath.Base(path), orphaned, err)
 }
 
 // take reports whether the owner of a temporary file of the document is dead, and then
@@ -192,10 +210,11 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	return true, nil
 }
 
-// isIntent reports whether the intent of a transaction is beside the document.
+// isIntent reports whether the intent of a transaction is beside the document, or may
+// be. An intent that is not believed names no file.
 func (o *orphanage) isIntent(document string) bool {
-	info, err := o.d.files.Lstat(names.Intent(document))
-	return err == nil && info.Mode.IsRegular() || ignoreNotExist(err) != nil
+	found, err := o.d.intentAt(document)
+	return err != nil || found.there
 }
 
 // isEmpty reports whether the document is an empty file. A power cut may have left it
@@ -253,8 +272,8 @@ func (o *orphanage) takeIntent(document string) (bool, error) {
 	return true, o.d.believesIntent(document, intent)
 }
 
-// takeTransaction reports whether the transaction is dead that has left an intent beside the
-// document, and finishes or undoes it if that is wanted.
+// takeTransaction reports whether a dead transaction left an intent beside the document,
+// and then recovers it if remove is set.
 func (o *orphanage) takeTransaction(document string) (bool, error) {
 	ctx := context.Background()
 	how := locking{perm: o.d.opts.Perm, like: o.d.lockedInfo(document), wait: -1, guards: true}
