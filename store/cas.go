@@ -188,21 +188,24 @@ func (a *attempt) Delete(ctx context.Context) error {
 	return nil
 }
 
-func (a *attempt) remove(context.Context) error {
-	if a.d.files.NeedsClosed() {
+func (a *attempt) remove(context.Context) error { return a.d.removeDocument(a.path) }
+
+// removeDocument removes the document at path. The caller holds the lock.
+func (d *fileDriver) removeDocument(path string) error {
+	if d.files.NeedsClosed() {
 		// A file that a reader has open would keep its name, and the next writer would
 		// find it.
-		away := names.Random(a.path, a.d.files.Random())
-		if a.d.files.Rename(a.path, away, fsys.NoReplace) == nil {
-			_ = a.d.files.Remove(away) // or else a sweep removes it
+		away := names.Random(path, d.files.Random())
+		if d.files.Rename(path, away, fsys.NoReplace) == nil {
+			_ = d.files.Remove(away) // or else a sweep removes it
 			return nil
 		}
 	}
-	err := a.d.files.Remove(a.path)
+	err := d.files.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	switch _, statErr := a.d.files.Lstat(a.path); {
+	switch _, statErr := d.files.Lstat(path); {
 	case errors.Is(statErr, fs.ErrNotExist):
 		return nil // it was deleted all the same
 	case statErr != nil:

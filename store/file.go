@@ -38,7 +38,8 @@ type fileShared struct {
 	// Findings by device: whether it is flushed in the order for one journal, is ext4,
 	// keeps a change time that no program can set, and is not known to be local.
 	journals, ext4, changes, networks findings
-	home                              uint64 // the device where the handle was opened
+	exchanges                         findings // by device: whether two names can be exchanged
+	home                              uint64   // the device where the handle was opened
 
 	kept    keptReads
 	flushed flushed

@@ -124,9 +124,7 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 	err = files.Rename(s.path, a.path, fsys.Exchange)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		return fmt.Errorf("%w: the file system of %s cannot exchange two names, which "+
-			"GuardForeign needs: %w",
-			ErrUnsupported, filepath.Dir(a.path), err)
+		return errNoExchange(a.path, err)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := a.verify(ctx); err != nil { // a program has just deleted the document
 			return err
@@ -150,6 +148,11 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 			"could not be put back (%w); it is kept as %s", ErrUnknown, verifyErr, err, s.path)
 	}
 	return verifyErr
+}
+
+func errNoExchange(path string, err error) error {
+	return fmt.Errorf("%w: the file system of %s cannot exchange two names, which "+
+		"GuardForeign needs: %w", ErrUnsupported, filepath.Dir(path), err)
 }
 
 // takeGuardedName renames the staged file to the guarded name. Left reports that the
@@ -204,8 +207,8 @@ func (d *fileDriver) putBack(displaced, path string, ours fsys.Info) error {
 
 // deleteGuarded renames the document, to check it before it is removed.
 func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
-	files := a.d.files
-	name := guardedName{contentDigits(a.current.data), noContent, guardedNumber(files.Random())}
+	name := guardedName{contentDigits(a.current.data), noContent,
+		guardedNumber(a.d.files.Random())}
 	guarded := names.Guarded(a.path, name.String())
 	noted, err := a.note(name)
 	if err != nil {
@@ -216,6 +219,14 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 			a.clear(guarded, noted)
 		}
 	}()
+	return a.deleteAs(ctx, guarded)
+}
+
+// deleteAs renames the document to the guarded name, and back if it is not the version
+// that was read. The caller removes the file at the guarded name, unless the error is
+// ErrUnknown.
+func (a *attempt) deleteAs(ctx context.Context, guarded string) error {
+	files := a.d.files
 	if err := files.Rename(a.path, guarded, fsys.Replace); err != nil {
 		switch _, statErr := files.Lstat(guarded); {
 		case errors.Is(statErr, fs.ErrNotExist):

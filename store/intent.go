@@ -1,13 +1,19 @@
-// The intent of a transaction: what it leaves beside each document that it writes, until it is
-// finished.
+// The intent of a transaction: the file that it leaves beside each document that it
+// writes, until it is finished.
 //
-// It is a small file, .NAME.tx. One of the documents of a transaction is its home: the intent
-// of that one says whether the transaction is committed, and to put a committed one in the
-// place of a pending one is the commit point. The intents of the others, the members, say
-// where the home is. All say which version was to be replaced, and by what, so that anybody
-// who comes can finish a transaction whose process has died, or undo it.
+// The name of the file is .NAME.tx. One of the documents of a transaction is its home.
+// The home's intent says whether the transaction is committed: the commit point is the
+// rename of a committed intent over a pending one. The intents of the other documents,
+// the members, have the path of the home. Each intent also has the version that is
+// replaced and the one that replaces it. So every reader sees the right version, and
+// every writer can finish or undo the transaction of a dead process.
 //
-// A guard's intent has the same name, but is a symbolic link (guard.go).
+//	        intents in place        commit point            versions in place
+//	none -------------------> pending -----------> committed -----------------> none
+//	  ^                          |
+//	  +---- error, or the death of the process ----+
+//
+// The intent of a guard has the same name, but is a symbolic link (guard.go).
 
 package store
 
@@ -28,31 +34,39 @@ import (
 
 const (
 	intentFormat = "transaction 1"
-	// maxIntent is how large one may be: that of a home names all members.
+	// maxIntent is the largest intent in bytes. That of a home names all members.
 	maxIntent = 8 << 20
 )
 
-// intent is what an intent says. Paths have slashes, and are relative to the directory of the
-// document beside which it is.
+// intent is the content of an intent. Paths have slashes and are relative to the
+// directory of the intent.
 type intent struct {
 	Format string `json:"jsonstore"`
 	ID     string `json:"id"` // of the transaction: TransactionDigits random digits
-	// Home is the path of the home document; empty in the home's own intent.
-	Home      string `json:"home,omitempty"`
-	Committed bool   `json:"committed,omitempty"` // in that of the home
-	// Members are the paths of the other documents, where it is committed.
-	Members []string `json:"members,omitempty"`
-	// Commit is the digits of the temporary file that is to be the committed intent, where it
-	// is pending.
+	// Home is the path of the home document, and HomeDir its directory; both are empty
+	// in the home's own intent.
+	Home      string    `json:"home,omitempty"`
+	HomeDir   directory `json:"homeDir,omitzero"`
+	Committed bool      `json:"committed,omitempty"` // only in the home's intent
+	// Members are the paths of the other documents, and MemberDirs their directories,
+	// in the committed intent of the home.
+	Members    []string    `json:"members,omitempty"`
+	MemberDirs []directory `json:"memberDirs,omitempty"`
+	// Commit is the digits of the temporary file with the committed intent, in the
+	// pending intent of the home.
 	Commit string `json:"commit,omitempty"`
-	// Staged is the digits of the file with the new version; empty for a deletion.
+	// Staged is the digits of the temporary file with the new version; empty for a
+	// deletion.
 	Staged string   `json:"staged,omitempty"`
-	Old    identity `json:"old"`           // the version that is replaced
-	New    string   `json:"new,omitempty"` // the hash of what is staged
+	Old    identity `json:"old"`           // of the version that is replaced
+	New    string   `json:"new,omitempty"` // the hash of the new version
+	// Guarded is the digits of the guard's file with the displaced version; empty
+	// without a guard.
+	Guarded string `json:"guarded,omitempty"`
 }
 
-// identity tells a version of a document from all others. The zero value is that of one that
-// is absent.
+// identity distinguishes a version of a document from all others. The zero value is the
+// identity of an absent document.
 type identity struct {
 	Ino   uint64 `json:"ino,omitempty"`
 	Mtime int64  `json:"mtime,omitempty"`
@@ -60,15 +74,15 @@ type identity struct {
 	Hash  string `json:"hash,omitempty"`
 }
 
-// identity is that of a version as it was read.
+// identity returns the identity of the version that was read.
 func (s *loaded) identity() identity {
-	if s.file == nil {
+	if s.version.IsAbsent() {
 		return identity{}
 	}
 	return identity{s.info.Ino, s.info.Mtime, s.info.Size, hashVersion(s.data).String()}
 }
 
-// encode returns the intent as the content of its file: one line of JSON, and its checksum.
+// encode returns the content of the intent's file: one line of JSON, and its checksum.
 func (in *intent) encode() ([]byte, error) {
 	in.Format = intentFormat
 	line, err := json.Marshal(in)
@@ -88,7 +102,8 @@ func checksum(line []byte) string {
 	return fmt.Sprintf("%016x%016x\n", sum.Hi, sum.Lo)
 }
 
-// decodeIntent returns what an intent says; nil if it is none, or not a whole one.
+// decodeIntent returns the intent in the content of a file; nil if it is torn or
+// unsound.
 func decodeIntent(data []byte) *intent {
 	line, sum, _ := strings.Cut(string(data), "\n")
 	line += "\n"
@@ -99,12 +114,13 @@ func decodeIntent(data []byte) *intent {
 	return in
 }
 
-// isSound reports whether it is one that the store makes: all that it names are names that the
-// store gives out, or that documents may have.
+// isSound reports whether the store could have made the intent: it names only temporary
+// files of the store, and paths that documents may have.
 func (in *intent) isSound() bool {
 	if in.Format != intentFormat || !isTransactionDigits(in.ID) ||
 		in.Commit != "" && !isTransactionDigits(in.Commit) ||
 		in.Staged != "" && !isTransactionDigits(in.Staged) ||
+		in.Guarded != "" && !isDigits(in.Guarded, names.GuardedDigits) ||
 		(in.Staged == "") != (in.New == "") || (in.Old == identity{}) && in.Staged == "" {
 		return false
 	}
@@ -116,14 +132,16 @@ func (in *intent) isSound() bool {
 			return false
 		}
 	}
-	return true
+	return len(in.Members) == len(in.MemberDirs)
 }
 
-func isTransactionDigits(digits string) bool {
-	return len(digits) == names.TransactionDigits && strings.Trim(digits, "0123456789abcdef") == ""
+func isTransactionDigits(digits string) bool { return isDigits(digits, names.TransactionDigits) }
+
+func isDigits(digits string, n int) bool {
+	return len(digits) == n && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
-// isDocumentPath reports whether a relative path may be that of a document.
+// isDocumentPath reports whether a document may have the relative path.
 func isDocumentPath(path string) bool {
 	local := filepath.FromSlash(path)
 	base := filepath.Base(local)
@@ -133,40 +151,42 @@ func isDocumentPath(path string) bool {
 		checkDocumentName(local) == nil
 }
 
-// newDigits are 128 random bits.
+// newDigits returns 128 random bits.
 func newDigits(files fsys.FS) string {
 	return fmt.Sprintf("%016x%016x", files.Random(), files.Random())
 }
 
-// foundIntent is what is at the name of a document's intent.
+// foundIntent is the file at the name of a document's intent.
 type foundIntent struct {
-	there bool    // something is that is believed
+	there bool    // the file exists, and is believed
 	raw   string  // its content
-	in    *intent // what it says; nil if it says nothing
+	in    *intent // nil if the content is torn or unsound
 }
 
-// isHomeOf reports whether it is the intent of the home of the transaction id.
+// isHomeOf reports whether the file is the home's intent of the transaction id.
 func (f foundIntent) isHomeOf(id string) bool {
 	return f.in != nil && f.in.Home == "" && f.in.ID == id
 }
 
 func (f foundIntent) isOf(id string) bool { return f.in != nil && f.in.ID == id }
 
-// intentAt looks for the intent of a transaction beside the document at path. An error is that
-// it could not be looked at, so that nobody may say what it says.
+// intentAt reads the intent of a transaction beside the document at path. An error means
+// that an intent may exist and could not be read.
 func (d *fileDriver) intentAt(path string) (found foundIntent, err error) {
 	file, err := d.files.Open(names.Intent(path), fsys.OpenExisting, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fsys.ErrSymlink): // or a guard's
 		return found, nil
 	case err != nil:
-		// A stranger's may not hinder anybody.
+		// The file of a user who may not replace the document hinders nobody.
 		info, lstatErr := d.files.Lstat(names.Intent(path))
 		if errors.Is(lstatErr, fs.ErrNotExist) {
 			return found, nil
 		}
-		if believed, believeErr := d.believes(path, info, 0); believeErr == nil && !believed {
-			return found, nil
+		if lstatErr == nil {
+			if ok, believeErr := d.believes(path, info, 0); believeErr == nil && !ok {
+				return found, nil
+			}
 		}
 		return found, fmt.Errorf("read the intent of a transaction: %w", err)
 	}
@@ -186,18 +206,4 @@ func (d *fileDriver) intentAt(path string) (found foundIntent, err error) {
 	found.raw = string(data)
 	found.in = decodeIntent(data)
 	return found, nil
-}
-
-// errElsewhere: documents of a transaction cannot be reached through this handle.
-var errElsewhere = errors.New("a transaction that is not finished has documents outside of the " +
-	"directory that is open; open the document's file by itself")
-
-// beside is where the document is that an intent beside the document at path names. Through a
-// handle on a directory nothing outside of it is reached.
-func (d *fileDriver) beside(path, relative string) (string, error) {
-	named := filepath.Join(filepath.Dir(path), filepath.FromSlash(relative))
-	if !filepath.IsAbs(path) && !filepath.IsLocal(named) {
-		return "", errElsewhere
-	}
-	return named, nil
 }

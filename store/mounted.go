@@ -21,6 +21,10 @@ func (a *attempt) mounted(err error) error {
 	if a.held != nil && a.d.shared.locks.isNew(a.path) {
 		_ = a.d.files.Remove(names.Lock(a.path))
 	}
+	return errMounted(err)
+}
+
+func errMounted(err error) error {
 	return fmt.Errorf("the file is a mount point, as a single file is that is mounted into a "+
 		"container, and cannot be replaced; mount its directory instead: %w", err)
 }

@@ -1,9 +1,19 @@
-// Recovery: whoever finds the intent of a transaction beside a document whose lock it has
-// knows that the process of that transaction is dead, since a living one has the locks of all
-// its documents to the end. So it is finished, if it was committed, or undone.
+// Recovery: a writer that finds the intent of a dead transaction finishes or undoes it.
 //
-// That needs the locks of other documents too. They are taken when all locks were given back,
-// in the global order; and since all may be different then, the intents are looked at again.
+// A process holds the locks of all documents of its transaction until it has removed
+// the intents, or left them for good. So a writer that holds the lock of a document and
+// finds an intent beside it knows that the process is dead, or has given up.
+//
+// Recovery needs the locks of the other documents too. To take them in the global order
+// the writer first releases its own. So others may recover meanwhile, and new
+// transactions may begin: under the locks the intents are read again.
+//
+//	look     find the documents to lock, without a lock
+//	lock     them
+//	look     whether the intents are the same, else begin again
+//	finish   if the home's intent is committed: publish, and remove the intents
+//	undo     otherwise: remove what is staged, and the intents
+//	unlock
 
 package store
 
@@ -12,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"time"
@@ -20,8 +31,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// acquire takes the lock of the document at path, beside which there is no intent of a
-// transaction then.
+// acquire takes the lock of the document at path, and recovers a dead transaction
+// first. The caller holds no other lock.
 func (d *fileDriver) acquire(ctx context.Context, path string, how locking) (*heldLock, error) {
 	for {
 		held, err := d.shared.locks.acquire(ctx, path, how)
@@ -30,7 +41,7 @@ func (d *fileDriver) acquire(ctx context.Context, path string, how locking) (*he
 		}
 		found, err := d.intentAt(path)
 		if err == nil && !found.there {
-			return held, nil // it is not believed, and hinders nobody
+			return held, nil // a file that is not believed hinders nobody
 		}
 		held.unlock()
 		if err != nil {
@@ -42,11 +53,18 @@ func (d *fileDriver) acquire(ctx context.Context, path string, how locking) (*he
 	}
 }
 
-// recover finishes or undoes the transaction whose intent is beside the document at path. The
-// caller has no lock. Wait is for how long it waits for locks, as in locking.
+// recover finishes or undoes the transaction whose intent is beside the document at
+// path. The caller holds no lock. Wait limits the wait for locks, as in locking.
 func (d *fileDriver) recover(ctx context.Context, path string, wait time.Duration) error {
+	dir, err := d.resolve(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	path = filepath.Join(dir, filepath.Base(path)) // as the others name it
+	opts := *d.opts
+	opts.MaxSize = math.MaxInt64 - 1 // the limit is for documents that the caller reads
 	for {
-		r := &recovery{d: d, path: path}
+		r := &recovery{d: d.with(&opts), path: path}
 		found, err := r.look()
 		if err != nil || !found {
 			return err
@@ -68,20 +86,20 @@ func (d *fileDriver) recover(ctx context.Context, path string, wait time.Duratio
 	}
 }
 
-// recovery is that of one transaction.
+// recovery is the recovery of one transaction.
 type recovery struct {
 	d    *fileDriver
-	path string // of the document where it was met
+	path string // of the document where the intent was found
 	mine foundIntent
 
-	home      string // of the home document; empty if there is no such transaction
+	home      string // the path of the home document; empty if there is no such transaction
 	homes     foundIntent
 	committed bool
-	members   []string // with intents of this transaction; path and home too
+	documents []string // to be locked: path, home, and members with an intent of it
 	wanted    []*wantedLock
 }
 
-// look finds out what is to be locked; it reports false if there is no intent any longer.
+// look finds the documents to be locked. It reports false if the intent is gone.
 func (r *recovery) look() (found bool, err error) {
 	d := r.d
 	if r.mine, err = d.intentAt(r.path); err != nil || !r.mine.there {
@@ -93,48 +111,41 @@ func (r *recovery) look() (found bool, err error) {
 		return true, nil
 	}
 	home := r.path
+	r.homes = r.mine
 	if in.Home != "" {
-		if home, err = d.beside(r.path, in.Home); err != nil {
+		if home, r.homes, err = d.homeOf(r.path, in); err != nil {
 			return false, err
 		}
-	}
-	if r.homes, err = d.intentAt(home); err != nil {
-		return false, err
 	}
 	if !r.homes.isHomeOf(in.ID) {
 		return true, nil
 	}
 	r.home, r.committed = home, r.homes.in.Committed
 	r.want(home)
-	for _, relative := range r.homes.in.Members {
-		member, err := d.beside(home, relative)
+	for i := range r.homes.in.Members {
+		member, has, err := d.memberOf(home, r.homes.in, i)
 		if err != nil {
 			return false, err
 		}
-		// What has no intent of the transaction is done with: it gets no lock file either.
-		found, err := d.intentAt(member)
-		if err != nil {
-			return false, err
-		}
-		if found.isOf(in.ID) {
+		if has {
 			r.want(member)
 		}
 	}
 	return true, nil
 }
 
-// want adds a document to those that are to be locked.
+// want adds a document to those to be locked.
 func (r *recovery) want(path string) {
-	if slices.Contains(r.members, path) {
+	if slices.Contains(r.documents, path) {
 		return
 	}
-	r.members = append(r.members, path)
+	r.documents = append(r.documents, path)
 	d := r.d
 	r.wanted = append(r.wanted, &wantedLock{d: d, table: d.sidecars(), path: path, order: path,
 		how: locking{perm: d.opts.Perm, like: d.lockedInfo(path), guards: true}})
 }
 
-// isSame reports whether the intents are as they were when what to lock was found out.
+// isSame reports whether the intents are still the ones that look has found.
 func (r *recovery) isSame() (bool, error) {
 	mine, err := r.d.intentAt(r.path)
 	if err != nil || mine.raw != r.mine.raw || !mine.there {
@@ -143,21 +154,17 @@ func (r *recovery) isSame() (bool, error) {
 	if r.mine.in == nil || r.mine.in.Home == "" {
 		return true, nil
 	}
-	home, err := r.d.beside(r.path, r.mine.in.Home)
-	if err != nil {
-		return false, err
-	}
-	homes, err := r.d.intentAt(home)
+	_, homes, err := r.d.homeOf(r.path, r.mine.in)
 	return homes.there == r.homes.there && homes.raw == r.homes.raw, err
 }
 
-// settle finishes or undoes the transaction, under the locks.
+// settle finishes or undoes the transaction. The caller holds the locks.
 func (r *recovery) settle() error {
 	switch {
 	case r.home == "":
 		return r.undo(r.path, r.mine.in)
 	case !r.committed:
-		// The home last: without it nobody knows the rest.
+		// The writers of the other documents find no home, and undo those.
 		if r.path != r.home {
 			if err := r.undo(r.path, r.mine.in); err != nil {
 				return err
@@ -168,16 +175,15 @@ func (r *recovery) settle() error {
 	return r.finish()
 }
 
-// undo removes what a transaction that was not committed has left beside a document. The
-// staged file first: its name is in the intent.
+// undo removes the files of a transaction that was not committed. The intent is last,
+// since it has the names of the others. In is nil if the intent is torn.
 func (r *recovery) undo(path string, in *intent) error {
 	if in != nil {
 		for _, digits := range []string{in.Staged, in.Commit} {
 			if digits == "" {
 				continue
 			}
-			if err := ignoreNotExist(r.d.files.Remove(names.Transaction(path,
-				digits))); err != nil {
+			if err := r.d.removeNamed(path, names.Transaction(path, digits)); err != nil {
 				return err
 			}
 		}
@@ -185,31 +191,28 @@ func (r *recovery) undo(path string, in *intent) error {
 	return ignoreNotExist(r.d.files.Remove(names.Intent(path)))
 }
 
-// finish publishes what is not yet published of a committed transaction.
+// finish publishes the documents of a committed transaction that are not yet published,
+// and removes the intents, the home's last. In the portable order the flushes are those
+// of a commit (txflush.go).
 func (r *recovery) finish() error {
 	d := r.d
-	dirs := map[string]bool{}
-	for _, path := range r.members {
-		dirs[filepath.Dir(path)] = true
-	}
 	portable, err := r.isPortable()
 	if err != nil {
 		return err
 	}
 	if portable {
-		// The process may have died between its commit and the flush of that.
+		// The process may have died before it flushed the commit.
 		if err := fsys.SyncDir(d.files, filepath.Dir(r.home)); err != nil {
 			return fmt.Errorf("flush the directory: %w", err)
 		}
 	}
-	for _, path := range r.members {
-		found, err := d.intentAt(path)
-		if err == nil && found.isOf(r.mine.in.ID) {
-			err = d.publishStaged(path, found.in)
-		}
-		if err != nil {
-			return err
-		}
+	dirs := map[string]bool{}
+	err = r.each(func(path string, in *intent) error {
+		dirs[filepath.Dir(path)] = true
+		return d.finishDocument(path, in)
+	})
+	if err != nil {
+		return err
 	}
 	if portable {
 		for dir := range dirs {
@@ -218,26 +221,37 @@ func (r *recovery) finish() error {
 			}
 		}
 	}
-	for _, path := range r.members {
-		if path == r.home {
-			continue
-		}
-		if found, err := d.intentAt(path); err != nil {
+	err = r.each(func(path string, in *intent) error {
+		if err := d.removeStaged(path, in); err != nil || path == r.home {
 			return err
-		} else if found.isOf(r.mine.in.ID) {
-			if err := ignoreNotExist(d.files.Remove(names.Intent(path))); err != nil {
-				return err
-			}
 		}
+		return ignoreNotExist(d.files.Remove(names.Intent(path)))
+	})
+	if err != nil {
+		return err
 	}
 	return ignoreNotExist(d.files.Remove(names.Intent(r.home)))
 }
 
-// isPortable reports whether the documents are not all on one file system with one journal.
+// each calls do with the documents that have an intent of the transaction.
+func (r *recovery) each(do func(path string, in *intent) error) error {
+	for _, path := range r.documents {
+		found, err := r.d.intentAt(path)
+		if err == nil && found.isOf(r.mine.in.ID) {
+			err = do(path, found.in)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isPortable reports whether the documents are not all in one journal.
 func (r *recovery) isPortable() (bool, error) {
 	d := r.d
 	var dev uint64
-	for i, path := range r.members {
+	for i, path := range r.documents {
 		info, err := d.files.Lstat(filepath.Dir(path))
 		if err != nil {
 			return false, err
@@ -250,39 +264,101 @@ func (r *recovery) isPortable() (bool, error) {
 	return false, nil
 }
 
-// publishStaged does with a document what its intent says, if it still is the version that was
-// to be replaced. What another program has put in its place stays.
-func (d *fileDriver) publishStaged(path string, in *intent) error {
-	ctx := context.Background()
-	now, err := d.load(ctx, path, VersionHash)
-	atOld := err == nil && now.identity() == in.Old
-	if err == nil {
-		defer now.close()
-	} else if !errors.Is(err, fsys.ErrSymlink) { // which is not ours either
+// finishDocument does what the intent of a committed transaction says, if the document
+// still has the old version. A version that another program has put in place stays. The
+// caller holds the lock.
+func (d *fileDriver) finishDocument(path string, in *intent) error {
+	now, err := d.load(context.Background(), path, VersionHash)
+	if errors.Is(err, fsys.ErrSymlink) {
+		return nil // another program has made it
+	}
+	if err != nil {
 		return err
 	}
-	if in.Staged == "" {
-		if !atOld {
-			return nil
-		}
-		return ignoreNotExist(d.files.Remove(path))
+	defer now.close()
+	if atOld := now.identity() == in.Old; !atOld {
+		return nil
 	}
-	staged, err := d.loadStaged(ctx, path, VersionHash, in)
+	if in.Staged != "" {
+		return d.publishStaged(path, in, now)
+	}
+	if in.Guarded != "" {
+		return d.files.Rename(path, names.Guarded(path, in.Guarded), fsys.Replace)
+	}
+	return ignoreNotExist(d.removeDocument(path))
+}
+
+// publishStaged renames the staged file of a committed transaction over the document,
+// which has the old version now. If the file is gone, another program has put the old
+// version back.
+func (d *fileDriver) publishStaged(path string, in *intent, now *loaded) error {
+	staged, err := d.loadStaged(context.Background(), path, VersionHash, in)
 	if err != nil || staged == nil {
 		return err
 	}
 	defer staged.close()
-	from := names.Transaction(path, in.Staged)
-	if !atOld {
-		return ignoreNotExist(d.files.Remove(from))
-	}
 	how := fsys.Replace
-	if now.file == nil {
+	switch {
+	case now.version.IsAbsent():
 		how = fsys.NoReplace
+	case in.Guarded != "":
+		how = fsys.Exchange
 	}
-	err = d.files.Rename(from, path, how)
-	if errors.Is(err, fs.ErrExist) { // another program has just made it
-		err = d.files.Remove(from)
+	err = d.files.Rename(names.Transaction(path, in.Staged), path, how)
+	if errors.Is(err, fs.ErrExist) { // another program has just created it
+		return nil
 	}
 	return err
+}
+
+// removeStaged removes the staged file and the version that a guard has displaced, after
+// the document was published and flushed. The order matters: a power cut could undo the
+// publish, and not the removal.
+//
+// A displaced version that is not the old one is another program's. It is put back if
+// the new version is still in place. Otherwise it keeps the guarded name, which no sweep
+// removes.
+func (d *fileDriver) removeStaged(path string, in *intent) error {
+	staged := names.Transaction(path, in.Staged)
+	if in.Guarded == "" {
+		if in.Staged == "" {
+			return nil
+		}
+		return d.removeNamed(path, staged)
+	}
+	guarded := names.Guarded(path, in.Guarded)
+	if in.Staged != "" {
+		// After an exchange the displaced version has the name of the staged one.
+		ok, err := d.believesNamed(path, staged)
+		if ok {
+			err = ignoreNotExist(d.files.Rename(staged, guarded, fsys.NoReplace))
+		}
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	o := orphanage{d: d, remove: true, locked: path}
+	_, err := o.take(guarded, path, in.Guarded)
+	if errors.Is(err, errNotBelieved) {
+		return nil
+	}
+	return err
+}
+
+// removeNamed removes a file that the intent beside the document at path names. A file
+// that is not believed stays: another user may have made it since.
+func (d *fileDriver) removeNamed(path, name string) error {
+	if ok, err := d.believesNamed(path, name); err != nil || !ok {
+		return err
+	}
+	return ignoreNotExist(d.files.Remove(name))
+}
+
+// believesNamed reports whether the file exists, and is believed.
+func (d *fileDriver) believesNamed(path, name string) (bool, error) {
+	info, err := d.files.Lstat(name)
+	if err != nil {
+		return false, ignoreNotExist(err)
+	}
+	return d.believes(path, info, 0)
 }

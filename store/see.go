@@ -12,7 +12,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -71,15 +70,9 @@ func (d *fileDriver) isCommitted(path string, in *intent) (bool, error) {
 	if in.Home == "" {
 		return in.Committed, nil
 	}
-	home, err := d.beside(path, in.Home)
+	_, found, err := d.homeOf(path, in)
 	if err != nil {
 		return false, err
-	}
-	found, err := d.intentAt(home)
-	if err != nil {
-		return false, fmt.Errorf("the document is part of a transaction, and whether that is "+
-			"committed "+
-			"cannot be found out: %w", err)
 	}
 	return found.isHomeOf(in.ID) && found.in.Committed, nil
 }
@@ -131,7 +124,7 @@ func (d *fileDriver) loadStaged(
 		return nil, err
 	}
 	believed := false
-	if s.file != nil {
+	if !s.version.IsAbsent() {
 		if believed, err = d.believes(path, s.info, 0); err != nil {
 			s.close()
 			return nil, err

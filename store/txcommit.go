@@ -1,26 +1,25 @@
-// How a transaction is committed on files.
+// The commit of a transaction on files.
 //
-//	stage    write each new version to a temporary file, and what the intents will say to others;
-//	         flush them
+//	stage    write each new version, and the intents, to temporary files; flush them
 //	lock     lock all documents, in one order
-//	verify   each still is the version that was read, else conflict
-//	place    put the intents in place, the home's saying pending; and then change the time of
-//	         the last change of each document, so that no reader believes what it has kept
+//	verify   each document still has the version that was read, else conflict
+//	probe    what would make publish fail is an error here
+//	place    put the intents in place, the home's is pending; then change the ctime of
+//	         each document, so that no reader relies on a version that it has kept
+//	flush    the intents, and what was read
 //	commit   rename the committed intent of the home over the pending one. This is the
 //	         linearization point
-//	publish  rename each staged file over its document, or remove that
+//	flush    the commit
+//	publish  rename each staged file over its document, or remove the document
+//	flush    the documents' names
 //	clear    remove the intents, the home's last
 //	unlock
 //
-// Whoever dies before the commit leaves intents that mean nothing; after it, ones that anybody
-// finishes. What is flushed when depends on the file system:
-//
-//   - in the portable order the directories are flushed after place, so that no commit is on the
-//     device without its intents; that of the home after commit, so that no version is
-//     published of which the commit is not there; and the others after publish, so that no
-//     intent is gone whose version is not there;
-//   - where one journal has all changes in their order, one flush after commit, of the intent's
-//     file, makes all before it durable, and nothing after it needs one.
+// An error before commit undoes the transaction: the intents are removed. A process that
+// dies there leaves intents that mean nothing. After commit nothing is undone. A process
+// that dies there, or cannot flush or publish, leaves the intents, and the next writer
+// of a document finishes the transaction (recover.go). Until then readers read through
+// the intents (see.go). txflush.go says why each flush is needed.
 
 package store
 
@@ -36,33 +35,34 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// commit is that of one try.
+// commit is the commit of one try.
 type commit struct {
 	tx         *Tx
-	id         string
-	written    []*txDoc // in their order; the first is the home
+	id         string   // of the transaction: TransactionDigits random digits
+	written    []*txDoc // in the order of locks; the first is the home
 	read       []*txDoc // the others
-	committed  *staged  // the home's intent that says so, until it is in place
+	committed  *staged  // the file of the home's committed intent
 	order      FlushOrder
 	durability Durability
-	began      int64 // the clock, when the flushes began
-	dirs       []*commitDir
-	unknown    bool // nobody may undo or remove anything
+	began      int64        // nanoseconds since 1970, before the first flush
+	dirs       []*commitDir // to be flushed; open until the end
+	flushed    []*txDoc     // of read: those whose file or name this commit flushes
+	unknown    bool         // the outcome is unknown: no file may be removed
 }
 
-// commitDir is a directory that is to be flushed.
+// commitDir is a directory to be flushed.
 type commitDir struct {
-	name  string
+	name  string // its absolute path
 	dir   fsys.Dir
 	home  bool // it has the home document
-	write bool // it, or one beneath it, has a document that is written
+	write bool // it has a written document, in it or beneath it
 }
 
-// commitFiles commits on files.
+// commitFiles commits the transaction on files.
 func (tx *Tx) commitFiles() error {
 	c := &commit{tx: tx, durability: Volatile}
 	for _, e := range tx.docs {
-		if !e.loaded { // an earlier try has used it
+		if !e.loaded { // only an earlier try has used it
 			continue
 		}
 		c.durability = min(c.durability, e.a.d.opts.Durability)
@@ -115,7 +115,7 @@ func (tx *Tx) commitOne(e *txDoc) error {
 	return e.outcome(err)
 }
 
-// outcome gives an error the document's name; a conflict is for another try.
+// outcome gives an error the document's name. A conflict becomes a *txConflict.
 func (e *txDoc) outcome(err error) error {
 	switch {
 	case err == nil:
@@ -144,17 +144,12 @@ func (c *commit) run() error {
 	if len(c.written) == 0 {
 		return c.confirm()
 	}
-	if err := c.place(); err != nil {
-		c.undo()
+	if err := c.probe(); err != nil {
 		return err
 	}
-	if err := c.flushBefore(); err != nil {
+	if err := c.prepare(ctx); err != nil {
 		c.undo()
 		return err
-	}
-	if ctx.Err() != nil {
-		c.undo()
-		return context.Cause(ctx)
 	}
 	if err := c.commitPoint(); err != nil {
 		if !c.unknown {
@@ -162,37 +157,54 @@ func (c *commit) run() error {
 		}
 		return err
 	}
-	// From here on nothing is taken back.
+	return c.finish()
+}
+
+// prepare does the steps from place to commit.
+func (c *commit) prepare(ctx context.Context) error {
+	if err := c.place(); err != nil {
+		return err
+	}
+	if err := c.flushBefore(); err != nil {
+		c.noteRead(err)
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// finish does the steps after commit. After a failed flush nothing more may change: a
+// version could outlive a power cut that undoes the commit, or an intent could be gone
+// whose version is lost. The intents stay, for the next writer.
+func (c *commit) finish() error {
+	c.setVersions()
 	err := c.flushCommit()
-	c.publish()
 	if err == nil {
+		c.publish()
 		err = c.flushPublished()
 	}
-	c.clear()
-	c.note(err)
+	if err == nil {
+		c.clear()
+	} else {
+		c.leave()
+	}
+	c.noteRead(err)
+	c.noteWritten(err)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
 	}
 	return nil
 }
 
-// chooseOrder chooses the order of flushes, which is that for one journal if all documents are
-// in one.
+// chooseOrder describes the directories of the documents, and chooses the order of
+// flushes: JournalOrder only if all documents are in one journal.
 func (c *commit) chooseOrder() error {
 	all := slices.Concat(c.written, c.read)
 	for _, e := range all {
-		if a := e.a; a.current.file == nil {
-			if err := a.makeParents(); err != nil {
-				return e.doc.error("write", err)
-			}
-			info, err := a.d.files.Lstat(filepath.Dir(a.path))
-			if errors.Is(err, fs.ErrNotExist) {
-				err = errNoDirectory(a.path, err)
-			}
-			if err != nil {
-				return e.doc.error("write", err)
-			}
-			a.dev = info.Dev
+		if err := c.findDir(e); err != nil {
+			return e.doc.error("write", err)
 		}
 	}
 	c.order = JournalOrder
@@ -204,41 +216,41 @@ func (c *commit) chooseOrder() error {
 	return nil
 }
 
-// lock takes the locks that are not held.
-func (c *commit) lock() error {
-	tx := c.tx
-	var missing []*txDoc
-	last := ""
-	for _, e := range slices.Concat(c.written, c.read) {
-		if e.a.held == nil {
-			missing = append(missing, e)
-		}
-	}
-	for _, e := range tx.docs {
-		if e.a.held != nil {
-			last = max(last, e.order)
-		}
-	}
-	if last == "" {
-		return tx.lock(missing)
-	}
-	slices.SortFunc(missing, func(a, b *txDoc) int { return cmp.Compare(a.order, b.order) })
-	for _, e := range missing {
-		if err := tx.lockMore(e, last); err != nil {
+// findDir describes the directory of a document. If the transaction writes, it makes the
+// directory: an absent document that was read is locked, so that it stays absent.
+func (c *commit) findDir(e *txDoc) (err error) {
+	a, absent := e.a, e.a.current.version.IsAbsent()
+	if absent && len(c.written) > 0 {
+		if err := a.makeParents(); err != nil {
 			return err
 		}
-		last = max(last, e.order)
+	}
+	if !absent && !e.changed() {
+		return nil // it is not needed
+	}
+	e.dir, err = a.d.files.Lstat(filepath.Dir(a.path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(c.written) == 0:
+		a.unlocked = true // as is the document
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return errNoDirectory(a.path, err)
+	case err != nil:
+		return err
+	}
+	if absent {
+		a.dev = e.dir.Dev
 	}
 	return nil
 }
 
-// verify looks whether each document is the version that was read: the same file, too, since
-// the intents name it.
+// verify checks that each document still is the version that was read. The file must be
+// the same too, since the intents have its inode number.
 func (c *commit) verify(ctx context.Context) error {
 	for _, e := range slices.Concat(c.written, c.read) {
 		now, err := e.verify(ctx)
 		if err == nil && e.staged != nil {
-			if e.a.current.file != nil {
+			if !e.a.current.version.IsAbsent() {
 				err = e.a.keepUp(e.staged, now)
 			}
 			if err == nil {
@@ -252,7 +264,7 @@ func (c *commit) verify(ctx context.Context) error {
 	return nil
 }
 
-// isStaged is a conflict if a program has taken away what is staged.
+// isStaged is a conflict if a program has removed the staged file.
 func (e *txDoc) isStaged() error {
 	named, err := e.staged.isNamed()
 	if err != nil {
@@ -264,28 +276,51 @@ func (e *txDoc) isStaged() error {
 	return nil
 }
 
+// verify checks one document, and returns the current info of its file.
 func (e *txDoc) verify(ctx context.Context) (fsys.Info, error) {
 	a := e.a
+	if a.unlocked {
+		return fsys.Info{}, e.stillWithout()
+	}
 	now, err := a.d.files.Lstat(a.path)
-	read := a.current
-	if err == nil && read.file != nil && now.SameFile(read.info) && now.Mtime == read.info.Mtime &&
-		now.Size == read.info.Size {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && a.current.version.IsAbsent():
+		return now, nil
+	case err == nil && e.isFile(now) && a.current.file != nil:
 		same, err := a.unchanged(now)
 		if err == nil && !same {
-			err = a.conflict(read.version)
+			err = a.conflict(a.current.version)
 		}
 		return now, err
-	}
-	if errors.Is(err, fs.ErrNotExist) && read.file == nil {
-		return now, nil
+	case err == nil && e.isFile(now): // and closed
+		return a.verify(ctx)
 	}
 	if now, err = a.verify(ctx); err == nil {
-		err = a.conflict(read.version) // the same content in another file
+		err = a.conflict(a.current.version) // the same content in another file
 	}
 	return now, err
 }
 
-// close closes what is open. What was not committed goes with its documents (txDoc.close).
+// stillWithout checks that the directory of an absent document does not exist. The
+// locks of the other documents are held: so all of what was read holds at this moment.
+func (e *txDoc) stillWithout() error {
+	_, err := e.a.d.files.Lstat(filepath.Dir(e.a.path))
+	if err == nil {
+		return e.a.conflict(Absent) // the document may exist too
+	}
+	return ignoreNotExist(err)
+}
+
+// isFile reports whether a file is the version that was read, by what a stat shows. Now
+// describes the file.
+func (e *txDoc) isFile(now fsys.Info) bool {
+	read := e.a.current
+	return !read.version.IsAbsent() && now.SameFile(read.info) &&
+		now.Mtime == read.info.Mtime && now.Size == read.info.Size
+}
+
+// close closes the files of the commit. The temporary files are removed with their
+// documents (txDoc.close), unless they have to stay.
 func (c *commit) close() {
 	for _, e := range c.written {
 		for _, s := range []*staged{e.staged, e.intent} {
@@ -299,6 +334,6 @@ func (c *commit) close() {
 		c.committed.discard()
 	}
 	for _, d := range c.dirs {
-		_ = d.dir.Close() // nothing was written by it
+		_ = d.dir.Close() // nothing was written through it
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/jsonstore/jsonstore/driver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -33,11 +33,13 @@ type txDoc struct {
 	framed bool
 
 	// While it is committed:
-	says   intent
-	staged *staged // the new version, until it is published; nil for a deletion
-	intent *staged // the file of the intent, until that is in place; and then until the end
-	placed bool    // the intent is in place
-	left   bool    // it could not be published, or has to stay for another reason
+	says      intent
+	staged    *staged   // the new version, until it is published; nil for a deletion
+	intent    *staged   // the file of the intent, until that is in place; and then until the end
+	displaced string    // the path of the version that a guard has displaced, else empty
+	placed    bool      // the intent is in place
+	left      bool      // its files have to stay, for the next writer
+	dir       fsys.Info // of its directory, if it is written or absent
 }
 
 // Doc returns the handle on the document with a key of the DB whose Transact this is. In the
@@ -70,6 +72,7 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 			return nil, err
 		}
 	}
+	e.strengthen(doc)
 	if e.loaded {
 		return e, nil
 	}
@@ -131,6 +134,7 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 	if same := tx.byWhere[e.where]; same != nil { // through another handle
 		e.close()
 		tx.byKey[key] = same
+		same.strengthen(doc)
 		return same, nil
 	}
 	if !t.view && tx.nested {
@@ -144,6 +148,25 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 	}
 	tx.insert(key, e)
 	return e, nil
+}
+
+// strengthen makes the attempt as durable and as guarded as a handle on the document
+// demands: with several handles the strictest counts.
+func (e *txDoc) strengthen(doc *Doc) {
+	if e.a == nil {
+		return
+	}
+	durability := min(e.a.d.opts.Durability, doc.opts.Durability)
+	guard := e.a.d.opts.GuardForeign || doc.opts.GuardForeign
+	if durability == e.a.d.opts.Durability && guard == e.a.d.opts.GuardForeign {
+		return
+	}
+	opts := *e.a.d.opts
+	opts.Durability, opts.GuardForeign = durability, guard
+	e.a.d = e.a.d.with(&opts)
+	if e.loaded {
+		e.read.doubted = e.a.doubted()
+	}
 }
 
 func (tx *Tx) insert(key txKey, e *txDoc) {
@@ -195,31 +218,23 @@ func (e *txDoc) locate() error {
 	return err
 }
 
+// find resolves the links to the document's directory: relative paths in intents start
+// from there.
 func (e *txDoc) find() error {
-	db := e.doc.db
-	switch {
-	case db.where == "" || filepath.IsAbs(e.path):
-		e.where = e.path
-		return nil
-	case db.single: // beneath its directory
-		e.where = filepath.Join(filepath.Dir(db.where), e.path)
-		return nil
-	case !strings.ContainsAny(e.path, `/\`):
-		e.where = filepath.Join(db.where, e.path)
-		return nil
-	}
-	// Links on the way are followed, so that the intents say how the files lie to each other.
-	dir := filepath.Join(db.where, filepath.Dir(e.path))
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	relative, err := filepath.Rel(db.where, dir)
+	dir, err := e.a.d.resolve(filepath.Dir(e.path))
 	if err != nil {
 		return err
 	}
-	e.path = filepath.Join(relative, filepath.Base(e.path))
-	e.where = filepath.Join(db.where, e.path)
+	e.path = filepath.Join(dir, filepath.Base(e.path))
 	e.a.path = e.path
+	switch db := e.doc.db; {
+	case db.where == "" || filepath.IsAbs(e.path):
+		e.where = e.path
+	case db.single: // beneath its directory
+		e.where = filepath.Join(filepath.Dir(db.where), e.path)
+	default:
+		e.where = filepath.Join(db.where, e.path)
+	}
 	return nil
 }
 
@@ -245,98 +260,6 @@ func (e *txDoc) made(version Version) {
 		e.doc.db.stats.writes.Add(1)
 		e.version = version
 	}
-}
-
-// wanted is the lock of the document.
-func (e *txDoc) wanted() *wantedLock {
-	d := e.a.d
-	how := locking{perm: d.opts.Perm, spin: d.spin(), guards: true}
-	if e.a.current != nil && e.a.current.file != nil {
-		how.like = &e.a.current.info
-	} else {
-		how.like = d.lockedInfo(e.path)
-	}
-	return &wantedLock{d: d, table: &d.shared.locks, path: e.path, order: e.order, how: how,
-		doc: e.doc}
-}
-
-// lockKnown takes the locks of the documents that earlier tries have used.
-func (tx *Tx) lockKnown() error {
-	var docs []*txDoc
-	for _, known := range tx.t.known {
-		d := known.doc.drv.files
-		e := &txDoc{doc: known.doc, path: known.path, where: known.where, order: known.order,
-			a: d.attempt(known.doc.key, d.mode)}
-		e.a.path = e.path
-		docs = append(docs, e)
-	}
-	if err := tx.lock(docs); err != nil {
-		return err
-	}
-	for _, e := range docs {
-		tx.insert(txKey{e.doc.db, e.doc.key}, e)
-	}
-	return nil
-}
-
-// lock takes the locks of some documents, which have none, with none of others held.
-func (tx *Tx) lock(docs []*txDoc) error {
-	var all []*wantedLock
-	for _, e := range docs {
-		if tx.t.view {
-			// Where there is no directory, there is nothing to lock, and a view makes none.
-			if _, err := e.a.d.files.Lstat(filepath.Dir(e.path)); errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-		} else if err := e.a.makeParents(); err != nil {
-			return e.doc.error("lock", err)
-		}
-		e.lock = e.wanted()
-		all = append(all, e.lock)
-	}
-	err := lockAll(tx.t.ctx, all, tx.t.opts.LockWait)
-	if err != nil {
-		return err
-	}
-	for _, e := range docs {
-		if e.lock != nil {
-			e.a.held, e.lock = e.lock.held, nil
-		}
-	}
-	return nil
-}
-
-// lockMore takes the lock of a document while others are held. If that could take long, it is a
-// conflict, and the next try takes all in their order.
-func (tx *Tx) lockMore(e *txDoc, last string) error {
-	if err := e.a.makeParents(); err != nil {
-		return e.doc.error("lock", err)
-	}
-	w := e.wanted()
-	var err error
-	if e.order > last {
-		err = w.lockBounded(tx.t.ctx)
-	} else {
-		w.how.wait = -1
-		err = w.lock(tx.t.ctx)
-	}
-	switch {
-	case errors.Is(err, errBounded), errors.Is(err, ErrLocked):
-		return &txConflict{fmt.Errorf("%w: %w", ErrConflict, e.doc.error("lock", errLockBusy))}
-	case err != nil:
-		return err
-	}
-	there, err := w.meetsIntent()
-	if there {
-		err = &txConflict{fmt.Errorf("%w: %s is part of a transaction that died", ErrConflict,
-			e.doc.name)}
-	}
-	if err != nil {
-		w.held.unlock()
-		return err
-	}
-	e.a.held = w.held
-	return nil
 }
 
 // recheck looks whether the documents were as the function saw them at one time; if not, that

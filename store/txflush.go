@@ -1,4 +1,20 @@
-// What a transaction flushes, and when (txcommit.go).
+// The flushes of a transaction (txcommit.go).
+//
+// In the portable order the device may keep any of the changes of names that were not
+// flushed:
+//
+//	before place    what is staged: the new versions, and the intents but the home's
+//	before commit   the directories: no commit without all its intents
+//	after commit    the home's directory: no new version without the commit
+//	after publish   the other directories: no intent is gone whose version is lost
+//
+// With one journal the device keeps all changes up to some moment, in their order. Then
+// the staged content is flushed before place, and the file of the committed intent after
+// commit, which makes everything before it durable. Nothing is flushed after publish.
+//
+// The level Ordered needs the same, but for the last flush of the journal order. The
+// level Durable also needs what was read, since it may be another writer's version that
+// is not yet flushed. A failed flush is not tried again.
 
 package store
 
@@ -7,10 +23,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 )
 
-// flushBefore makes durable what the commit rests on: the intents, and, if the transaction is
-// to be durable, what it has read.
+// flushBefore flushes what the commit depends on.
 func (c *commit) flushBefore() error {
 	if err := c.flushRead(); err != nil {
 		return err
@@ -26,53 +42,57 @@ func (c *commit) flushBefore() error {
 	return c.flushDirs(func(*commitDir) bool { return true })
 }
 
-// flushRead makes durable what was read, as far as that is not known to be: it may be
-// another's, published and not yet flushed. The names in their directories come with those of
-// what is written.
+// flushRead flushes the versions that were read, unless they are known to be durable. It
+// opens their directories, which are flushed with those of the written documents.
 func (c *commit) flushRead() error {
-	if c.durability == Volatile {
-		return nil
-	}
 	durable := c.durability == Durable
-	if !durable && len(c.written) > 0 {
-		return nil // it is not torn by this
+	if c.durability == Volatile || !durable && len(c.written) > 0 {
+		return nil // Ordered promises nothing about other writers' versions
 	}
 	for _, e := range c.read {
-		a := e.a
-		if a.current.file == nil {
-			if durable && a.d.shared.flushed.doubts(a.path) {
-				return e.outcome(errors.New("the document is absent, but an earlier flush of " +
-					"that went wrong"))
-			}
-		} else {
-			if a.d.shared.flushed.knows(a.path, a.current.info, durable) {
-				continue
-			}
-			err := errors.ErrUnsupported
-			if c.order == JournalOrder && len(c.written) > 0 {
-				err = a.current.file.SyncData()
-			}
-			if errors.Is(err, errors.ErrUnsupported) {
-				err = a.current.file.Sync()
-			}
-			if err != nil {
-				return e.outcome(fmt.Errorf("flush the version that is there: %w", err))
-			}
-		}
-		if durable && (c.order == PortableOrder || a.current.file == nil && len(c.written) == 0) {
-			if err := c.openDirs(e, false, false); err != nil {
-				return e.outcome(err)
-			}
+		if err := c.flushOne(e, durable); err != nil {
+			return e.outcome(err)
 		}
 	}
 	return nil
 }
 
-// openDirs opens the directories that are to be flushed for a document: its own, and those
-// above it that may be new.
+// flushOne flushes a version that was read, and its name too if durable is set.
+func (c *commit) flushOne(e *txDoc, durable bool) error {
+	a := e.a
+	absent := a.current.version.IsAbsent()
+	switch {
+	case absent && !durable, a.unlocked:
+		return nil
+	case absent && a.d.shared.flushed.doubts(a.path):
+		return errors.New("the document is absent, but an earlier flush of that went wrong")
+	case !absent && a.d.shared.flushed.knows(a.path, a.current.info, durable):
+		return nil
+	}
+	c.flushed = append(c.flushed, e)
+	if !absent {
+		err := errors.ErrUnsupported
+		if c.order == JournalOrder && len(c.written) > 0 && a.current.file != nil {
+			err = a.current.file.SyncData() // the commit's flush has the rest
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			err = a.syncCurrent()
+		}
+		if err != nil {
+			return fmt.Errorf("flush the version that is there: %w", err)
+		}
+	}
+	if durable && (c.order == PortableOrder || absent && len(c.written) == 0) {
+		return c.openDirs(e, false, false)
+	}
+	return nil
+}
+
+// openDirs opens the directories that are flushed for a document: its own, and the
+// directories above it that may be new.
 func (c *commit) openDirs(e *txDoc, write, home bool) error {
 	a := e.a
-	all := a.current.file == nil
+	all := a.current.version.IsAbsent()
 	own, real := filepath.Dir(a.path), filepath.Dir(e.where)
 	for name := own; ; name, real = filepath.Dir(name), filepath.Dir(real) {
 		if err := c.openDir(e, name, real, write, home && name == own); err != nil {
@@ -109,7 +129,7 @@ func (c *commit) flushDirs(which func(*commitDir) bool) error {
 	return nil
 }
 
-// flushCommit makes the commit durable.
+// flushCommit flushes the commit.
 func (c *commit) flushCommit() error {
 	switch {
 	case c.durability == Volatile:
@@ -128,25 +148,46 @@ func (c *commit) flushCommit() error {
 	return c.stillWrites()
 }
 
-// stillWrites asks whether the journal has failed meanwhile (attempt.stillWrites).
+// stillWrites checks for each file system that its journal has not failed meanwhile, as
+// attempt.stillWrites does.
 func (c *commit) stillWrites() error {
-	a := c.written[0].a
-	if c.durability != Durable || !a.d.isExt4(a.path, a.dev) {
+	if c.durability != Durable {
 		return nil
 	}
-	err := c.committed.file.StillWrites()
-	if errors.Is(err, fs.ErrPermission) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("a flush that went well does not count, since the journal has "+
-			"failed: %w", err)
+	asked := map[uint64]bool{}
+	for _, e := range slices.Concat(c.written, c.flushed) {
+		if asked[e.a.dev] {
+			continue
+		}
+		asked[e.a.dev] = true
+		if err := c.stillWritesTo(e); err != nil {
+			return e.outcome(err)
+		}
 	}
 	return nil
 }
 
-// flushPublished flushes the names of the new versions, before the intents go that would bring
-// them about.
+// stillWritesTo is stillWrites for the file system of one document.
+func (c *commit) stillWritesTo(e *txDoc) error {
+	if e.intent == nil { // it was only read
+		return e.a.stillWrites()
+	}
+	if !e.a.d.isExt4(e.a.path, e.a.dev) {
+		return nil
+	}
+	file := e.intent.file
+	if e == c.written[0] {
+		file = c.committed.file
+	}
+	err := file.StillWrites()
+	if err == nil || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return fmt.Errorf("a flush that went well does not count, since the journal has failed: %w",
+		err)
+}
+
+// flushPublished flushes the names of the new versions, before the intents are removed.
 func (c *commit) flushPublished() error {
 	if c.durability == Volatile || c.order == JournalOrder {
 		return nil
@@ -154,17 +195,24 @@ func (c *commit) flushPublished() error {
 	return c.flushDirs(func(d *commitDir) bool { return d.write })
 }
 
-// note notes how the flushes went.
-func (c *commit) note(err error) {
-	if c.durability != Durable {
-		return
-	}
-	for _, e := range c.read {
+// noteRead records the result of the flushes for the documents that were only read.
+func (c *commit) noteRead(err error) {
+	for _, e := range c.flushed {
 		d, read := e.a.d, e.a.current
-		if err == nil && read.file != nil && isOfAge(read.info, c.began) &&
-			d.changesShow(e.a.path, read.info.Dev, c.began) {
+		switch {
+		case err != nil:
+			d.shared.flushed.note(e.a.path, err)
+		case c.durability == Durable && !read.version.IsAbsent() && isOfAge(read.info, c.began) &&
+			d.changesShow(e.a.path, read.info.Dev, c.began):
 			d.shared.flushed.add(e.a.path, read.info, true)
 		}
+	}
+}
+
+// noteWritten records it for the documents that were written.
+func (c *commit) noteWritten(err error) {
+	if c.durability != Durable {
+		return
 	}
 	for _, e := range c.written {
 		flushed := &e.a.d.shared.flushed
@@ -175,15 +223,27 @@ func (c *commit) note(err error) {
 	}
 }
 
-// confirm is for a transaction that has changed nothing: what it read is made durable.
+// confirm ends a transaction that has changed nothing: it makes durable what was read.
 func (c *commit) confirm() error {
 	err := c.flushRead()
 	if err == nil {
 		err = c.flushDirs(func(*commitDir) bool { return true })
 	}
-	c.note(err)
+	if err == nil {
+		err = c.stillWrites()
+	}
+	c.noteRead(err)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotDurable, err)
+		return &unconfirmed{err}
 	}
 	return nil
 }
+
+// unconfirmed is the ErrNotDurable of a transaction that has changed nothing.
+type unconfirmed struct{ err error }
+
+func (u *unconfirmed) Error() string {
+	return "nothing was changed, but what was read is not known to be durable: " + u.err.Error()
+}
+
+func (u *unconfirmed) Unwrap() []error { return []error{ErrNotDurable, u.err} }

@@ -1,4 +1,4 @@
-// The steps of a commit that others see (txcommit.go).
+// The steps of a commit that other processes see (txcommit.go).
 
 package store
 
@@ -7,43 +7,44 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// place puts the intents in place, and lets nobody believe any longer what it has kept.
+// probe finds what would make publish fail. After commit it would be too late: nobody
+// could ever finish the transaction.
+func (c *commit) probe() error {
+	for _, e := range c.written {
+		a := e.a
+		if !a.current.version.IsAbsent() && a.d.files.IsMountPoint(a.path) {
+			return e.outcome(errMounted(fs.ErrInvalid))
+		}
+	}
+	return nil
+}
+
+// place puts the intents in place. After the last of them it changes the ctime of the
+// documents: a reader that has kept a version finds it changed, and looks for intents.
 func (c *commit) place() error {
 	for _, e := range c.written {
 		noticed, err := e.a.held.announceIntents(c.durability != Volatile)
 		if err == nil && !noticed {
-			err = fmt.Errorf("the lock file %s says that nobody need look for a transaction, "+
-				"and cannot be "+
-				"changed; remove it while nobody uses the document", e.a.held.lock.path)
+			err = fmt.Errorf("the lock file %s says that there are no transactions, and this "+
+				"user may not change it; remove it while no program uses the document",
+				e.a.held.lock.path)
 		}
 		if err != nil {
 			return e.outcome(err)
 		}
 	}
 	for _, e := range c.written {
-		name := names.Intent(e.a.path)
-		err := e.a.d.files.Rename(e.intent.path, name, fsys.NoReplace)
-		if err != nil {
-			now, lstatErr := e.a.d.files.Lstat(name)
-			e.placed = lstatErr != nil && !errors.Is(lstatErr, fs.ErrNotExist) // perhaps
-			switch {
-			case lstatErr == nil && now.SameFile(e.intent.info):
-				err = nil // it has happened all the same
-			case errors.Is(err, fs.ErrExist):
-				err = fmt.Errorf("%s is in the way, which is nothing that is believed; remove "+
-					"it: %w", name, err)
-			}
-		}
-		if err != nil {
+		if err := e.place(); err != nil {
 			return e.outcome(fmt.Errorf("put the intent in place: %w", err))
 		}
-		e.placed = true
 	}
 	for _, e := range c.written {
 		if err := e.touch(); err != nil {
@@ -53,17 +54,60 @@ func (c *commit) place() error {
 	return nil
 }
 
-// touch changes the time of the document's last change.
-func (e *txDoc) touch() error {
-	a := e.a
-	if a.current.file == nil {
+// place puts the intent of one document in place.
+func (e *txDoc) place() error {
+	name := names.Intent(e.a.path)
+	err := e.a.d.files.Rename(e.intent.path, name, fsys.NoReplace)
+	if err == nil {
+		e.placed = true
 		return nil
 	}
-	err := a.current.file.Touch()
-	if !errors.Is(err, fs.ErrPermission) {
-		return err
+	now, lstatErr := e.a.d.files.Lstat(name)
+	e.placed = lstatErr == nil && now.SameFile(e.intent.info) ||
+		lstatErr != nil && !errors.Is(lstatErr, fs.ErrNotExist) // perhaps
+	switch {
+	case lstatErr == nil && e.placed:
+		return nil // the rename has taken effect all the same
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%s is in the way: it is no intent that is believed; remove it: %w",
+			name, err)
 	}
-	// Of another user's file a second name does it, if this user may write to the file.
+	return err
+}
+
+// touch changes the document's ctime.
+func (e *txDoc) touch() (err error) {
+	a := e.a
+	if a.current.version.IsAbsent() {
+		return nil
+	}
+	file := a.current.file
+	if file == nil { // it had to be closed
+		if file, err = a.d.files.Open(a.path, fsys.OpenExisting, 0); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	err = file.Touch()
+	if errors.Is(err, fs.ErrPermission) {
+		return e.touchByLink(err)
+	}
+	return err
+}
+
+// touchByLink changes the ctime of another user's document: it gives the file a second
+// name, and removes that. The kernel allows it to users who may write to the file. Err is
+// the error of touch.
+func (e *txDoc) touchByLink(err error) error {
+	a := e.a
+	dir, dirErr := a.d.files.Lstat(filepath.Dir(a.path))
+	if dirErr != nil {
+		return dirErr
+	}
+	if dir.Mode&fs.ModeSticky != 0 && !isOurs(dir.UID) && os.Geteuid() != 0 {
+		return fmt.Errorf("the document is of user %d, whom the sticky directory keeps from "+
+			"being replaced by others; change as that user: %w", a.current.info.UID, err)
+	}
 	files, second := a.d.files, names.Transaction(a.path, newDigits(a.d.files))
 	if linkErr := files.Link(a.path, second); linkErr != nil {
 		return fmt.Errorf("the document is of another user, so that readers cannot be told of the "+
@@ -85,12 +129,15 @@ func (c *commit) undo() {
 	}
 }
 
-// commitPoint commits.
+// commitPoint renames the committed intent over the home's pending one. A rename that
+// reports an error is looked up.
 func (c *commit) commitPoint() error {
 	home := c.written[0]
 	files, name := home.a.d.files, names.Intent(home.a.path)
-	if named, err := c.committed.isNamed(); err != nil || !named {
-		return home.outcome(errors.Join(err, home.a.conflict(home.a.current.version)))
+	if named, err := c.committed.isNamed(); err != nil {
+		return home.outcome(fmt.Errorf("look at the temporary file: %w", err))
+	} else if !named {
+		return home.outcome(home.a.conflict(home.a.current.version))
 	}
 	err := files.Rename(c.committed.path, name, fsys.Replace)
 	if err == nil {
@@ -108,46 +155,53 @@ func (c *commit) commitPoint() error {
 		ErrUnknown, errors.Join(err, lstatErr))
 }
 
-// publish puts the new versions in their places. What cannot be published is left to whoever
-// comes next, with the intents.
-func (c *commit) publish() {
+// setVersions sets the version that each written document has from the commit on.
+func (c *commit) setVersions() {
 	for _, e := range c.written {
-		if err := e.publish(); err != nil {
-			e.left = true
-			c.tx.t.opts.Logger.Warn("a transaction is committed, but a document of it could "+
-				"not be "+
-				"replaced; the next writer does it", "document", e.doc.name, "err", err)
-		}
 		version := Absent
-		if e.now.exists {
+		switch {
+		case !e.now.exists:
+		case e.a.mode == VersionMtime:
+			version = mtimeVersion(e.staged.info, e.staged.file)
+		default:
 			version = hashVersion(e.now.data)
-			if e.a.mode == VersionMtime {
-				version = mtimeVersion(e.staged.info, e.staged.file)
-			}
 		}
 		e.made(version)
 	}
 }
 
-// publish publishes one document, if it still is the version that was read: what another
-// program has put in its place since has come later than the transaction.
+// publish puts the new versions in place. A document that cannot be published keeps its
+// intent: readers see the new version, and the next writer publishes it.
+func (c *commit) publish() {
+	for _, e := range c.written {
+		if err := e.publish(); err != nil {
+			e.left = true
+			c.tx.t.opts.Logger.Warn("a transaction is committed, but a document of it could "+
+				"not be replaced; the next writer does it", "document", e.doc.name, "err", err)
+		}
+	}
+}
+
+// publish publishes one document, if it still is the version that was read. A version
+// that another program has put in place since is newer than the transaction.
 func (e *txDoc) publish() error {
 	a := e.a
-	files, read := a.d.files, a.current
+	files, absent := a.d.files, a.current.version.IsAbsent()
 	now, err := files.Lstat(a.path)
-	atOld := err == nil && read.file != nil && now.SameFile(read.info) &&
-		now.Mtime == read.info.Mtime &&
-		now.Size == read.info.Size || errors.Is(err, fs.ErrNotExist) && read.file == nil
-	switch {
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	if ignoreNotExist(err) != nil {
 		return err
-	case !atOld:
+	}
+	if atOld := err == nil && e.isFile(now) || err != nil && absent; !atOld {
 		return nil
+	}
+	switch {
+	case e.staged == nil && e.says.Guarded != "":
+		return e.deleteGuarded()
 	case e.staged == nil:
 		return ignoreNotExist(a.remove(context.Background()))
-	case read.file == nil:
+	case absent:
 		err = files.Rename(e.staged.path, a.path, fsys.NoReplace)
-	case a.d.opts.GuardForeign:
+	case e.says.Guarded != "":
 		return e.exchange()
 	default:
 		err = files.Rename(e.staged.path, a.path, fsys.Replace)
@@ -156,40 +210,62 @@ func (e *txDoc) publish() error {
 		return unknownErr
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return nil // another program has just created it
 	}
 	return err
 }
 
-// exchange publishes by exchange, and puts back what another program has put in the document's
-// place just now.
+// exchange publishes by exchange. If that has displaced another version than the one
+// that was read, it puts that back. If the process dies meanwhile, the intent tells the
+// next writer what was displaced (settleDisplaced). The displaced file stays until the
+// exchange was flushed: a power cut could undo that, and not the removal.
 func (e *txDoc) exchange() error {
 	a, s := e.a, e.staged
 	err := a.d.files.Rename(s.path, a.path, fsys.Exchange)
 	if happened, unknownErr := a.happened(err, s); unknownErr != nil {
 		return unknownErr
 	} else if !happened {
-		return err
+		return ignoreNotExist(err) // a program has just deleted the document
 	}
-	displaced, err := a.d.files.Lstat(s.path)
-	switch {
-	case err != nil:
-		return err
-	case displaced.SameFile(a.current.info) && displaced.Mtime == a.current.info.Mtime &&
-		displaced.Size == a.current.info.Size:
-		return ignoreNotExist(a.d.files.Remove(s.path))
+	_, err = a.verifyAt(context.Background(), s.path)
+	if errors.Is(err, ErrConflict) {
+		err = a.d.putBack(s.path, a.path, s.info)
 	}
-	return a.d.putBack(s.path, a.path, s.info)
+	if err == nil {
+		e.displaced = s.path
+	}
+	return err
 }
 
-// clear removes the intents, the home's last.
+// deleteGuarded deletes the document, unless it is another version than was read.
+func (e *txDoc) deleteGuarded() error {
+	guarded := names.Guarded(e.a.path, e.says.Guarded)
+	err := e.a.deleteAs(context.Background(), guarded)
+	if err != nil && !errors.Is(err, ErrConflict) {
+		return ignoreNotExist(err)
+	}
+	e.displaced = guarded
+	return nil
+}
+
+// clear removes displaced versions and the intents, the home's last. If that fails the
+// next writer does it.
 func (c *commit) clear() {
 	left := false
 	for _, e := range slices.Backward(c.written) {
 		if left = left || e.left; e.left || e == c.written[0] && left {
 			continue
 		}
-		// If that fails the next writer does it.
+		if e.displaced != "" {
+			_ = e.a.d.files.Remove(e.displaced)
+		}
 		_ = e.a.d.files.Remove(names.Intent(e.a.path))
+	}
+}
+
+// leave leaves the intents and what is staged to the next writer.
+func (c *commit) leave() {
+	for _, e := range c.written {
+		e.left = true
 	}
 }

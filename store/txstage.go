@@ -1,4 +1,4 @@
-// The temporary files of a transaction: new versions, and intents (txcommit.go).
+// The temporary files of a transaction: new versions and intents (txcommit.go).
 
 package store
 
@@ -13,94 +13,122 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// stage makes all temporary files.
+// stage writes all temporary files, and flushes those that a power cut must not tear.
 func (c *commit) stage(ctx context.Context) error {
 	if len(c.written) == 0 {
 		return nil
 	}
-	home := c.written[0]
-	c.id = newDigits(home.a.d.files)
-	commit := &intent{ID: c.id, Committed: true}
+	c.id = newDigits(c.written[0].a.d.files)
 	for _, e := range c.written {
-		if e != home {
-			member, err := relativePath(home, e)
-			if err != nil {
-				return err
-			}
-			commit.Members = append(commit.Members, member)
-		}
+		e.says = intent{ID: c.id, Old: e.a.current.identity()}
 		if e.now.exists {
-			var digits string
-			var err error
-			if digits, e.staged, err = c.stageData(ctx, e); err != nil {
+			if err := c.stageData(ctx, e); err != nil {
 				return e.outcome(err)
 			}
-			e.says.Staged, e.says.New = digits, hashVersion(e.now.data).String()
+		}
+		if e.a.d.opts.GuardForeign && !e.a.current.version.IsAbsent() {
+			e.says.Guarded = e.guardedName().String()
 		}
 	}
-	for _, e := range c.written {
-		in := &e.says
-		in.ID, in.Old = c.id, e.a.current.identity()
-		if e == home {
-			commit.Staged, commit.New, commit.Old = in.Staged, in.New, in.Old
-			var err error
-			if in.Commit, c.committed, err = c.stageIntent(e, commit); err != nil {
-				return e.outcome(err)
-			}
-			if err := c.flush(c.committed); err != nil {
-				return e.outcome(err)
-			}
-		} else {
-			var err error
-			if in.Home, err = relativePath(e, home); err != nil {
-				return err
-			}
-		}
+	if err := c.stageCommitted(); err != nil {
+		return err
+	}
+	for i, e := range c.written {
 		var err error
-		if _, e.intent, err = c.stageIntent(e, in); err != nil {
-			return e.outcome(err)
+		if i > 0 {
+			e.says.Home, e.says.HomeDir, err = relative(e, c.written[0])
 		}
-		// A pending home may as well be unreadable: it means nothing.
-		if e != home {
-			if err := c.flush(e.intent); err != nil {
-				return e.outcome(err)
-			}
+		if err == nil {
+			_, e.intent, err = c.stageIntent(e, &e.says)
+		}
+		// The home's pending intent is not flushed: torn, it means the same.
+		if err == nil && i > 0 {
+			err = c.flush(e.intent)
+		}
+		if err == nil {
+			err = c.probeExchange(e)
+		}
+		if err != nil {
+			return e.outcome(err)
 		}
 	}
 	return nil
 }
 
-// relativePath is that of the document to, seen from the directory of from.
-func relativePath(from, to *txDoc) (string, error) {
+// stageCommitted writes the committed intent of the home.
+func (c *commit) stageCommitted() (err error) {
+	home := c.written[0]
+	committed := home.says
+	committed.Committed = true
+	for _, e := range c.written[1:] {
+		path, dir, err := relative(home, e)
+		if err != nil {
+			return e.outcome(err)
+		}
+		committed.Members = append(committed.Members, path)
+		committed.MemberDirs = append(committed.MemberDirs, dir)
+	}
+	home.says.Commit, c.committed, err = c.stageIntent(home, &committed)
+	if err == nil {
+		err = c.flush(c.committed)
+	}
+	return home.outcome(err)
+}
+
+// relative returns the path of the document to and its directory, for an intent beside
+// the document from.
+func relative(from, to *txDoc) (string, directory, error) {
+	dir := directoryOf(to.dir, from.dir)
 	path, err := filepath.Rel(filepath.Dir(from.where), to.where)
 	if err != nil {
-		return "", fmt.Errorf("%w: a transaction over documents between which no relative path "+
-			"leads: %w", ErrUnsupported, err)
+		return "", dir, fmt.Errorf("%w: a transaction over documents between which no relative "+
+			"path leads: %w", ErrUnsupported, err)
 	}
-	return filepath.ToSlash(path), nil
+	if from.doc.db != to.doc.db {
+		for _, e := range []*txDoc{from, to} {
+			if err := e.isThere(); err != nil {
+				return "", dir, err
+			}
+		}
+	}
+	return filepath.ToSlash(path), dir, nil
+}
+
+// isThere checks that the document's absolute path leads to its directory. A handle on a
+// directory keeps that open, and another program may have moved it.
+func (e *txDoc) isThere() error {
+	if filepath.IsAbs(e.path) {
+		return nil
+	}
+	dir := filepath.Dir(e.where)
+	found, err := fsys.New().Lstat(dir)
+	if ignoreNotExist(err) != nil {
+		return err
+	}
+	if err != nil || !found.SameFile(e.dir) {
+		return fmt.Errorf("%w: a transaction with a document of another handle, since the "+
+			"directory of this one is not at %s any longer; open it again", ErrUnsupported, dir)
+	}
+	return nil
 }
 
 // stageData writes the new version of a document to a temporary file.
-func (c *commit) stageData(
-	ctx context.Context, e *txDoc,
-) (digits string, s *staged, err error) {
+func (c *commit) stageData(ctx context.Context, e *txDoc) (err error) {
 	a := e.a
 	if a.d.shared.rows.due(a.path) {
 		a.d.sweep(a.path)
 	}
 	perm := a.d.opts.Perm
-	if a.current.file != nil {
-		perm = 0o600 // until it has the very mode of the current version
+	if !a.current.version.IsAbsent() {
+		perm = 0o600 // until it gets the mode of the current version
 	}
-	digits, s, err = a.d.createTransaction(a.path, perm)
+	// On an error it is discarded with the document.
+	e.says.Staged, e.staged, err = a.d.createTransaction(a.path, perm)
 	if err != nil {
-		return "", nil, err
+		return err
 	}
-	if err := c.fill(ctx, e, s); err != nil {
-		s.discard()
-		return "", nil, err
-	}
-	return digits, s, nil
+	e.says.New = hashVersion(e.now.data).String()
+	return c.fill(ctx, e, e.staged)
 }
 
 // fill writes the new version, and flushes it.
@@ -116,7 +144,7 @@ func (c *commit) fill(ctx context.Context, e *txDoc, s *staged) error {
 		return errCoarse(filepath.Dir(a.path))
 	}
 	if c.durability != Volatile && a.held == nil && a.isReplaced() {
-		// A sure loser need not pay for a flush.
+		// A transaction that is sure to conflict skips the flush.
 		if _, err := a.verify(ctx); err != nil {
 			return err
 		}
@@ -124,16 +152,54 @@ func (c *commit) fill(ctx context.Context, e *txDoc, s *staged) error {
 	return c.flush(s)
 }
 
-// stageIntent writes an intent to a temporary file, which those may read who may read the
-// document.
+// guardedName returns the name that the displaced version gets, as guard.go has it.
+func (e *txDoc) guardedName() guardedName {
+	name := guardedName{contentDigits(e.a.current.data), noContent,
+		guardedNumber(e.a.d.files.Random())}
+	if e.now.exists {
+		name.published = contentDigits(e.now.data)
+		if e.staged.fine {
+			name.stamp = stampDigits(e.staged.info)
+		}
+	}
+	return name
+}
+
+// probeExchange checks that the file system can exchange two names, before the
+// transaction depends on it. The names are those of two temporary files, and are
+// exchanged back.
+func (c *commit) probeExchange(e *txDoc) (err error) {
+	if e.says.Guarded == "" || e.staged == nil {
+		return nil // it exchanges nothing
+	}
+	d := e.a.d
+	can := d.shared.exchanges.known(e.dir.Dev, d.files.Now(), func() (bool, error) {
+		for range 2 {
+			if err = d.files.Rename(e.staged.path, e.intent.path, fsys.Exchange); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+	switch {
+	case can:
+		return nil
+	case errors.Is(err, errors.ErrUnsupported):
+		return errNoExchange(e.a.path, err)
+	}
+	return fmt.Errorf("exchange two temporary files, to see whether that can be done: %w", err)
+}
+
+// stageIntent writes an intent to a temporary file. Who may read the document may read
+// the intent.
 func (c *commit) stageIntent(e *txDoc, in *intent) (digits string, s *staged, err error) {
 	a := e.a
 	data, err := in.encode()
 	if err != nil {
 		return "", nil, err
 	}
-	perm := a.d.opts.Perm
-	if a.current.file != nil {
+	perm, absent := a.d.opts.Perm, a.current.version.IsAbsent()
+	if !absent {
 		perm = 0o600
 	}
 	digits, s, err = a.d.createTransaction(a.path, perm)
@@ -141,7 +207,7 @@ func (c *commit) stageIntent(e *txDoc, in *intent) (digits string, s *staged, er
 		return "", nil, err
 	}
 	_, err = s.file.Write(data)
-	if err == nil && a.current.file != nil {
+	if err == nil && !absent && a.current.file != nil { // closed files have no access to take
 		err = s.takeAccess(a.current.info, a.current.file)
 	}
 	if err != nil {
@@ -151,7 +217,8 @@ func (c *commit) stageIntent(e *txDoc, in *intent) (digits string, s *staged, er
 	return digits, s, nil
 }
 
-// createTransaction makes an empty temporary file of a transaction beside path.
+// createTransaction makes an empty temporary file of a transaction beside path. Its name
+// has random digits, which are never used again.
 func (d *fileDriver) createTransaction(path string, perm fs.FileMode) (string, *staged, error) {
 	for {
 		digits := newDigits(d.files)
@@ -162,8 +229,7 @@ func (d *fileDriver) createTransaction(path string, perm fs.FileMode) (string, *
 		}
 		if err != nil {
 			return "", nil, fmt.Errorf("make a temporary file beside the document, which is "+
-				"how it is "+
-				"replaced: %w", err)
+				"how it is replaced: %w", err)
 		}
 		s := &staged{files: d.files, file: file, path: name}
 		locked, err := file.TryLock()
@@ -176,13 +242,13 @@ func (d *fileDriver) createTransaction(path string, perm fs.FileMode) (string, *
 			s.discard()
 			return "", nil, err
 		}
-		// A sweep has it, and may leave it. The name is nobody else's.
+		// A sweep has locked the file, and removes it, or leaves it.
 		file.Close()
 		_ = d.files.Remove(name)
 	}
 }
 
-// flush puts what is in a temporary file on the device.
+// flush writes a temporary file to the device.
 func (c *commit) flush(s *staged) error {
 	s.order = c.order
 	if c.durability == Volatile {
