@@ -21,7 +21,7 @@ var txMutants = []mutant{
 		"	for _, e := range slices.Concat(c.written, c.read) {\n		now, err := e.verify(ctx)\n",
 		"	for _, e := range c.written {\n		now, err := e.verify(ctx)\n",
 	}}},
-	{"tx: what is only read is not locked", txOrders + "_write_skew,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+	{"tx: what is only read is not locked", txOrders + "_write_skew,_hash", "txlock.go", []edit{{
 		"	for _, e := range slices.Concat(c.written, c.read) {\n		if e.a.held == nil {\n",
 		"	for _, e := range c.written {\n		if e.a.held == nil {\n",
 	}}},
@@ -52,27 +52,27 @@ var txMutants = []mutant{
 		"		if err := e.touch(); err != nil {\n",
 		"		if err := error(nil); err != nil {\n",
 	}, {
-		"		name := names.Intent(e.a.path)\n		err := e.a.d.files.Rename(",
-		"		name := names.Intent(e.a.path)\n		if err := e.touch(); err != nil {\n			return err\n		}\n		err := e.a.d.files.Rename(",
+		"	name := names.Intent(e.a.path)\n	err := e.a.d.files.Rename(",
+		"	name := names.Intent(e.a.path)\n	if err := e.touch(); err != nil {\n		return err\n	}\n	err := e.a.d.files.Rename(",
 	}}},
 	{"tx: published before the commit", txOrders + "_one_and_a_death_and_a_reader,_hash|" + txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
 		"	if err := c.commitPoint(); err != nil {\n",
 		"	c.publish()\n	if err := c.commitPoint(); err != nil {\n",
 	}, {
-		"	c.publish()\n	if err == nil {\n",
-		"	if err == nil {\n",
+		"		c.publish()\n		err = c.flushPublished()\n",
+		"		err = c.flushPublished()\n",
 	}}},
 	{"tx: no commit", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
 		"	if err := c.commitPoint(); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: the intents go before the versions are published", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
-		"	c.publish()\n	if err == nil {\n",
-		"	c.clear()\n	c.publish()\n	if err == nil {\n",
+		"		c.publish()\n		err = c.flushPublished()\n",
+		"		c.clear()\n		c.publish()\n		err = c.flushPublished()\n",
 	}}},
 	{"tx: the locks are given back before all is published", txOrders + "_(two|two,_crossing|one_that_creates_and_one_that_deletes),_hash", "txcommit.go txstage.go txpublish.go", []edit{{
-		"	err := c.flushCommit()\n	c.publish()\n",
-		"	err := c.flushCommit()\n	for _, e := range c.written {\n		e.a.release()\n	}\n	c.publish()\n",
+		"		c.publish()\n		err = c.flushPublished()\n",
+		"		for _, e := range c.written {\n			e.a.release()\n		}\n		c.publish()\n		err = c.flushPublished()\n",
 	}}},
 	{"tx: nobody hears of its intents", txOrders + "_the_first_one", "txcommit.go txstage.go txpublish.go", []edit{{
 		"		noticed, err := e.a.held.announceIntents(c.durability != Volatile)\n",
@@ -103,12 +103,12 @@ var txMutants = []mutant{
 		"	return nil\n}\n",
 	}}},
 	{"tx: the committed intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"			if err := c.flush(c.committed); err != nil {\n",
-		"			if err := error(nil); err != nil {\n",
+		"		err = c.flush(c.committed)\n",
+		"",
 	}}},
 	{"tx: a member's intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"			if err := c.flush(e.intent); err != nil {\n",
-		"			if err := error(nil); err != nil {\n",
+		"			err = c.flush(e.intent)\n",
+		"",
 	}}},
 	{"tx: portable: the intents' names not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
 		"	return c.flushDirs(func(*commitDir) bool { return true })\n",
@@ -162,12 +162,12 @@ var txMutants = []mutant{
 		"		same, err := true, error(nil)\n",
 	}}},
 	{"tx: recovery: not compared with the old version", "TestForeignInTransaction", "recover.go", []edit{{
-		"	atOld := err == nil && now.identity() == in.Old\n",
-		"	atOld := err == nil\n",
+		"	if atOld := now.identity() == in.Old; !atOld {\n",
+		"	if atOld := true; !atOld {\n",
 	}}},
 	{"tx: what another program has put in place is replaced", "TestForeignInTransaction", "txcommit.go txstage.go txpublish.go", []edit{{
-		"	case !atOld:\n",
-		"	case !atOld && false:\n",
+		"e.isFile(now) || err != nil && absent; !atOld {\n",
+		"true; !atOld {\n",
 	}}},
 	{"tx: a writer does not meet the intent", txOrders + "_one_and_a_death_and_a_writer", "recover.go", []edit{{
 		"		if err != nil || !held.blocked {\n",
@@ -219,5 +219,120 @@ var txMutants = []mutant{
 	{"tx: an intent may name any file", "TestIntents", "intent.go", []edit{{
 		"	return !filepath.IsAbs(local) && ",
 		"	return true || !filepath.IsAbs(local) && ",
+	}}},
+	{"tx: a home that is not there is believed anywhere", "TestMovedApart|TestMountedMember", "beside.go", []edit{{
+		"	if !found.isHomeOf(in.ID) {\n		err = d.checkPlace(",
+		"	if false {\n		err = d.checkPlace(",
+	}}},
+	{"tx: a member that is not there is believed to be finished", "TestMovedApart", "beside.go", []edit{{
+		"	if err == nil && !found.isOf(in.ID) {\n		err = d.checkPlace(",
+		"	if false {\n		err = d.checkPlace(",
+	}}},
+	{"tx: any directory is the right one", "TestMovedApart/another", "beside.go", []edit{{
+		"	case err == nil && directoryOf(found, own) == dir:\n",
+		"	case err == nil:\n",
+	}}},
+	{"tx: links are not resolved before paths are joined", "TestLinkedDirectory", "beside.go", []edit{{
+		"	own, err := d.resolve(filepath.Dir(path))\n",
+		"	own, err := filepath.Dir(path), error(nil)\n",
+	}}},
+	{"tx: a document is located without resolving links", "TestDirectoryBecomesLink", "txdoc.go", []edit{{
+		"	dir, err := e.a.d.resolve(filepath.Dir(e.path))\n",
+		"	dir, err := filepath.Dir(e.path), error(nil)\n",
+	}}},
+	{"tx: a store that was moved is not noticed", "TestMovedStore", "txstage.go", []edit{{
+		"	if from.doc.db != to.doc.db {\n",
+		"	if false {\n",
+	}}},
+	{"tx: published though the commit could not be flushed", "TestTransactionFaults", "txcommit.go", []edit{{
+		"	err := c.flushCommit()\n	if err == nil {\n",
+		"	err := c.flushCommit()\n	if err != nil {\n		c.publish()\n	} else {\n",
+	}}},
+	{"tx: intents go though the commit could not be flushed", "TestTransactionFaults", "txcommit.go", []edit{{
+		"		c.leave()\n",
+		"		c.clear()\n",
+	}}},
+	{"tx: a closed file is taken for an absent one", txOrders + "_closed", "txcommit.go", []edit{{
+		"	case err == nil && e.isFile(now): // and closed\n",
+		"	case false:\n",
+	}}},
+	{"tx: a closed file is absent for an intent", txOrders + "_closed", "intent.go", []edit{{
+		"	if s.version.IsAbsent() {\n",
+		"	if s.file == nil {\n",
+	}}},
+	{"tx: a mount point is not noticed", "TestTransactMountPoint", "txpublish.go", []edit{{
+		"	for _, e := range c.written {\n		a := e.a\n		if !a.current",
+		"	for _, e := range c.written {\n		a := e.a\n		if false && !a.current",
+	}}},
+	{"tx: a guard without exchange is not noticed", "TestTransactRefused", "txstage.go", []edit{{
+		"	if e.says.Guarded == \"\" || e.staged == nil {\n",
+		"	if true {\n",
+	}}},
+	{"tx: a sticky directory is not noticed", "TestStickyTransaction", "txpublish.go", []edit{{
+		"	if dir.Mode&fs.ModeSticky != 0 && !isOurs",
+		"	if false && !isOurs",
+	}}},
+	{"tx: locks of where links led before", "TestLinkMovesUnderLock", "txlock.go", []edit{{
+		"		again.a.path = path\n",
+		"		again.a.path = e.path\n",
+	}}},
+	{"tx: the first handle's options count", "TestStrictestHandle", "txdoc.go", []edit{{
+		"	e.a.d = e.a.d.with(&opts)\n",
+		"",
+	}}},
+	{"tx: a failed flush of what was read is forgotten", "TestConfirmFails", "txflush.go", []edit{{
+		"			d.shared.flushed.note(e.a.path, err)\n",
+		"",
+	}}},
+	{"tx: what was only read is not asked of the journal", "TestConfirmJournalFails", "txflush.go", []edit{{
+		"		err = c.stillWrites()\n",
+		"",
+	}}},
+	{"lock: another user's mark never counts", "TestOthersLockFile", "lockfile.go", []edit{{
+		"	return err == nil && (dir.Mode&fs.ModeSticky == 0 || ",
+		"	return err == nil && (",
+	}}},
+	{"lock: another user's mark counts in a sticky directory", "TestOthersLockFile|TestMarks", "lockfile.go", []edit{{
+		"	return err == nil && (dir.Mode&fs.ModeSticky == 0 || ",
+		"	return err == nil && (true || ",
+	}}},
+	{"tx: recovery has a limit of size", "TestRecoveryOfLarge", "recover.go", []edit{{
+		"	opts.MaxSize = math.MaxInt64 - 1 ",
+		"	opts.MaxSize = min(opts.MaxSize, math.MaxInt64) ",
+	}}},
+	{"tx: one that only reads makes directories", "TestTransactReadsOnly", "txcommit.go", []edit{{
+		"	if absent && len(c.written) > 0 {\n",
+		"	if absent {\n",
+	}}},
+	{"tx: a directory that came is not noticed", "TestTransactReadsOnly", "txcommit.go", []edit{{
+		"		return e.a.conflict(Absent) // the document may exist too\n",
+		"		return nil\n",
+	}}},
+	{"tx: guard: the displaced version goes before the flush", "TestTransactionPowerCuts/one_that_is_guarded,_.*journal=false", "txpublish.go", []edit{{
+		"		e.displaced = s.path\n",
+		"		_ = a.d.files.Remove(s.path)\n",
+	}}},
+	{"tx: guard: a displaced version is not looked at", "TestTransactGuardDies", "recover.go", []edit{{
+		"	if in.Guarded == \"\" {\n",
+		"	if true {\n",
+	}}},
+	{"tx: guard: recovery replaces without looking", "TestTransactGuardDies", "recover.go", []edit{{
+		"	case in.Guarded != \"\":\n		how = fsys.Exchange\n",
+		"	case false:\n",
+	}}},
+	{"tx: what a stranger plants keeps recovery from its end", "TestPlantedBesideDead", "recover.go", []edit{{
+		"	if ok, err := d.believesNamed(path, name); err != nil || !ok {\n",
+		"	if _, err := d.believesNamed(path, name); err != nil {\n",
+	}}},
+	{"tx: a sweep believes a stranger's intent", txOrders + "_a_stranger_plants:_one,_a_death", "sweep.go", []edit{{
+		"	return err != nil || found.there\n",
+		"	return err != nil || found.there || o.exists(document)\n",
+	}, {
+		"// isEmpty reports",
+		"func (o *orphanage) exists(document string) bool {\n	_, err := o.d.files.Lstat(names.Intent(document))\n	return err == nil\n}\n\n// isEmpty reports",
+	}}},
+	{"tx: without waiting two documents share a lock", "TestOneLockFile", "txlock.go", []edit{{
+		"		case w.sharesLock(wanted[:i]):\n",
+		"		case !atOnce && w.sharesLock(wanted[:i]):\n",
 	}}},
 }

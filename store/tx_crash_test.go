@@ -29,6 +29,7 @@ type txCuts struct {
 	sloppy  string // such that are volatile
 	absent  bool
 	deaths  int
+	apart   bool // in two directories
 	journal bool
 	tried   map[string]bool
 
@@ -36,7 +37,7 @@ type txCuts struct {
 }
 
 func (c *txCuts) scenario() txScenario {
-	return txScenario{opts: c.opts, plans: c.plans, absent: c.absent}
+	return txScenario{opts: c.opts, plans: c.plans, absent: c.absent, apart: c.apart}
 }
 
 func (c *txCuts) models() []simfs.Model {
@@ -52,10 +53,13 @@ func (c *txCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.Worl
 	h := &txHistory{plans: map[string]txPlan{}, acknowledged: map[string]bool{},
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
+	if c.apart {
+		w.PutDir(otherDir)
+	}
 	for _, letter := range s.letters() {
-		w.Put(names.Lock(simulatedDoc(letter)), marked(markIntents))
+		w.Put(names.Lock(s.doc(letter)), marked(markIntents))
 		if !s.absent {
-			w.Put(simulatedDoc(letter), `["x"]`)
+			w.Put(s.doc(letter), `["x"]`)
 		}
 	}
 	w.Quiet = func(op, name string) bool {
@@ -234,7 +238,7 @@ func (c *txCuts) recover(
 		return fmt.Errorf("the next writers: %w", err)
 	}
 	for _, letter := range letters {
-		after, err := namesIn(found.Content(simulatedDoc(letter)))
+		after, err := namesIn(found.Content(c.scenario().doc(letter)))
 		if err != nil || !slices.Equal(after, before[letter]) {
 			return fmt.Errorf("the next writers made %v of %v, %v", after, before[letter], err)
 		}
@@ -283,6 +287,11 @@ func TestTransactionPowerCuts(t *testing.T) {
 		"one that reads what a volatile one wrote": {plans: []txPlan{{name: "T", docs: "a", reads: "b"}}, sloppy: "b"},
 		"one and a writer":                         {plans: one, writers: "b"},
 		"one, a death and a writer":                {plans: one, writers: "b", deaths: 1},
+		"one in two directories":                   {plans: one, apart: true},
+		"one that deletes in two directories":      {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, apart: true},
+		"one that is guarded":                      {plans: one, opts: Options{GuardForeign: true}},
+		"one that deletes, guarded":                {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
+		"one that is guarded, a death, a writer":   {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
 		"two":                                      {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
 	} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
@@ -290,10 +299,12 @@ func TestTransactionPowerCuts(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %v, journal=%v", name, durability, journal),
 					func(t *testing.T) {
 						skipUnderRaceDetector(t)
+						c := s
 						_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 						// Where nothing is flushed anything may be lost, which takes long to go
 						// through.
 						large := durability == Volatile && (!journal || name != "one")
+						large = large || c.deaths > 0 && c.opts.GuardForeign
 						if !journal {
 							large = large || name == "two" || durability == Durable &&
 								strings.HasSuffix(name, "a writer")
@@ -302,7 +313,6 @@ func TestTransactionPowerCuts(t *testing.T) {
 							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
 						}
 						t.Parallel()
-						c := s
 						c.opts.Durability, c.journal = durability, journal
 						c.tried = map[string]bool{}
 						start := time.Now()

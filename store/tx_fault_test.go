@@ -126,11 +126,13 @@ func (c txFault) run(t *testing.T) (reached bool) {
 			return readErr
 		}
 		c.judge(err, found, failed, after, complain)
-		if err == nil && c.opts.Durability != Volatile {
-			c.cutPower(w, complain)
+		if (err == nil || errors.Is(err, ErrNotDurable)) && c.opts.Durability != Volatile {
+			c.cutPower(w, err == nil && c.opts.Durability == Durable, complain)
 		}
-		// What cannot be removed, or not be looked at before that, is left to others.
-		may := failed == "remove" || failed == "lstat" || err == nil
+		// What cannot be removed, or not be looked at before that, is left to others, and all
+		// is where the commit could not be flushed.
+		may := failed == "remove" || failed == "lstat" || err == nil ||
+			errors.Is(err, ErrNotDurable)
 		for _, name := range w.Names() {
 			if strings.HasSuffix(name, ".tx") && c.span == once && !may && !c.fault.After {
 				complain("left at once: %s", name)
@@ -205,8 +207,11 @@ func (c txFault) judge(
 	}
 }
 
-// cutPower looks at whether what was acknowledged is on the device as it should be.
-func (c txFault) cutPower(w *simfs.World, complain func(format string, args ...any)) {
+// cutPower checks what a power cut leaves of a committed transaction: all or nothing, and all if
+// it was acknowledged as durable.
+func (c txFault) cutPower(
+	w *simfs.World, acknowledged bool, complain func(format string, args ...any),
+) {
 	models := []simfs.Model{simfs.Ordered, simfs.Weak}
 	if c.opts.FlushOrder == JournalOrder {
 		models = models[:1]
@@ -227,7 +232,7 @@ func (c txFault) cutPower(w *simfs.World, complain func(format string, args ...a
 					got[i] = string(data)
 				}
 				want, old := [2]string{c.want, c.want}, [2]string{c.old, c.old}
-				if got != want && (c.opts.Durability == Durable || got != old) {
+				if got != want && (acknowledged || got != old) {
 					return fmt.Errorf("after a power cut the documents are %q", got)
 				}
 				return nil

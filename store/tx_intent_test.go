@@ -28,11 +28,32 @@ func putFile(t *testing.T, path string, data []byte) {
 // putIntent puts an intent beside a document, as a process that died would have left it.
 func putIntent(t *testing.T, path string, in intent) {
 	t.Helper()
+	if in.Home != "" && in.HomeDir == (directory{}) {
+		in.HomeDir = dirOf(t, path, in.Home)
+	}
+	for i := len(in.MemberDirs); i < len(in.Members); i++ {
+		in.MemberDirs = append(in.MemberDirs, dirOf(t, path, in.Members[i]))
+	}
 	data, err := in.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
 	putFile(t, names.Intent(path), data)
+}
+
+// dirOf describes the directory of a document for the intent of the document at path.
+func dirOf(t *testing.T, path, relative string) directory {
+	t.Helper()
+	files, own := fsys.New(), filepath.Dir(path)
+	named, err := files.Lstat(filepath.Dir(filepath.Join(own, relative)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := files.Lstat(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return directoryOf(named, mine)
 }
 
 // stagedIntent stages content for a document, and returns the intent for it.
@@ -57,8 +78,9 @@ func stagedIntent(t *testing.T, path, content string) intent {
 func TestIntents(t *testing.T) {
 	sound := func() intent {
 		return intent{ID: someID, Committed: true, Members: []string{"b.json", "../x/c.json"},
-			Staged: someDigits,
-			New:    hashVersion([]byte("1")).String(), Old: identity{Ino: 1, Mtime: 2, Size: 3,
+			MemberDirs: []directory{{Ino: 4}, {Ino: 5}},
+			Staged:     someDigits,
+			New:        hashVersion([]byte("1")).String(), Old: identity{Ino: 1, Mtime: 2, Size: 3,
 				Hash: "h"}}
 	}
 	in := sound()
@@ -85,8 +107,10 @@ func TestIntents(t *testing.T) {
 		"a staged name that is a path":  func(in *intent) { in.Staged = "../../../../../../../../etc/pass" },
 		"a staged name that is short":   func(in *intent) { in.Staged = "0" },
 		"an id of none":                 func(in *intent) { in.ID = "" },
+		"a member without directory":    func(in *intent) { in.MemberDirs = in.MemberDirs[:1] },
+		"a guarded name that is a path": func(in *intent) { in.Guarded = "../../../../../../../../../etc/passwd" },
 		"a home with members":           func(in *intent) { in.Home = "b.json" },
-		"a home that is absolute":       func(in *intent) { in.Home, in.Members, in.Committed = "/b.json", nil, false },
+		"a home that is absolute":       func(in *intent) { in.Home, in.Members, in.MemberDirs, in.Committed = "/b.json", nil, nil, false },
 		"nothing to do":                 func(in *intent) { in.Staged, in.New, in.Old = "", "", identity{} },
 		"a version of nothing":          func(in *intent) { in.New = "" },
 		"a committed one that is wrong": func(in *intent) { in.Commit = "x" },

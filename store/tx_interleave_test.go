@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -47,9 +48,23 @@ type txScenario struct {
 	deaths  int
 	bound   int             // tries of a bounded wait; 0: it waits for ever
 	crossed map[string]bool // transactions that take their locks in another order
+	apart   bool            // documents other than a are in another directory
+	closed  bool            // files have to be closed
+	plants  string          // documents beside which a stranger plants, in a sticky directory
 }
 
 func simulatedDoc(letter rune) string { return "/dir/" + string(letter) + ".json" }
+
+// doc is the path of the document with a letter.
+func (s txScenario) doc(letter rune) string {
+	if s.apart && letter != 'a' {
+		return otherDir + "/" + string(letter) + ".json"
+	}
+	return simulatedDoc(letter)
+}
+
+// otherDir is the second directory.
+const otherDir = "/dir/other"
 
 func (s txScenario) quiet(op, name string) bool {
 	base := filepath.Base(name)
@@ -60,6 +75,8 @@ func (s txScenario) quiet(op, name string) bool {
 		return op != "trylock" // between two locks others may come
 	case op == "readdir":
 		return false
+	case name == otherDir:
+		return true // it stays
 	case strings.HasSuffix(base, ".tmp"):
 		// Only a sweep, or one who finds an intent, looks at other processes' files. Who looks
 		// at a name opens what it finds, which is noticed.
@@ -75,7 +92,7 @@ func (s txScenario) quiet(op, name string) bool {
 func (s txScenario) open(files fsys.FS, letters string, opts Options) (map[rune]*Doc, error) {
 	docs := map[rune]*Doc{}
 	for _, letter := range letters {
-		path := simulatedDoc(letter)
+		path := s.doc(letter)
 		db, err := openFiles(files, path, filepath.Dir(path), &opts)
 		if err != nil {
 			return nil, err
@@ -200,21 +217,25 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 	h := &txHistory{plans: map[string]txPlan{}, acknowledged: map[string]bool{},
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
+	w.Closed, w.Sticky = s.closed, s.plants != ""
+	if s.apart {
+		w.PutDir(otherDir)
+	}
 	for _, letter := range s.letters() {
 		mark := markIntents
 		if s.fresh {
 			mark = markNoIntent
 		}
-		w.Put(names.Lock(simulatedDoc(letter)), marked(mark))
+		w.Put(names.Lock(s.doc(letter)), marked(mark))
 		if !s.absent {
-			w.Put(simulatedDoc(letter), `["x"]`)
+			w.Put(s.doc(letter), `["x"]`)
 		}
 	}
 	if s.old {
 		w.Clock += int64(10 * time.Second)
 	}
 	w.OnPublish = func(by *simfs.Process, name string, old, new []byte) error {
-		if new == nil && s.deletes() {
+		if new == nil && s.deletes() || name == otherDir {
 			return nil
 		}
 		before, err := namesIn(old)
@@ -252,6 +273,9 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 	}
 	for i, order := range s.views {
 		w.Go(fmt.Sprintf("view%d", i), func(files fsys.FS) error { return s.look(files, h, order) })
+	}
+	for _, letter := range s.plants {
+		w.Go("stranger", func(files fsys.FS) error { return s.plant(files, letter) }).UID = stranger
 	}
 	if s.clock {
 		w.Go("clock", func(files fsys.FS) error { return files.(*simfs.Process).Tick(ofCoarseAge) })
@@ -342,12 +366,57 @@ func (s txScenario) transact(w *simfs.World, h *txHistory, plan txPlan) {
 		case err == nil:
 			h.acknowledged[plan.name] = true
 			return nil
-		case ctx.ended, plan.retry.MaxTries > 0 && errors.Is(err, ErrConflict):
+		case ctx.ended, plan.retry.MaxTries > 0 && errors.Is(err, ErrConflict),
+			s.plants != "" && strings.Contains(err.Error(), "in the way"):
 			h.refused[plan.name] = true
 			return nil
 		}
 		return err
 	})
+}
+
+// strangersID is that of a transaction that a stranger plants.
+var strangersID = strings.Repeat("5", names.TransactionDigits)
+
+// plant makes a committed intent beside a document, which makes strange of it. In a sticky
+// directory nobody may believe that.
+func (s txScenario) plant(files fsys.FS, letter rune) error {
+	info, err := files.Lstat(s.doc(letter))
+	if err != nil {
+		return err
+	}
+	in := intent{ID: strangersID, Committed: true, Staged: strangersID,
+		New: hashVersion([]byte(strange)).String(),
+		Old: identity{info.Ino, info.Mtime, info.Size, hashVersion([]byte(`["x"]`)).String()}}
+	data, err := in.encode()
+	if err != nil {
+		return err
+	}
+	for _, made := range []struct {
+		name string
+		data []byte
+	}{{names.Transaction(s.doc(letter), strangersID), []byte(strange)},
+		{names.Intent(s.doc(letter)), data}} {
+		file, err := files.Open(made.name, fsys.OpenNew, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(made.data)
+		file.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planted reports whether a file is a stranger's.
+func (s txScenario) planted(w *simfs.World, name string) bool {
+	data := string(w.Content(name))
+	return s.plants != "" && (data == strange || strings.Contains(data, strangersID))
 }
 
 // read reads documents one after the other.
@@ -437,7 +506,7 @@ func (s txScenario) check(w *simfs.World, h *txHistory) error {
 				}
 			}
 			for _, name := range w.Names() {
-				if strings.HasSuffix(name, ".tx") {
+				if strings.HasSuffix(name, ".tx") && !s.planted(w, name) {
 					return fmt.Errorf("after the next writers there is %s", name)
 				}
 			}
@@ -455,12 +524,13 @@ func (s txScenario) check(w *simfs.World, h *txHistory) error {
 	found := map[rune][]string{}
 	for _, letter := range letters {
 		var err error
-		if found[letter], err = namesIn(w.Content(simulatedDoc(letter))); err != nil {
+		if found[letter], err = namesIn(w.Content(s.doc(letter))); err != nil {
 			return err
 		}
 	}
 	for _, name := range w.Names() {
-		if strings.HasSuffix(name, ".tmp") || strings.HasSuffix(name, ".tx") {
+		if litter := strings.HasSuffix(name, ".tmp") || strings.HasSuffix(name, ".tx"); litter &&
+			!s.planted(w, name) {
 			return fmt.Errorf("litter: %s", name)
 		}
 	}
@@ -555,6 +625,22 @@ func txSimulations(all map[string]simulation) {
 		{"large", "two, a writer and a view", txScenario{plans: crossing, writers: "a", views: []string{"ab"}}},
 		{"large", "three", txScenario{plans: three}},
 		{"large", "two, a death and a sweeper", txScenario{plans: two, sweeper: "ab", deaths: 1}},
+		{"small", "apart: one, a death and a reader", txScenario{plans: one, readers: []string{"ba"}, deaths: 1, apart: true}},
+		{"small", "apart: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, apart: true}},
+		{"middle", "apart: one of three, a death and a writer", txScenario{plans: []txPlan{{name: "T", docs: "abc"}}, writers: "c", deaths: 1, apart: true}},
+		{"large", "apart: two, a death and a writer", txScenario{plans: two, writers: "b", deaths: 1, apart: true}},
+		{"small", "closed: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, closed: true}},
+		{"small", "closed: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, closed: true}},
+		{"small", "closed: two", txScenario{plans: two, closed: true}},
+		{"small", "closed: one that creates and one that deletes", txScenario{plans: deletes, closed: true}},
+		{"small", "a stranger plants: one and a writer", txScenario{plans: one, writers: "b", plants: "b"}},
+		{"middle", "a stranger plants: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, plants: "a"}},
+		{"large", "a stranger plants: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, plants: "b"}},
+		{"middle", "one, the deaths of it and of a recoverer, a writer", txScenario{plans: one, writers: "b", deaths: 2}},
+		{"large", "one, the deaths of it and of a recoverer, and a reader", txScenario{plans: one, writers: "b", readers: []string{"ba"}, deaths: 2}},
+		{"small", "one whose context ends, and a death and a reader", txScenario{plans: ends, readers: []string{"ab"}, deaths: 1}},
+		{"middle", "two whose contexts end", txScenario{plans: []txPlan{{name: "T", docs: "ab", ends: true}, {name: "U", docs: "ba", ends: true}}}},
+		{"middle", "one whose context ends, a death and a writer", txScenario{plans: ends, writers: "b", deaths: 1}},
 		{"large", "two that lock in different orders, and a death", txScenario{plans: two, crossed: map[string]bool{"U": true}, bound: 1, deaths: 1}},
 	} {
 		for mode, opts := range simulatedModes {

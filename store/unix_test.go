@@ -96,8 +96,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// asNobody runs the calling test again, in a process of another user.
-func asNobody(t *testing.T) {
+// asNobody runs the calling test again, in a process of another user, with more environment.
+func asNobody(t *testing.T, env ...string) {
 	const nobody = 65534
 	dir, err := os.MkdirTemp("/tmp", "nobody")
 	if err != nil {
@@ -116,7 +116,7 @@ func asNobody(t *testing.T) {
 	}
 	cmd := exec.Command(filepath.Join(dir, "test"), "-test.run", "^"+t.Name()+"$", "-test.v")
 	cmd.Dir = dir
-	cmd.Env = []string{"TMPDIR=" + filepath.Join(dir, "tmp")}
+	cmd.Env = append(env, "TMPDIR="+filepath.Join(dir, "tmp"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody,
 		Gid: nobody}}
 	out, err := cmd.CombinedOutput()
