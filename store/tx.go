@@ -1,13 +1,20 @@
-// Transactions: several documents, all or nothing.
+// Transactions: changes of several documents, all or nothing.
 //
-// The function reads and writes in memory. Then all is committed together, if each document
-// that it has read or written still has the version that it saw; else it runs again. The first
-// time no lock is held meanwhile. After a conflict the locks of the documents that it used are
-// taken before it runs, so that it cannot lose to anybody who takes them.
+// The function reads and writes in memory. Then all changes are committed together, if
+// each document that it used still has the version that it saw. Otherwise the function
+// runs again. The first try takes no locks before the commit. After a conflict, a try
+// first takes the locks of the documents that earlier tries have used, so that no other
+// caller of the store can make it lose.
 //
-// txdoc.go has the documents of a transaction, txops.go what can be done with them,
-// txcommit.go how it is committed on files, intent.go, see.go and recover.go how everybody else
-// comes to terms with that.
+//	   (locks) ---> function ---> commit ---> success
+//	      ^            |            |
+//	      |            |            +-------> error
+//	      +------------+------------+
+//	               conflict
+//
+// txdoc.go has the documents of a transaction, txops.go its operations, txcommit.go the
+// commit on files. Other processes see a transaction by its intents: intent.go, see.go,
+// recover.go.
 
 package store
 
@@ -26,13 +33,13 @@ import (
 // maxInTransaction is how many documents a transaction may have.
 const maxInTransaction = 4096
 
-// A Tx is a transaction while its function runs. It is for the goroutine of the function.
+// A Tx is one run of a transaction's function. Only the goroutine of the function may use
+// it, and only until the function returns.
 type Tx struct {
-	t     *transaction
-	ended bool // the function has returned
-	// nested is that its goroutine runs the function of another update or transaction.
-	nested bool
-	moved  bool // a link leads elsewhere than when the locks were taken
+	t      *transaction
+	ended  bool // the function has returned
+	nested bool // the goroutine also runs the function of another update or transaction
+	moved  bool // a link has changed since the locks were taken
 
 	docs    []*txDoc // in the order in which they were used
 	listed  []listedKeys
@@ -45,46 +52,49 @@ type txKey struct {
 	key string
 }
 
-// Transact may call fn more than once: fn reads and writes any number of documents through tx,
-// and then either all of its changes are made, in one instant, or none. No reader of this
-// package sees some of them without the others, whichever documents it reads in whichever
-// order, and neither does anybody after a crash of the process; nor, unless Options.Durability
-// is Volatile, after a power cut.
+// Transact may call fn more than once. Fn reads and writes documents through tx. Then
+// either all of its changes are made, at one moment, or none is. No reader of this
+// package sees some of them without the others, and no crash of a process leaves some of
+// them. Nor does a power cut, unless Options.Durability is Volatile.
 //
-// The documents may be those of any handles on files: of one directory, of several, or single
-// files. Those of another engine are one handle's, if the engine can do it
-// (driver.Transactor); else the error is ErrUnsupported.
+// The documents may belong to any handles on files: on one directory, on several, or on
+// single files. Documents of another engine must belong to one handle, and the engine
+// must support transactions (driver.Transactor), otherwise the error is ErrUnsupported. A
+// transaction has at most 4,096 documents.
 //
-// If a document that fn has used was changed meanwhile, fn is called again, on the new
-// content. Also a document that fn only read counts, and one that it found to be absent. If fn returns an
-// error nothing is changed, and the error comes back wrapped, when what fn saw was found to be
-// so at one time. (Until it is, the documents may seem not to fit each other: fn must bear with
-// that.) If it panics, the panic passes through and nothing is changed.
+// If a document that fn has used was changed meanwhile, fn is called again on the new
+// content. That includes documents that fn only read, and those that it found absent. If
+// fn returns an error, nothing is changed, and the error comes back wrapped, after the
+// check that all that fn saw existed at one moment. Before that check the documents may
+// not fit each other, which fn must tolerate. If fn panics, nothing is changed, and the
+// panic passes through.
 //
-// Within fn, use only tx to change documents of the transaction: to do so by Doc.Update, or by
-// another transaction, is an error.
+// Fn must change the documents of the transaction only through tx. A Doc.Update or another
+// transaction on them within fn is an error.
 //
-// As with Doc.Update the first try holds no locks; after Retry.EscalateAfter conflicts, fn
-// runs while the locks of all documents that it used before are held. Retry, Locking and
-// LockWait are those of the first document, and the strictest Durability of all counts. Each is
-// of at most 4,096 documents.
+// The first try holds no locks while fn runs. After Retry.EscalateAfter conflicts, fn runs
+// while the locks of all documents are held that earlier tries have used. Retry, Locking,
+// LockWait and Logger are those of the first document. Of Durability and GuardForeign the
+// strictest of all handles counts.
 //
-// When the context ends before all is committed, the error is its cause and nothing was applied, nor
-// ever will be. After ErrNotDurable all was applied, after ErrUnknown it may have been, but
-// not in part. ErrConflict, after as many tries as Retry allows, means that nothing was changed.
+// If the context ends before the commit, the error is its cause, and nothing was or will
+// be applied. ErrConflict, after as many tries as Retry allows, means that nothing was
+// changed. After ErrNotDurable all changes were applied, but a power cut may undo all of
+// them; if there were no changes, what fn read may not be durable. After ErrUnknown all
+// changes or none were applied.
 //
-// The commit point is the rename of one file (the intent of the first document), which everybody who
-// reads one of the documents asks for until all new versions are in their places. A program
-// that does not know of intents, such as cat, may see the new version of one document some
-// microseconds before that of another; if the process is killed in these, until the next
-// writer of one of the documents comes by, or Doc.Sweep is called. A program that replaces one
-// of the documents in this time without its lock wins over the transaction.
+// The linearization point is the rename of one file, the intent of the first written
+// document. Readers of this package look for intents. Another program, such as cat, may
+// see one new version microseconds before the next. If the process is killed in between,
+// or cannot flush the commit, another program sees old versions until the next write to
+// one of the documents, or Doc.Sweep. A program that replaces a document at that time
+// without the lock wins over the transaction; with GuardForeign its version is never lost.
 func Transact(ctx context.Context, fn func(tx *Tx) error) error {
 	return (&transaction{ctx: ctx, fn: fn}).run()
 }
 
-// Transact is the function Transact with the options of db, also where fn uses other
-// documents. Fn gets at documents by key with Tx.Doc.
+// Transact is the function Transact with the options of db, even if fn first uses a
+// document of another handle. Tx.Doc returns the documents of db by key.
 func (db *DB) Transact(ctx context.Context, fn func(tx *Tx) error) error {
 	return (&transaction{ctx: ctx, fn: fn, db: db, opts: db.opts}).run()
 }
@@ -93,19 +103,19 @@ func (db *DB) Transact(ctx context.Context, fn func(tx *Tx) error) error {
 type transaction struct {
 	ctx   context.Context
 	fn    func(*Tx) error
-	db    *DB      // of Tx.Doc, and where it is counted; that of the first document, if it has none
+	db    *DB      // for Tx.Doc and Stats; the first document's if the caller gave none
 	opts  *Options // likewise
 	start time.Time
 	pause *backoff.ExponentialBackOff
 
-	known []*txDoc // documents that it used in earlier tries
+	known []*txDoc // the documents that earlier tries have used
 
 	view     bool // it changes nothing
 	mustLock bool // the next try is to take the locks
 }
 
-// txConflict is that a document has changed: not an error of the function's, which may be a
-// conflict too.
+// txConflict is the error of a try that lost. The function's own error may be a conflict
+// too, but is none of these.
 type txConflict struct{ err error }
 
 func (c *txConflict) Error() string { return c.err.Error() }
@@ -146,7 +156,7 @@ func (t *transaction) run() error {
 	}
 }
 
-// gaveUp is the error of a transaction that has lost some times before it ended.
+// gaveUp is the error of a transaction that lost some tries before its context ended.
 func (t *transaction) gaveUp(lost int, err error) error {
 	ended := t.ctx.Err() != nil && errors.Is(err, context.Cause(t.ctx))
 	if lost == 0 || !ended {
@@ -155,7 +165,7 @@ func (t *transaction) gaveUp(lost int, err error) error {
 	return &retryError{lost, time.Since(t.start), fmt.Errorf("%w: %w", ErrConflict, err)}
 }
 
-// locks reports whether a try takes the locks first.
+// locks reports whether a try first takes locks.
 func (t *transaction) locks(try int) bool {
 	switch {
 	case t.db == nil || len(t.known) == 0 || !t.canLock():
@@ -184,7 +194,7 @@ func (t *transaction) sleep() {
 	}
 }
 
-// error gives an error the names of the documents.
+// error adds the names of the documents to an error.
 func (t *transaction) error(err error) error {
 	op := "transact"
 	if t.view {
@@ -193,7 +203,7 @@ func (t *transaction) error(err error) error {
 	return &Error{op, t.label(), err}
 }
 
-// label names the documents, as far as they are known.
+// label returns the names of the documents, as far as they are known.
 func (t *transaction) label() string {
 	const most = 3
 	text := ""
@@ -212,11 +222,12 @@ func (t *transaction) label() string {
 	return text
 }
 
-// try runs the function once and commits what it has made. A *txConflict is for another try.
+// try runs the function once, and commits its changes. After a *txConflict the caller
+// tries again.
 func (t *transaction) try(tries int) (err error) {
 	tx := &Tx{t: t, byKey: map[txKey]*txDoc{}, byWhere: map[string]*txDoc{}}
 	defer tx.close()
-	tx.nested = inFunction() // before there are functions of its own
+	tx.nested = inFunction() // before it runs functions of its own
 	if t.locks(tries) {
 		if tries > 1 {
 			t.db.stats.escalations.Add(1)
@@ -247,14 +258,14 @@ func (tx *Tx) call() error {
 	if err == nil {
 		return nil
 	}
-	// What it saw may never have been, and then this says nothing.
+	// If the documents did not fit each other, the error may mean nothing.
 	if changed := tx.recheck(); changed != nil {
 		return changed
 	}
 	return err
 }
 
-// close gives back and forgets all.
+// close releases locks and files, and notes the documents for the next try.
 func (tx *Tx) close() {
 	tx.ended = true
 	for _, e := range tx.docs {
@@ -268,7 +279,7 @@ func (tx *Tx) close() {
 	}
 }
 
-// commit makes the changes.
+// commit commits the changes.
 func (tx *Tx) commit() error {
 	if err := tx.t.ctx.Err(); err != nil {
 		return context.Cause(tx.t.ctx)
@@ -285,7 +296,7 @@ func (tx *Tx) commit() error {
 	return tx.commitFiles()
 }
 
-// commitEngine commits in an engine other than files.
+// commitEngine commits in an engine other than the file engine.
 func (tx *Tx) commitEngine() error {
 	drv := tx.docs[0].doc.drv.transactor
 	var changes []driver.Change

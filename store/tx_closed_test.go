@@ -56,7 +56,7 @@ func noFaults(string, string) error { return nil }
 func TestTransactClosed(t *testing.T) {
 	ctx := context.Background()
 	for _, durability := range []Durability{Durable, Volatile} {
-		opts := Options{Durability: durability, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		opts := Options{Durability: durability, Logger: slog.New(slog.DiscardHandler)}
 		both := func(docs map[rune]*Doc) error {
 			return Transact(ctx, func(tx *Tx) error {
 				return errors.Join(tx.Update(docs['a'], increment), tx.Update(docs['b'], increment))

@@ -170,7 +170,8 @@ func wantNoLitter(t *testing.T, dir string) {
 // opened. Then intents lie to each other as the directories do.
 func TestDirectoryBecomesLink(t *testing.T) {
 	dir := realTempDir(t)
-	mustDo(t, os.MkdirAll(filepath.Join(dir, "x", "y"), 0o700), os.Mkdir(filepath.Join(dir, "l"), 0o700))
+	mustDo(t, os.MkdirAll(filepath.Join(dir, "x", "y"), 0o700),
+		os.Mkdir(filepath.Join(dir, "l"), 0o700))
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "l", "b.json")
 	putFile(t, a, []byte("1"))
 	putFile(t, b, []byte("1"))

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -45,7 +44,7 @@ func transactGuardDies(t *testing.T, lives int, deletes, again bool) (died bool)
 	calls, replaced := -1, false
 	var a, b *Doc
 	opts := Options{GuardForeign: true, FlushOrder: PortableOrder,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		Logger: slog.New(slog.DiscardHandler)}
 	a, b = twoDocs(t, opts, func(op, name string) error {
 		if a == nil || b == nil {
 			return nil

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -76,7 +75,8 @@ func TestTransactRefused(t *testing.T) {
 			return nil
 		}},
 		"a directory that may not be written": {want: fs.ErrPermission, fault: func(op, name string) error {
-			if (op == "create" || strings.HasPrefix(op, "rename") || op == "remove") && second(name) {
+			changes := op == "create" || op == "remove" || strings.HasPrefix(op, "rename")
+			if changes && second(name) {
 				return syscall.EACCES
 			}
 			return nil
@@ -303,7 +303,7 @@ func TestTransactReadsOnly(t *testing.T) {
 // TestOneLockFile: two documents with one lock file are an error, also without waiting.
 func TestOneLockFile(t *testing.T) {
 	for _, wait := range []int{0, -1} {
-		opts := Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		opts := Options{Logger: slog.New(slog.DiscardHandler)}
 		if wait < 0 {
 			opts.LockWait = -1
 		}
