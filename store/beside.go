@@ -31,9 +31,17 @@ var errElsewhere = errors.New("the document is part of a transaction that is not
 // another number after a restart or in another container, so an intent says only
 // whether it is the same one.
 type directory struct {
-	// Ino is the inode number; 0 where the file system does not keep such numbers.
-	Ino uint64 `json:"ino,omitempty"`
+	Ino uint64 `json:"ino,omitempty"` // 0 where the system has none
 	Far bool   `json:"far,omitempty"` // on another device than the intent
+}
+
+// losesInodes reports whether the file system on device dev, with the document at path,
+// invents inode numbers, and gives a file another one later.
+func (d *fileDriver) losesInodes(path string, dev uint64) bool {
+	return d.shared.inodeless.known(dev, d.files.Now(), func() (bool, error) {
+		kind, err := d.files.Type(filepath.Dir(path))
+		return kind == "vfat" || kind == "exfat", err
+	})
 }
 
 // directoryOf describes the directory of a document for an intent in the directory own.

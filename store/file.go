@@ -39,6 +39,7 @@ type fileShared struct {
 	// keeps a change time that no program can set, and is not known to be local.
 	journals, ext4, changes, networks findings
 	exchanges                         findings // by device: whether two names can be exchanged
+	inodeless                         findings // by device: whether inode numbers are invented
 	home                              uint64   // the device where the handle was opened
 
 	kept    keptReads

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
+	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
 func mustDo(t *testing.T, errs ...error) {
@@ -340,5 +341,27 @@ func TestSweepUnlisted(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || string(got) != "7" {
 		t.Errorf("it is %s, %v", got, err)
+	}
+}
+
+// TestTransactFAT: where files do not keep their inode numbers, what a dead process has left
+// could not be finished.
+func TestTransactFAT(t *testing.T) {
+	for kind, want := range map[string]error{"vfat": ErrUnsupported, "exfat": ErrUnsupported, "ext4": nil} {
+		w := simfs.New()
+		w.Kind = kind
+		w.Quiet = func(string, string) bool { return true }
+		err := w.Sequentially("one", func(files fsys.FS) error {
+			docs, err := txScenario{}.open(files, "ab", Options{})
+			if err != nil {
+				return err
+			}
+			return Transact(context.Background(), func(tx *Tx) error {
+				return errors.Join(tx.Write(docs['a'], []byte("1")), tx.Write(docs['b'], []byte("1")))
+			})
+		}, nil)
+		if !errors.Is(err, want) || (w.Content(simulatedDoc('a')) == nil) != (want != nil) {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }

@@ -241,6 +241,11 @@ func (c *commit) findDir(e *txDoc) (err error) {
 	if absent {
 		a.dev = e.dir.Dev
 	}
+	if e.changed() && a.d.losesInodes(a.path, a.dev) {
+		return fmt.Errorf("%w: a transaction that writes to a FAT file system: it does not keep "+
+			"inode numbers, by which a transaction of a dead process is finished; change the "+
+			"documents one by one, or move them", ErrUnsupported)
+	}
 	return nil
 }
 
