@@ -304,7 +304,7 @@ var txMutants = []mutant{
 		"	if absent && len(c.written) > 0 {\n",
 		"	if absent {\n",
 	}}},
-	{"tx: a directory that came is not noticed", "TestTransactReadsOnly", "txcommit.go", []edit{{
+	{"tx: a directory that came is not noticed", "TestDirectoryComes", "txcommit.go", []edit{{
 		"		return e.a.conflict(Absent) // the document may exist too\n",
 		"		return nil\n",
 	}}},
@@ -316,7 +316,7 @@ var txMutants = []mutant{
 		"	if in.Guarded == \"\" {\n",
 		"	if true {\n",
 	}}},
-	{"tx: guard: recovery replaces without looking", "TestTransactGuardDies", "recover.go", []edit{{
+	{"tx: guard: recovery replaces without looking", "TestRecoveryGuards", "recover.go", []edit{{
 		"	case in.Guarded != \"\":\n		how = fsys.Exchange\n",
 		"	case false:\n",
 	}}},

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -153,4 +154,35 @@ func TestTransactGuard(t *testing.T) {
 		}
 		wantFiles(t, b, want...)
 	}
+}
+
+// TestRecoveryGuards: who finishes a guarded transaction guards as well: what another program
+// puts in place meanwhile stays.
+func TestRecoveryGuards(t *testing.T) {
+	needsExchange(t)
+	path := filepath.Join(t.TempDir(), "doc.json")
+	putFile(t, path, []byte("1"))
+	in := stagedIntent(t, path, "7")
+	staged, err := fsys.New().Lstat(names.Transaction(path, someDigits))
+	mustDo(t, err)
+	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("7")),
+		stampDigits(staged)}
+	in.Committed, in.Guarded = true, name.String()
+	putIntent(t, path, in)
+	replaced := false
+	doc := openFaulty(t, path, Options{}, func(op, name string) error {
+		if (op == "exchange" || op == "rename") && name == path && !replaced {
+			replaced = true
+			putFile(t, path+"~", []byte("41"))
+			return os.Rename(path+"~", path)
+		}
+		return nil
+	})
+	if _, err := doc.Update(context.Background(), increment); err != nil || !replaced {
+		t.Fatal(replaced, err)
+	}
+	if got := reads(t, doc); got != "42" {
+		t.Errorf("it is %s, want 42", got)
+	}
+	wantFiles(t, doc, ".doc.json.lock", "doc.json")
 }

@@ -301,6 +301,36 @@ func TestTransactReadsOnly(t *testing.T) {
 	}
 }
 
+// TestDirectoryComes: where a directory did not exist there is no lock; if it comes before the
+// transaction has looked at all documents, that is a conflict.
+func TestDirectoryComes(t *testing.T) {
+	dir := t.TempDir()
+	a, path := filepath.Join(dir, "a.json"), filepath.Join(dir, "p", "b.json")
+	putFile(t, a, []byte("1"))
+	came := false
+	first := openFaulty(t, a, Options{}, func(op, name string) error {
+		if op == "trylock" && name == names.Lock(a) && !came {
+			came = true
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+			putFile(t, path, []byte("1"))
+		}
+		return nil
+	})
+	second := openFaulty(t, path, Options{}, func(string, string) error { return nil })
+	var saw []string
+	err := Transact(context.Background(), func(tx *Tx) error {
+		_, _, err := tx.Read(first)
+		data, _, _ := tx.Read(second)
+		saw = append(saw, string(data))
+		return err
+	})
+	if got := strings.Join(saw, ","); err != nil || !came || got != ",1" {
+		t.Errorf("%v, came %v, saw %q", err, came, saw)
+	}
+}
+
 // TestOneLockFile: two documents with one lock file are an error, also without waiting.
 func TestOneLockFile(t *testing.T) {
 	for _, wait := range []int{0, -1} {
