@@ -67,13 +67,19 @@ func (d *fileDriver) createStaged(path string, perm fs.FileMode) (*staged, error
 
 // discard removes the file, while its lock keeps a sweep from doing so.
 func (s *staged) discard() {
+	if !s.keep {
+		s.remove()
+	}
+	s.file.Close()
+}
+
+func (s *staged) remove() {
 	if s.info.Ino == 0 { // no stat has succeeded yet
 		s.info, _ = s.file.Stat()
 	}
-	if named, err := s.isNamed(); named && err == nil && !s.keep {
+	if named, err := s.isNamed(); named && err == nil {
 		_ = s.files.Remove(s.path)
 	}
-	s.file.Close()
 }
 
 // isNamed reports whether the file still has its name. A program may have removed the

@@ -18,6 +18,7 @@ import (
 
 // txFault is one call that goes wrong in a transaction over two documents.
 type txFault struct {
+	ext4  bool // where volatile versions are exchanged
 	opts  Options
 	old   string // both documents before; empty for none
 	want  string // and afterwards; empty for none
@@ -45,11 +46,13 @@ func TestTransactionFaults(t *testing.T) {
 							span: span}
 						c.opts.Durability, c.opts.LockWait = durability, -1
 						c.opts.Logger = slog.New(slog.DiscardHandler)
-						for c.nth = 1; c.run(t); c.nth++ {
-							cases++
-						}
-						if c.nth < 10 {
-							t.Fatalf("only %d calls were seen", c.nth-1)
+						for _, c.ext4 = range []bool{false, true}[:1+durability/Volatile] {
+							for c.nth = 1; c.run(t); c.nth++ {
+								cases++
+							}
+							if c.nth < 10 {
+								t.Fatalf("only %d calls were seen", c.nth-1)
+							}
 						}
 					}
 				}
@@ -64,6 +67,9 @@ func (c txFault) run(t *testing.T) (reached bool) {
 	s := txScenario{opts: c.opts}
 	w := simfs.New()
 	w.Quiet = func(string, string) bool { return true }
+	if c.ext4 {
+		w.Kind = "ext4"
+	}
 	if c.old != "" {
 		w.Put(simulatedDoc('a'), c.old)
 		w.Put(simulatedDoc('b'), c.old)
@@ -196,7 +202,8 @@ func (c txFault) judge(
 			complain("%v, and the documents are %q", err, found)
 		}
 	case errors.Is(err, ErrUnknown):
-		if !slices.Contains(after, "rename") || !slices.Contains(after, "lstat") {
+		renames := slices.Contains(after, "rename") || slices.Contains(after, "exchange")
+		if !renames || !slices.Contains(after, "lstat") {
 			complain("%v, but it could be looked up", err)
 		}
 	case err != nil && found != old:

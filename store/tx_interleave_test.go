@@ -50,6 +50,7 @@ type txScenario struct {
 	crossed map[string]bool // transactions that take their locks in another order
 	apart   bool            // documents other than a are in another directory
 	closed  bool            // files have to be closed
+	ext4    bool            // the file system is ext4, where volatile versions are exchanged
 	plants  string          // documents beside which a stranger plants, in a sticky directory
 }
 
@@ -218,6 +219,9 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
 	w.Closed, w.Sticky = s.closed, s.plants != ""
+	if s.ext4 {
+		w.Kind = "ext4"
+	}
 	if s.apart {
 		w.PutDir(otherDir)
 	}
@@ -633,6 +637,13 @@ func txSimulations(all map[string]simulation) {
 		{"small", "closed: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, closed: true}},
 		{"small", "closed: two", txScenario{plans: two, closed: true}},
 		{"small", "closed: one that creates and one that deletes", txScenario{plans: deletes, closed: true}},
+		{"small", "ext4: two", txScenario{plans: two, ext4: true}},
+		{"small", "ext4: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, ext4: true}},
+		{"small", "ext4: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, ext4: true}},
+		{"small", "ext4: one and a sweeper", txScenario{plans: one, sweeper: "ab", ext4: true}},
+		{"heavy", "ext4: one and two readers", txScenario{plans: one, readers: []string{"ab", "ba"}, ext4: true}},
+		{"large", "ext4: one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1, ext4: true}},
+		{"small", "ext4: one that creates and one that deletes", txScenario{plans: deletes, ext4: true}},
 		{"small", "a stranger plants: one and a writer", txScenario{plans: one, writers: "b", plants: "b"}},
 		{"middle", "a stranger plants: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, plants: "a"}},
 		{"large", "a stranger plants: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, plants: "b"}},
@@ -652,6 +663,9 @@ func txSimulations(all map[string]simulation) {
 				size = "large"
 			}
 			s.opts = opts
+			if s.ext4 {
+				s.opts.Durability = Volatile
+			}
 			name := "tx: " + row.name + ", " + mode
 			all[name] = simulation{s.deaths, s.setup, size == "large", size == "middle"}
 		}

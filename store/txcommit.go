@@ -335,7 +335,7 @@ func (c *commit) close() {
 		}
 	}
 	if c.committed != nil {
-		c.committed.keep = c.unknown
+		c.committed.keep = c.committed.keep || c.unknown
 		c.committed.discard()
 	}
 	for _, d := range c.dirs {

@@ -59,7 +59,7 @@ func (e *txDoc) place() error {
 	name := names.Intent(e.a.path)
 	err := e.a.d.files.Rename(e.intent.path, name, fsys.NoReplace)
 	if err == nil {
-		e.placed = true
+		e.placed, e.intent.keep = true, true
 		return nil
 	}
 	now, lstatErr := e.a.d.files.Lstat(name)
@@ -139,20 +139,37 @@ func (c *commit) commitPoint() error {
 	} else if !named {
 		return home.outcome(home.a.conflict(home.a.current.version))
 	}
-	err := files.Rename(c.committed.path, name, fsys.Replace)
-	if err == nil {
-		return nil
+	how := fsys.Replace
+	if c.exchanges(home) {
+		how = fsys.Exchange
 	}
-	now, lstatErr := files.Lstat(name)
-	switch {
-	case lstatErr == nil && now.SameFile(c.committed.info):
-		return nil // it has happened all the same
-	case lstatErr == nil && now.SameFile(home.intent.info):
-		return home.outcome(fmt.Errorf("commit: %w", err))
+	err := files.Rename(c.committed.path, name, how)
+	if errors.Is(err, errors.ErrUnsupported) {
+		how, err = fsys.Replace, files.Rename(c.committed.path, name, fsys.Replace)
 	}
-	c.unknown = true
-	return fmt.Errorf("%w: commit the transaction: %w; read the documents to see whether it was",
-		ErrUnknown, errors.Join(err, lstatErr))
+	if err != nil {
+		now, lstatErr := files.Lstat(name)
+		switch {
+		case lstatErr == nil && now.SameFile(c.committed.info): // it has happened all the same
+		case lstatErr == nil && now.SameFile(home.intent.info):
+			return home.outcome(fmt.Errorf("commit: %w", err))
+		default:
+			c.unknown = true
+			return fmt.Errorf("%w: commit the transaction: %w; read the documents to see "+
+				"whether it was", ErrUnknown, errors.Join(err, lstatErr))
+		}
+	}
+	c.committed.keep = true
+	if how == fsys.Exchange { // the pending intent is removed with the temporary files
+		home.intent.path, home.intent.keep = c.committed.path, false
+	}
+	return nil
+}
+
+// exchanges reports whether one file takes the place of another by exchange: ext4 writes
+// a file out when it is renamed over another, which takes longer than all else.
+func (c *commit) exchanges(e *txDoc) bool {
+	return c.durability == Volatile && e.a.d.isExt4(e.a.path, e.a.dev)
 }
 
 // setVersions sets the version that each written document has from the commit on.
@@ -174,7 +191,7 @@ func (c *commit) setVersions() {
 // intent: readers see the new version, and the next writer publishes it.
 func (c *commit) publish() {
 	for _, e := range c.written {
-		if err := e.publish(); err != nil {
+		if err := e.publish(c.exchanges(e)); err != nil {
 			e.left = true
 			c.tx.t.opts.Logger.Warn("a transaction is committed, but a document of it could "+
 				"not be replaced; the next writer does it", "document", e.doc.name, "err", err)
@@ -183,8 +200,9 @@ func (c *commit) publish() {
 }
 
 // publish publishes one document, if it still is the version that was read. A version
-// that another program has put in place since is newer than the transaction.
-func (e *txDoc) publish() error {
+// that another program has put in place since is newer than the transaction. With
+// exchange, an unguarded version is put in place by exchange, if that is possible.
+func (e *txDoc) publish(exchange bool) error {
 	a := e.a
 	files, absent := a.d.files, a.current.version.IsAbsent()
 	now, err := files.Lstat(a.path)
@@ -204,9 +222,16 @@ func (e *txDoc) publish() error {
 	case e.says.Guarded != "":
 		return e.exchange()
 	default:
+		if exchange && a.current.file != nil {
+			if done, err := a.exchangeVolatile(e.staged); done || err != nil {
+				e.displaced, a.displaced = a.displaced, ""
+				return err
+			}
+		}
 		err = files.Rename(e.staged.path, a.path, fsys.Replace)
 	}
 	if happened, unknownErr := a.happened(err, e.staged); happened || unknownErr != nil {
+		e.staged.keep = true
 		return unknownErr
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -13,7 +13,8 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// stage writes all temporary files, and flushes those that a power cut must not tear.
+// stage writes all temporary files, and then flushes those that a power cut must not
+// tear: the device writes them at the same time.
 func (c *commit) stage(ctx context.Context) error {
 	if len(c.written) == 0 {
 		return nil
@@ -22,7 +23,7 @@ func (c *commit) stage(ctx context.Context) error {
 	for _, e := range c.written {
 		e.says = intent{ID: c.id, Old: e.a.current.identity()}
 		if e.now.exists {
-			if err := c.stageData(ctx, e); err != nil {
+			if err := c.stageData(e); err != nil {
 				return e.outcome(err)
 			}
 		}
@@ -41,15 +42,41 @@ func (c *commit) stage(ctx context.Context) error {
 		if err == nil {
 			_, e.intent, err = c.stageIntent(e, &e.says)
 		}
-		// The home's pending intent is not flushed: torn, it means the same.
-		if err == nil && i > 0 {
-			err = c.flush(e.intent)
-		}
 		if err == nil {
 			err = c.probeExchange(e)
 		}
 		if err != nil {
 			return e.outcome(err)
+		}
+	}
+	return c.flushStaged(ctx)
+}
+
+// flushStaged flushes the temporary files, but the home's pending intent: torn, it means
+// the same. A transaction that is sure to conflict skips the flush.
+func (c *commit) flushStaged(ctx context.Context) error {
+	if c.durability == Volatile {
+		return nil
+	}
+	for _, e := range c.written {
+		if a := e.a; a.held == nil && a.isReplaced() {
+			if _, err := a.verify(ctx); err != nil {
+				return e.outcome(err)
+			}
+		}
+	}
+	for i, e := range c.written {
+		intent := e.intent
+		if i == 0 {
+			intent = c.committed
+		}
+		for _, s := range []*staged{e.staged, intent} {
+			if s == nil {
+				continue
+			}
+			if err := c.flush(s); err != nil {
+				return e.outcome(err)
+			}
 		}
 	}
 	return nil
@@ -69,9 +96,6 @@ func (c *commit) stageCommitted() (err error) {
 		committed.MemberDirs = append(committed.MemberDirs, dir)
 	}
 	home.says.Commit, c.committed, err = c.stageIntent(home, &committed)
-	if err == nil {
-		err = c.flush(c.committed)
-	}
 	return home.outcome(err)
 }
 
@@ -113,7 +137,7 @@ func (e *txDoc) isThere() error {
 }
 
 // stageData writes the new version of a document to a temporary file.
-func (c *commit) stageData(ctx context.Context, e *txDoc) (err error) {
+func (c *commit) stageData(e *txDoc) (err error) {
 	a := e.a
 	if a.d.shared.rows.due(a.path) {
 		a.d.sweep(a.path)
@@ -128,11 +152,11 @@ func (c *commit) stageData(ctx context.Context, e *txDoc) (err error) {
 		return err
 	}
 	e.says.New = hashVersion(e.now.data).String()
-	return c.fill(ctx, e, e.staged)
+	return c.fill(e, e.staged)
 }
 
-// fill writes the new version, and flushes it.
-func (c *commit) fill(ctx context.Context, e *txDoc, s *staged) error {
+// fill writes the new version.
+func (c *commit) fill(e *txDoc, s *staged) error {
 	a := e.a
 	if err := a.d.fill(s, e.now.data, a.current); err != nil {
 		return err
@@ -143,13 +167,14 @@ func (c *commit) fill(ctx context.Context, e *txDoc, s *staged) error {
 		}
 		return errCoarse(filepath.Dir(a.path))
 	}
-	if c.durability != Volatile && a.held == nil && a.isReplaced() {
-		// A transaction that is sure to conflict skips the flush.
-		if _, err := a.verify(ctx); err != nil {
-			return err
-		}
+	c.beginFlush(s)
+	return nil
+}
+
+func (c *commit) beginFlush(s *staged) {
+	if c.durability != Volatile {
+		s.file.BeginSync()
 	}
-	return c.flush(s)
 }
 
 // guardedName returns the name that the displaced version gets, as guard.go has it.
@@ -214,6 +239,9 @@ func (c *commit) stageIntent(e *txDoc, in *intent) (digits string, s *staged, er
 		s.discard()
 		return "", nil, err
 	}
+	if in.Committed || in.Home != "" { // the others are not flushed
+		c.beginFlush(s)
+	}
 	return digits, s, nil
 }
 
@@ -248,12 +276,8 @@ func (d *fileDriver) createTransaction(path string, perm fs.FileMode) (string, *
 	}
 }
 
-// flush writes a temporary file to the device.
+// flush waits until a temporary file is on the device.
 func (c *commit) flush(s *staged) error {
-	s.order = c.order
-	if c.durability == Volatile {
-		return nil
-	}
 	err := errors.ErrUnsupported
 	if c.order == JournalOrder {
 		err = s.file.SyncData()

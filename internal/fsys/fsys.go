@@ -123,6 +123,10 @@ type File interface {
 	// Sync makes content and metadata durable. It must not be retried after an error:
 	// the kernel drops the pages that it could not write.
 	Sync() error
+	// BeginSync starts to write the content to the device, and does not wait: several
+	// files are then written at the same time. It is a hint, without effect where the
+	// system has no such call.
+	BeginSync()
 	// SyncData waits until the content is on the device. It does not commit the block
 	// addresses: a change of names that reaches the journal later does. It is
 	// errors.ErrUnsupported where the system has no such call.

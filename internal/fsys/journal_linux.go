@@ -13,6 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// BeginSync implements File. The flush that follows reports errors.
+func (f *file) BeginSync() {
+	_ = unix.SyncFileRange(f.fd, 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}
+
 // SyncData implements File.
 func (f *file) SyncData() error {
 	return f.do("flush the content of", func(fd int) error {
