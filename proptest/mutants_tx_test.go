@@ -41,8 +41,8 @@ var txMutants = []mutant{
 		"		switch {\n",
 	}}},
 	{"tx: a member has no intent", txOrders + "_one_and_two_readers,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
-		"		e.placed = true\n",
-		"		e.placed = true\n		if e != c.written[0] {\n			_ = e.a.d.files.Remove(name)\n		}\n",
+		"		e.placed, e.intent.keep = true, true\n",
+		"		e.placed, e.intent.keep = true, true\n		if e.says.Home != \"\" {\n			_ = e.a.d.files.Remove(name)\n		}\n",
 	}}},
 	{"tx: no change of the time", txOrders + "_one_and_a_reader,_again,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
 		"		if err := e.touch(); err != nil {\n",
@@ -83,8 +83,16 @@ var txMutants = []mutant{
 		"				_ = name\n",
 	}}},
 	{"tx: a failed commit not looked after", "TestTransactionFaults", "txcommit.go txstage.go txpublish.go", []edit{{
-		"	case lstatErr == nil && now.SameFile(c.committed.info):\n		return nil // it has happened all the same\n",
+		"		case lstatErr == nil && now.SameFile(c.committed.info): // it has happened all the same\n",
 		"",
+	}}},
+	{"tx: a pending intent that was exchanged stays", txOrders + "_ext4:_two,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"		home.intent.path, home.intent.keep = c.committed.path, false\n",
+		"",
+	}}},
+	{"tx: a version that was exchanged stays", txOrders + "_ext4:_two,_hash", "txcommit.go txstage.go txpublish.go", []edit{{
+		"				e.displaced, a.displaced = a.displaced, \"\"\n",
+		"				a.displaced = \"\"\n",
 	}}},
 	{"tx: a failed flush of the commit hidden", "TestTransactionFaults", "txflush.go", []edit{{
 		"			return fmt.Errorf(\"flush the commit: %w\", err)\n",
@@ -95,20 +103,20 @@ var txMutants = []mutant{
 		"",
 	}}},
 	{"tx: nothing flushed before the commit", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"	if c.durability == Volatile {\n		return nil\n	}\n	err := errors.ErrUnsupported\n",
-		"	if true {\n		return nil\n	}\n	err := errors.ErrUnsupported\n",
+		"	if c.durability == Volatile {\n		return nil\n	}\n	for _, e := range c.written {\n		if a :=",
+		"	if true {\n		return nil\n	}\n	for _, e := range c.written {\n		if a :=",
 	}}},
 	{"tx: the new version not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"	return c.flush(s)\n}\n",
-		"	return nil\n}\n",
+		"			if s == nil {\n",
+		"			if s == nil || s == e.staged {\n",
 	}}},
 	{"tx: the committed intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"		err = c.flush(c.committed)\n",
-		"",
+		"			if s == nil {\n",
+		"			if s == nil || s == c.committed {\n",
 	}}},
 	{"tx: a member's intent not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"			err = c.flush(e.intent)\n",
-		"",
+		"			if s == nil {\n",
+		"			if s == nil || s == e.intent {\n",
 	}}},
 	{"tx: portable: the intents' names not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
 		"	return c.flushDirs(func(*commitDir) bool { return true })\n",
