@@ -272,8 +272,9 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if a.d.opts.Durability == Volatile {
 		return nil
 	}
-	// An update that is sure to conflict skips the flush.
-	if a.held == nil && a.isReplaced() {
+	// An update that is sure to conflict skips the flush. What a transaction has staged need
+	// not be published yet.
+	if a.held == nil && a.current.seen == nil && a.isReplaced() {
 		if _, err := a.verify(ctx); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -29,12 +30,27 @@ func (d *fileDriver) List(ctx context.Context, prefix string) iter.Seq2[string, 
 	}
 }
 
+// listAll returns the keys of the files with the prefix, in order, and the keys of the
+// documents beside which a transaction may have an intent. Of these the intent says
+// whether they exist.
+func (d *fileDriver) listAll(ctx context.Context, prefix string) (keys, intents []string, err error) {
+	l := listing{d: d, ctx: ctx, prefix: prefix, intents: &intents}
+	l.yield = func(key string, _ error) bool {
+		keys = append(keys, key)
+		return true
+	}
+	err = l.begin()
+	return keys, intents, err
+}
+
 // listing is one iteration over keys.
 type listing struct {
 	d      *fileDriver
 	ctx    context.Context
 	prefix string
 	yield  func(string, error) bool
+
+	intents *[]string // gets the keys of documents with an intent, if not nil
 }
 
 // errListed ends a listing whose caller wants no more keys.
@@ -124,6 +140,10 @@ func (l *listing) names(dir string) ([]string, error) {
 			if key, ok := l.key(dir, document, 0); ok {
 				locked = append(locked, key)
 			}
+		} else if document, ok := intentDocument(entry); ok {
+			if key, ok := l.key(dir, document, 0); ok && l.intents != nil {
+				*l.intents = append(*l.intents, key)
+			}
 		} else if key, ok := l.key(dir, entry.Name, entry.Type); ok {
 			keys = append(keys, key)
 		}
@@ -174,6 +194,13 @@ func (l *listing) moved(keys, locked []string) (moved []string, err error) {
 func lockedDocument(name string) (document string, ok bool) {
 	document, own := names.Own(name)
 	return document, own && names.Lock(document) == name
+}
+
+// intentDocument returns the name of the document whose intent this is. A guard's is a
+// link, and does not count.
+func intentDocument(entry fsys.Entry) (document string, ok bool) {
+	document, own := names.Own(entry.Name)
+	return document, own && entry.Type.IsRegular() && names.Intent(document) == entry.Name
 }
 
 // isGone reports whether an error means that the directory does not exist.

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -70,17 +69,19 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 			return nil, err
 		}
 	}
-	if e.loaded {
-		return e, nil
-	}
-	if e.a != nil && e.a.held != nil {
-		// The lock is that of what links led to before.
-		if moved, err := e.a.moved(); err != nil || moved != "" {
-			tx.moved = tx.moved || moved != ""
-			return nil, errors.Join(err, ErrConflict)
+	if !e.loaded {
+		if e.a != nil && e.a.held != nil {
+			// The lock is that of the document to which links led before.
+			if moved, err := e.a.moved(); err != nil || moved != "" {
+				tx.moved = tx.moved || moved != ""
+				return nil, errors.Join(err, ErrConflict)
+			}
+		}
+		if err := e.load(tx.t.ctx); err != nil {
+			return nil, err
 		}
 	}
-	return e, e.load(tx.t.ctx)
+	return e, nil
 }
 
 // add adds a document, and reads it.
@@ -284,8 +285,8 @@ func (tx *Tx) lock(docs []*txDoc) error {
 	var all []*wantedLock
 	for _, e := range docs {
 		if tx.t.view {
-			// Where there is no directory, there is nothing to lock, and a view makes none.
-			if _, err := e.a.d.files.Lstat(filepath.Dir(e.path)); errors.Is(err, fs.ErrNotExist) {
+			// A document without a lock file has no writer yet, and a view creates no file.
+			if _, err := e.a.d.files.Lstat(names.Lock(e.path)); errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 		} else if err := e.a.makeParents(); err != nil {
@@ -337,58 +338,4 @@ func (tx *Tx) lockMore(e *txDoc, last string) error {
 	}
 	e.a.held = w.held
 	return nil
-}
-
-// recheck looks whether the documents were as the function saw them at one time; if not, that
-// is a conflict. Under the locks they were.
-func (tx *Tx) recheck() error {
-	var loaded []*txDoc
-	for _, e := range tx.docs {
-		if e.loaded {
-			loaded = append(loaded, e)
-		}
-	}
-	if len(loaded) < 2 {
-		return nil
-	}
-	if loaded[0].a == nil {
-		var same []driver.Change
-		for _, e := range loaded {
-			same = append(same, driver.Change{Key: e.doc.key, Old: e.version, Keep: true})
-		}
-		_, err := loaded[0].doc.drv.transactor.Commit(tx.t.ctx, same)
-		if errors.Is(err, ErrConflict) {
-			return &txConflict{err}
-		}
-		return nil // the function's own error matters more
-	}
-	for _, e := range loaded {
-		if e.a.held != nil {
-			continue
-		}
-		same, err := e.a.d.isStill(e.path, e.a.current)
-		if err == nil && !same {
-			return &txConflict{e.doc.error("verify", e.a.conflict(e.version))}
-		}
-	}
-	return nil
-}
-
-// isStill reports whether the document at path is the file that was read, and no transaction
-// says otherwise. The intent is looked for first: a transaction makes it before, and removes
-// it after, it replaces the file.
-func (d *fileDriver) isStill(path string, read *loaded) (bool, error) {
-	_, err := d.files.Readlink(names.Intent(path))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if found, err := d.intentAt(path); err != nil || found.there {
-			return false, err
-		}
-	}
-	now, err := d.files.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return read.file == nil, nil
-	}
-	return err == nil && read.file != nil && now.SameFile(read.info) &&
-		now.Mtime == read.info.Mtime &&
-		now.Size == read.info.Size, err
 }
