@@ -43,10 +43,7 @@ func newTry(c *call) *try {
 func (d *Doc) attempt() (try driver.Attempt, onFile *attempt) {
 	switch drv := d.drv; {
 	case drv.files != nil:
-		onFile = drv.files.attempt(d.key, drv.files.mode)
-		if d.expect != nil {
-			onFile.mode = drv.files.modeFor(*d.expect)
-		}
+		onFile = drv.files.attempt(d.key, d.mode())
 		return onFile, onFile
 	case drv.attempter != nil:
 		return drv.attempter.Attempt(d.key), nil

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,8 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 	if tx.ended {
 		return nil, errEnded
 	}
-	if doc.keyErr != nil {
-		return nil, doc.keyErr
+	if err := cmp.Or(doc.keyErr, doc.checkExpect()); err != nil {
+		return nil, err
 	}
 	key := txKey{doc.db, doc.key}
 	e := tx.byKey[key]
@@ -80,6 +81,9 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 		if err := e.load(tx.t.ctx); err != nil {
 			return nil, err
 		}
+	}
+	if err := e.isExpectedIn(doc); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -117,7 +121,7 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 				"could not "+
 				"finish them", ErrUnsupported)
 		}
-		e.a = files.attempt(doc.key, files.mode)
+		e.a = files.attempt(doc.key, doc.mode())
 	}
 	if err := e.load(t.ctx); err != nil {
 		e.close()
@@ -267,7 +271,7 @@ func (tx *Tx) lockKnown() error {
 	for _, known := range tx.t.known {
 		d := known.doc.drv.files
 		e := &txDoc{doc: known.doc, path: known.path, where: known.where, order: known.order,
-			a: d.attempt(known.doc.key, d.mode)}
+			a: d.attempt(known.doc.key, known.doc.mode())}
 		e.a.path = e.path
 		docs = append(docs, e)
 	}
