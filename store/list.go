@@ -30,17 +30,25 @@ func (d *fileDriver) List(ctx context.Context, prefix string) iter.Seq2[string, 
 	}
 }
 
-// listAll returns the keys of the files with the prefix, in order, and the keys of the
-// documents beside which a transaction may have an intent. Of these the intent says
-// whether they exist.
-func (d *fileDriver) listAll(ctx context.Context, prefix string) (keys, intents []string, err error) {
-	l := listing{d: d, ctx: ctx, prefix: prefix, intents: &intents}
+// listed are all keys that a listing has found.
+type listed struct {
+	keys []string // of files, in order
+	// intents are the keys of documents beside which a transaction may have an intent. That
+	// says whether they exist.
+	intents []string
+	// moving: a document was found by its own name, though not when its directory was read.
+	moving bool
+}
+
+// listAll lists without a loop body.
+func (d *fileDriver) listAll(ctx context.Context, prefix string) (all listed, err error) {
+	l := listing{d: d, ctx: ctx, prefix: prefix, all: &all}
 	l.yield = func(key string, _ error) bool {
-		keys = append(keys, key)
+		all.keys = append(all.keys, key)
 		return true
 	}
 	err = l.begin()
-	return keys, intents, err
+	return all, err
 }
 
 // listing is one iteration over keys.
@@ -49,8 +57,7 @@ type listing struct {
 	ctx    context.Context
 	prefix string
 	yield  func(string, error) bool
-
-	intents *[]string // gets the keys of documents with an intent, if not nil
+	all    *listed // nil in a loop
 }
 
 // errListed ends a listing whose caller wants no more keys.
@@ -141,8 +148,8 @@ func (l *listing) names(dir string) ([]string, error) {
 				locked = append(locked, key)
 			}
 		} else if document, ok := intentDocument(entry); ok {
-			if key, ok := l.key(dir, document, 0); ok && l.intents != nil {
-				*l.intents = append(*l.intents, key)
+			if key, ok := l.key(dir, document, 0); ok && l.all != nil {
+				l.all.intents = append(l.all.intents, key)
 			}
 		} else if key, ok := l.key(dir, entry.Name, entry.Type); ok {
 			keys = append(keys, key)
@@ -153,6 +160,9 @@ func (l *listing) names(dir string) ([]string, error) {
 	if len(moved) > 0 {
 		keys = append(keys, moved...)
 		slices.Sort(keys)
+		if l.all != nil {
+			l.all.moving = true
+		}
 	}
 	// Some systems may return a moving name twice.
 	return slices.Compact(keys), err

@@ -74,7 +74,7 @@ func (tx *Tx) Keys(prefix string) ([]string, error) {
 		return nil, &Error{"list", prefix, errors.New("keys can be listed in the View of a DB " +
 			"only")}
 	}
-	keys, err := tx.list(prefix, func(doc *Doc) (bool, error) {
+	keys, _, err := tx.list(prefix, func(doc *Doc) (bool, error) {
 		e, err := tx.use(doc)
 		if err != nil {
 			return false, doc.error("read", err)
@@ -89,27 +89,31 @@ func (tx *Tx) Keys(prefix string) ([]string, error) {
 }
 
 // list returns the keys that begin with prefix. Exists reports whether a document exists
-// beside which there is an intent.
-func (tx *Tx) list(prefix string, exists func(doc *Doc) (bool, error)) (keys []string, err error) {
+// beside which there is an intent. Moving reports that the directory has changed while it
+// was read.
+func (tx *Tx) list(
+	prefix string, exists func(doc *Doc) (bool, error),
+) (keys []string, moving bool, err error) {
 	t := tx.t
 	files := t.db.drv.files
 	if files == nil {
 		for key, err := range t.db.Keys(t.ctx, prefix) {
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
 			keys = append(keys, key)
 		}
-		return keys, nil
+		return keys, false, nil
 	}
-	keys, intents, err := files.listAll(t.ctx, prefix)
+	all, err := files.listAll(t.ctx, prefix)
 	if err != nil {
-		return nil, &Error{"list", t.db.listed(prefix), err}
+		return nil, false, &Error{"list", t.db.listed(prefix), err}
 	}
-	for _, key := range intents {
+	keys = all.keys
+	for _, key := range all.intents {
 		there, err := exists(t.db.Doc(key))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		at, found := slices.BinarySearch(keys, key)
 		switch {
@@ -119,14 +123,14 @@ func (tx *Tx) list(prefix string, exists func(doc *Doc) (bool, error)) (keys []s
 			keys = slices.Delete(keys, at, at+1)
 		}
 	}
-	return keys, nil
+	return keys, all.moving, nil
 }
 
 // relist lists again what the function has listed, and returns a *txConflict if that has
 // changed.
 func (tx *Tx) relist() error {
 	for _, l := range tx.listed {
-		keys, err := tx.list(l.prefix, func(doc *Doc) (bool, error) {
+		keys, moving, err := tx.list(l.prefix, func(doc *Doc) (bool, error) {
 			e := tx.byKey[txKey{doc.db, doc.key}]
 			if e == nil || !e.loaded {
 				return false, &txConflict{fmt.Errorf("%w: a transaction with %s has begun",
@@ -137,7 +141,7 @@ func (tx *Tx) relist() error {
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(keys, l.keys) {
+		if moving || !slices.Equal(keys, l.keys) {
 			return &txConflict{fmt.Errorf("%w: documents were created or deleted", ErrConflict)}
 		}
 	}

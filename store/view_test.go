@@ -14,7 +14,9 @@ import (
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/driver/memdriver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
+	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
 // impatient returns a context that ends before a test that hangs would.
@@ -258,6 +260,54 @@ func TestKeysComeAndGo(t *testing.T) {
 		if got := seen + " of " + listed; err != nil || got != want || runs != 2 {
 			t.Errorf("%d documents, %d runs: %q, want %q; %v", documents, runs, got, want, err)
 		}
+	}
+}
+
+// TestKeysMixed: a document moves while its directory is listed, so that each listing has
+// both of its names, which never were there together.
+func TestKeysMixed(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	other := openKeys(t, dir, Options{}, "b")
+	a, b := other.Doc("a"), other.Doc("b")
+	flip := func(from, to *Doc) error {
+		return aside(func() error {
+			return other.Transact(ctx, func(tx *Tx) error {
+				return errors.Join(tx.Delete(from), tx.Create(to, []byte("1")))
+			})
+		})
+	}
+	if err := errors.Join(flip(b, a), flip(a, b)); err != nil { // which makes lock files
+		t.Fatal(err)
+	}
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []string{"", "lstat a.json", "readdir .", "lstat a.json"}
+	next := 0
+	db, err := openFiles(&simfs.Faulty{FS: files, Inject: func(op, name string) simfs.Fault {
+		if next == 0 || next == len(steps) || op+" "+name != steps[next] {
+			return simfs.Fault{}
+		}
+		next++
+		if next == 3 {
+			return simfs.Fault{Err: flip(a, b)}
+		}
+		return simfs.Fault{Err: flip(b, a)}
+	}}, "", ".", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	next = 1
+	var keys []string
+	err = db.View(ctx, func(tx *Tx) (err error) {
+		keys, err = tx.Keys("")
+		return err
+	})
+	if err != nil || strings.Join(keys, " ") != "a" || next != len(steps) {
+		t.Errorf("after %d steps: %q, %v", next, keys, err)
 	}
 }
 
