@@ -81,6 +81,7 @@ func (tx *Tx) commitFiles() error {
 	case len(c.written) == 1 && len(c.read) == 0:
 		return tx.commitOne(c.written[0])
 	}
+	c.written = homeFirst(c.written)
 	defer c.close()
 	return c.run()
 }
