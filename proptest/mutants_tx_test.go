@@ -189,21 +189,6 @@ var txMutants = []mutant{
 		"	if now.identity() == in.Old {\n",
 		"	if true {\n",
 	}}},
-	{"tx: a view looks for intents last", txOrders + "_one_(that_creates_)?and_a_view", "txdoc.go", []edit{{
-		"	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
-		"	first, lstatErr := d.files.Lstat(path)\n	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
-	}, {
-		"	now, err := d.files.Lstat(path)\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
-		"	now, err := first, lstatErr\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
-	}}},
-	{"tx: a view looks for no intents", txOrders + "_one_and_a_view", "txdoc.go", []edit{{
-		"		if found, err := d.intentAt(path); err != nil || found.there {\n",
-		"		if found, err := d.intentAt(path); err != nil || found.there && false {\n",
-	}}},
-	{"tx: a view does not look again", txOrders + "_one_and_a_view", "view.go", []edit{{
-		"	if err := tx.recheck(); err != nil {\n		return err\n	}\n",
-		"",
-	}}},
 	{"tx: a sweep that looks for no intent", txOrders + "_one_and_a_sweeper|" + txOrders + "_one,_a_death_and_a_sweeper", "sweep.go", []edit{{
 		"	if len(digits) == names.TransactionDigits && o.isIntent(document) {\n",
 		"	if false {\n",

@@ -311,6 +311,39 @@ func TestKeysMixed(t *testing.T) {
 	}
 }
 
+// TestKeysIntentComes: a transaction that creates a document commits after the listing,
+// and its process dies.
+func TestKeysIntentComes(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	db := openKeys(t, dir, Options{}, "a")
+	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	runs, seen := 0, ""
+	err := db.View(ctx, func(tx *Tx) error {
+		keys, err := tx.Keys("")
+		if err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			in := stagedIntent(t, a, "7")
+			in.Committed, in.Members = true, []string{"b.json"}
+			putIntent(t, a, in)
+			in = stagedIntent(t, b, "7")
+			in.Home = "a.json"
+			putIntent(t, b, in)
+		}
+		var docs []*Doc
+		for _, key := range keys {
+			docs = append(docs, tx.Doc(key))
+		}
+		seen, err = all(tx, docs...)
+		return err
+	})
+	if err != nil || seen != "7 7" || runs != 2 {
+		t.Errorf("%d runs: %q, %v", runs, seen, err)
+	}
+}
+
 // TestKeysRefused: the listing counts for a function that returns an error too.
 func TestKeysRefused(t *testing.T) {
 	ctx := impatient(t)
@@ -419,6 +452,101 @@ func TestAbsentComesAndGoes(t *testing.T) {
 		if err != nil || strings.Count(seen, "1") != 1 {
 			t.Errorf("refuses=%v, after %d looks: %q, %v", refuses, looks, seen, err)
 		}
+	}
+}
+
+// TestAbsentBoth: the locks of two documents that were deleted show that they are absent
+// together, also for a transaction that takes no locks for a conflict.
+func TestAbsentBoth(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	db := openKeys(t, dir, Options{Retry: Retry{EscalateAfter: -1, MaxTries: 2}}, "a", "b")
+	docs := []*Doc{db.Doc("a"), db.Doc("b"), db.Doc("c")}
+	for _, doc := range docs[:2] {
+		if err := doc.Delete(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refusal := errors.New("refused")
+	for _, refuses := range []bool{false, true} {
+		do := db.View
+		if refuses {
+			do = db.Transact
+		}
+		runs, seen := 0, ""
+		err := do(ctx, func(tx *Tx) (err error) {
+			runs++
+			if seen, err = all(tx, docs...); refuses && err == nil {
+				err = refusal
+			}
+			return err
+		})
+		if refuses != errors.Is(err, refusal) || !refuses && err != nil || seen != "- - -" ||
+			runs != 2 {
+			t.Errorf("refuses=%v, %d runs: %q, %v", refuses, runs, seen, err)
+		}
+		_, err = os.Lstat(names.Lock(filepath.Join(dir, "c.json")))
+		if !refuses && !errors.Is(err, ErrNotExist) {
+			t.Errorf("a view made a lock file: %v", err)
+		}
+	}
+}
+
+// TestListedComesAndGoes: an absent document and a listing are of one moment. The document
+// is not one of those that are listed, and moves to one and back.
+func TestListedComesAndGoes(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	for _, sub := range []string{"u", "v"} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := openKeys(t, dir, Options{}, "u/a")
+	a, b := other.Doc("u/a"), other.Doc("v/b")
+	flip := func(from, to *Doc) error {
+		return aside(func() error {
+			return other.Transact(ctx, func(tx *Tx) error {
+				return errors.Join(tx.Delete(from), tx.Create(to, []byte("1")))
+			})
+		})
+	}
+	if err := errors.Join(flip(a, b), flip(b, a)); err != nil { // which makes lock files
+		t.Fatal(err)
+	}
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It is the other one when either is looked at.
+	steps := []string{"readdir u", "open v/b.json", "readdir u", "lstat v/b.json"}
+	next := len(steps)
+	db, err := openFiles(&simfs.Faulty{FS: files, Inject: func(op, name string) simfs.Fault {
+		if next == len(steps) || op+" "+name != steps[next] {
+			return simfs.Fault{}
+		}
+		next++
+		if next%2 == 1 {
+			return simfs.Fault{Err: flip(a, b)}
+		}
+		return simfs.Fault{Err: flip(b, a)}
+	}}, "", ".", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	next = 0
+	var keys []string
+	seen := ""
+	err = db.View(ctx, func(tx *Tx) (err error) {
+		if keys, err = tx.Keys("u/"); err != nil {
+			return err
+		}
+		seen, err = all(tx, db.Doc("v/b"))
+		return err
+	})
+	if err != nil || len(keys) != 1 || seen != "-" || next != len(steps) {
+		t.Errorf("after %d steps: %q %q, %v", next, keys, seen, err)
 	}
 }
 
