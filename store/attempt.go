@@ -190,7 +190,7 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 		if err := a.follow(ctx); err != nil {
 			return err
 		}
-		if a.held != nil || a.blind { // under the lock there is no intent
+		if a.held != nil || a.blind { // with the lock held, no intent exists
 			a.current, err = a.d.load(ctx, a.path, a.mode)
 		} else {
 			a.current, _, err = a.d.see(ctx, a.path, a.mode)

@@ -60,7 +60,7 @@ func (tx *Tx) recheck() error {
 	}
 	docs = slices.DeleteFunc(docs, func(e *txDoc) bool { return e.a.held != nil })
 	moments := min(len(tx.listed), 1)
-	for _, absent := range []bool{true, false} {
+	for _, absent := range []bool{true, false} { // the absent ones first
 		for _, e := range docs {
 			if e.isLoose() != absent {
 				continue
@@ -146,7 +146,11 @@ func (d *fileDriver) isStill(path string, read *loaded) (bool, error) {
 		return false, err
 	}
 	exists := err == nil
-	return read.isAt(now, exists) || before.replaced != nil && before.replaced.isAt(now, exists), nil
+	same := read.isAt(now, exists)
+	if before.replaced != nil { // what is staged need not be published yet
+		same = same || before.replaced.isAt(now, exists)
+	}
+	return same, nil
 }
 
 // isAt reports whether a document is as it was loaded: now describes the file at its name,

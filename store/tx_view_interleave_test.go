@@ -27,11 +27,17 @@ func (b beneath) Rename(from, to string, how fsys.RenameHow) error {
 	return b.Process.Rename(b.at(from), b.at(to), how)
 }
 
-func (b beneath) Lstat(name string) (fsys.Info, error)      { return b.Process.Lstat(b.at(name)) }
-func (b beneath) Readlink(name string) (string, error)      { return b.Process.Readlink(b.at(name)) }
-func (b beneath) Remove(name string) error                  { return b.Process.Remove(b.at(name)) }
-func (b beneath) ReadDir(name string) ([]fsys.Entry, error) { return b.Process.ReadDir(b.at(name)) }
-func (b beneath) OpenDir(name string) (fsys.Dir, error)     { return b.Process.OpenDir(b.at(name)) }
+func (b beneath) Lstat(name string) (fsys.Info, error) { return b.Process.Lstat(b.at(name)) }
+
+func (b beneath) Readlink(name string) (string, error) { return b.Process.Readlink(b.at(name)) }
+
+func (b beneath) Remove(name string) error { return b.Process.Remove(b.at(name)) }
+
+func (b beneath) ReadDir(name string) ([]fsys.Entry, error) {
+	return b.Process.ReadDir(b.at(name))
+}
+
+func (b beneath) OpenDir(name string) (fsys.Dir, error) { return b.Process.OpenDir(b.at(name)) }
 
 // openDirectory opens the simulated directory in one process.
 func (s txScenario) openDirectory(files fsys.FS, opts Options) (*DB, error) {
@@ -114,7 +120,9 @@ func (s txScenario) viewDirectory(w *simfs.World, h *txHistory) {
 		})
 	}
 	for i, order := range s.refusers {
-		w.Go(fmt.Sprintf("refuser%d", i), func(files fsys.FS) error { return s.refuse(files, h, order) })
+		w.Go(fmt.Sprintf("refuser%d", i), func(files fsys.FS) error {
+			return s.refuse(files, h, order)
+		})
 	}
 }
 
@@ -300,6 +308,7 @@ func viewSimulations(all map[string]simulation) {
 		{"large", "one that creates, one that deletes and a listing", txScenario{plans: deletes, listings: []string{"ab"}, absent: true}},
 		{"large", "two and a listing", txScenario{plans: two, listings: []string{"ab"}}},
 		{"small", "one and a view that ends", txScenario{plans: one, ending: []string{"ab"}}},
+		{"small", "one and a view that ends, the other way", txScenario{plans: one, ending: []string{"ba"}}},
 		{"small", "one that creates and a view that ends", txScenario{plans: one, ending: []string{"ab"}, absent: true}},
 		{"large", "one, its death and a view that ends", txScenario{plans: one, ending: []string{"ab"}, deaths: 1}},
 		{"small", "one that creates, bare, and a view", txScenario{plans: one, ending: []string{"ab"}, absent: true, bare: true}},

@@ -1,4 +1,4 @@
-// The documents of a transaction.
+// The documents of a transaction: each is read when the function uses it first.
 
 package store
 
@@ -17,17 +17,17 @@ import (
 // txDoc is a document in one try of a transaction.
 type txDoc struct {
 	doc   *Doc
-	path  string   // of its file, as its driver names it
+	path  string   // of its file, for its driver
 	where string   // its absolute path
-	order string   // by which locks are ordered: where, but in simulations
+	order string   // the sort key of its lock: where, except in simulations
 	a     *attempt // nil in engines other than files
 	lock  *wantedLock
 
-	view    bool // it may not be changed
-	loaded  bool
-	read    docState
-	now     docState
-	version Version // that was read; when the transaction is committed, that it has then
+	view    bool     // it may not be changed
+	loaded  bool     // read, now and version are set
+	read    docState // as it was read
+	now     docState // as the function has changed it
+	version Version  // that was read; after the commit, the new one
 
 	frame  frame
 	framed bool
@@ -40,8 +40,9 @@ type txDoc struct {
 	left   bool    // it could not be published, or has to stay for another reason
 }
 
-// Doc returns the handle on the document with a key of the DB whose Transact this is. In the
-// function Transact there is none: it is ErrKey when the document is used.
+// Doc returns a handle on the document with a key, in the DB whose method Transact or View
+// calls the function. The functions Transact and View have no DB: there, each use of the
+// document is ErrKey.
 func (tx *Tx) Doc(key string) *Doc {
 	if tx.t.db == nil {
 		return &Doc{key: key, name: key, opts: &Options{},
@@ -51,10 +52,11 @@ func (tx *Tx) Doc(key string) *Doc {
 	return tx.t.db.Doc(key)
 }
 
-// errEnded: a transaction is used that is over.
+// errEnded is the error of each use of a Tx after its function has returned.
 var errEnded = errors.New("the function of the transaction has returned; use Tx only within it")
 
-// use returns the document in this try, which is read when it is used first.
+// use returns the document as this try knows it. The first use reads it. A version that
+// the handle expects is compared at each use.
 func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 	if tx.ended {
 		return nil, errEnded
@@ -88,7 +90,7 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 	return e, nil
 }
 
-// add adds a document, and reads it.
+// add adds a document to the try, and reads it.
 func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 	t := tx.t
 	if t.opts == nil {
@@ -133,13 +135,13 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 			return nil, err
 		}
 	}
-	if same := tx.byWhere[e.where]; same != nil { // through another handle
+	if same := tx.byWhere[e.where]; same != nil { // used through another handle before
 		e.close()
 		tx.byKey[key] = same
 		return same, nil
 	}
 	if !t.view && tx.nested {
-		// A function of an update of this document waits for this transaction, perhaps.
+		// The function of an update of this document may be waiting for this transaction.
 		done, err := doc.nest()
 		if err != nil {
 			e.close()
@@ -159,7 +161,7 @@ func (tx *Tx) insert(key txKey, e *txDoc) {
 	e.framed = true
 }
 
-// leave is that the function has returned.
+// leave ends the frame that records the document as one of the function's.
 func (e *txDoc) leave() {
 	if e.framed {
 		e.frame.pop()
@@ -228,7 +230,7 @@ func (e *txDoc) find() error {
 	return nil
 }
 
-// close gives back what it holds.
+// close releases the lock and the files, and removes the temporary files.
 func (e *txDoc) close() {
 	for _, s := range []*staged{e.staged, e.intent} {
 		if s != nil {
@@ -241,10 +243,10 @@ func (e *txDoc) close() {
 	}
 }
 
-// changed reports whether there is something to publish.
+// changed reports whether there is a new version to publish.
 func (e *txDoc) changed() bool { return !e.now.equal(e.read) }
 
-// made notes the version that it has when the transaction is committed.
+// made sets the version that the document has after the commit.
 func (e *txDoc) made(version Version) {
 	if e.changed() {
 		e.doc.db.stats.writes.Add(1)
