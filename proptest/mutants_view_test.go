@@ -4,8 +4,8 @@ package proptest
 
 var viewMutants = []mutant{
 	{"view: a look that failed counts as unchanged", "TestSecondLookFails$", "still.go", []edit{{
-		"			same, err := e.a.d.isStill(e.path, e.a.current)\n",
-		"			same, err := e.a.d.isStill(e.path, e.a.current)\n			if err != nil {\n				same, err = true, nil\n			}\n",
+		"			same, err := e.isStill()\n",
+		"			same, err := e.isStill()\n			if err != nil {\n				same, err = true, nil\n			}\n",
 	}}},
 	{"view: a look that failed in an engine counts as unchanged", "TestSecondLookFailsInEngine", "still.go", []edit{{
 		"		return &txConflict{err}\n	}\n	return err\n",
@@ -29,6 +29,10 @@ var viewMutants = []mutant{
 	{"view: an intent that came is not noticed", orders + "/view:_one_and_a_view_that_ends(,_the_other_way)?,_hash", "still.go", []edit{{
 		"	if found.there != before.intent.there || found.raw != before.intent.raw {\n",
 		"	if false {\n",
+	}}},
+	{"view: links are not followed again", "TestViewLinkMoves", "still.go", []edit{{
+		"	if moved, err := e.a.moved(); err != nil || moved != \"\" {\n",
+		"	if moved, err := \"\", error(nil); err != nil || moved != \"\" {\n",
 	}}},
 	{"view: the home is not asked again", "TestViewSeesHomeChange", "still.go", []edit{{
 		"		if err != nil || committed != before.committed {\n",

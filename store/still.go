@@ -65,7 +65,7 @@ func (tx *Tx) recheck() error {
 			if e.isLoose() != absent {
 				continue
 			}
-			same, err := e.a.d.isStill(e.path, e.a.current)
+			same, err := e.isStill()
 			if err == nil && same && absent {
 				var pinned bool
 				if pinned, err = e.a.d.wasNeverThere(e.path); !pinned {
@@ -89,6 +89,14 @@ func (tx *Tx) recheck() error {
 
 var errComesAndGoes = fmt.Errorf("%w: the document is absent, and may have been there meanwhile",
 	ErrConflict)
+
+// isStill reports whether the document is unchanged, and its path leads to the same file.
+func (e *txDoc) isStill() (bool, error) {
+	if moved, err := e.a.moved(); err != nil || moved != "" {
+		return false, err
+	}
+	return e.a.d.isStill(e.path, e.a.current)
+}
 
 // isLoose reports whether nothing shows that the document has not changed and changed back
 // since it was read: it is absent, and has no intent.
