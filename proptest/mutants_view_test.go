@@ -82,8 +82,8 @@ var viewMutants = []mutant{
 		"	if err := tx.relist(); err != nil || len(docs) == 0 {\n		return err\n	}\n",
 		"	if len(docs) == 0 {\n		return tx.relist()\n	}\n",
 	}, {
-		"	return nil\n}\n\nvar errComesAndGoes",
-		"	return tx.relist()\n}\n\nvar errComesAndGoes",
+		"	return nil\n}\n\nvar (\n	errChanged",
+		"	return tx.relist()\n}\n\nvar (\n	errChanged",
 	}}},
 	{"view: keys are not listed again", "TestKeysComeAndGo", "still.go", []edit{{
 		"	if err := tx.relist(); err != nil || len(docs) == 0 {\n		return err\n	}\n",

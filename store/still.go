@@ -76,7 +76,7 @@ func (tx *Tx) recheck() error {
 				return e.doc.error("verify", err)
 			}
 			if !same {
-				return &txConflict{e.doc.error("verify", e.a.conflict(e.version))}
+				return &txConflict{e.doc.error("verify", errChanged)}
 			}
 			if absent && moments > 1 {
 				tx.t.mustLock = true
@@ -87,8 +87,12 @@ func (tx *Tx) recheck() error {
 	return nil
 }
 
-var errComesAndGoes = fmt.Errorf("%w: the document is absent, and may have been there meanwhile",
-	ErrConflict)
+var (
+	errChanged = fmt.Errorf("%w: the document has changed while others were read", ErrConflict)
+	// errComesAndGoes is for an absent document that may have been created and deleted.
+	errComesAndGoes = fmt.Errorf("%w: the document is absent, and may have existed while others "+
+		"were read", ErrConflict)
+)
 
 // isStill reports whether the document is unchanged, and its path leads to the same file.
 func (e *txDoc) isStill() (bool, error) {
