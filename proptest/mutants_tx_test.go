@@ -174,8 +174,8 @@ var txMutants = []mutant{
 		"	if atOld := true; !atOld {\n",
 	}}},
 	{"tx: what another program has put in place is replaced", "TestForeignInTransaction", "txcommit.go txstage.go txpublish.go", []edit{{
-		"e.isFile(now) || err != nil && absent; !atOld {\n",
-		"true; !atOld {\n",
+		"	if !a.current.isAt(now, err == nil) {\n",
+		"	if false {\n",
 	}}},
 	{"tx: a writer does not meet the intent", txOrders + "_one_and_a_death_and_a_writer", "recover.go", []edit{{
 		"		if err != nil || !held.blocked {\n",
@@ -196,21 +196,6 @@ var txMutants = []mutant{
 	{"tx: a reader does not compare with the old version", "TestForeignInTransaction", "see.go", []edit{{
 		"	if now.identity() == in.Old {\n",
 		"	if true {\n",
-	}}},
-	{"tx: a view looks for intents last", txOrders + "_one_(that_creates_)?and_a_view", "txdoc.go", []edit{{
-		"	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
-		"	first, lstatErr := d.files.Lstat(path)\n	_, err := d.files.Readlink(names.Intent(path))\n	if err != nil",
-	}, {
-		"	now, err := d.files.Lstat(path)\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
-		"	now, err := first, lstatErr\n	if errors.Is(err, fs.ErrNotExist) {\n		return read.file == nil, nil\n",
-	}}},
-	{"tx: a view looks for no intents", txOrders + "_one_and_a_view", "txdoc.go", []edit{{
-		"		if found, err := d.intentAt(path); err != nil || found.there {\n",
-		"		if found, err := d.intentAt(path); err != nil || found.there && false {\n",
-	}}},
-	{"tx: a view does not look again", txOrders + "_one_and_a_view", "view.go", []edit{{
-		"	if err := tx.recheck(); err != nil {\n		return err\n	}\n",
-		"",
 	}}},
 	{"tx: a sweep that looks for no intent", txOrders + "_one_and_a_sweeper|" + txOrders + "_one,_a_death_and_a_sweeper", "sweep.go", []edit{{
 		"	if len(digits) == names.TransactionDigits && o.isIntent(document) {\n",
@@ -261,7 +246,7 @@ var txMutants = []mutant{
 		"		c.clear()\n",
 	}}},
 	{"tx: a closed file is taken for an absent one", "TestTransactClosed", "txcommit.go", []edit{{
-		"	case err == nil && e.isFile(now): // and closed\n",
+		"	case err == nil && a.current.isAt(now, true): // and closed\n",
 		"	case false:\n",
 	}}},
 	{"tx: a closed file is absent for an intent", "TestTransactClosed", "intent.go", []edit{{

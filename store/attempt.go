@@ -31,6 +31,9 @@ type attempt struct {
 	unlocked  bool      // there is no lock to take, since there is no directory
 	// lockedFirst: the lock was taken before the document was read.
 	lockedFirst bool
+	// blind: a read without the lock looks for no intent. The lock is taken before what is
+	// made of the document is published, and who takes it meets the intent.
+	blind bool
 	// renamed is the published file until it is settled, if settling flushes it.
 	renamed fsys.File
 	dirs    []fsys.Dir // to be flushed after the publish
@@ -187,7 +190,7 @@ func (a *attempt) Read(ctx context.Context) ([]byte, driver.Version, error) {
 		if err := a.follow(ctx); err != nil {
 			return err
 		}
-		if a.held != nil { // where there is no intent
+		if a.held != nil || a.blind { // with the lock held, no intent exists
 			a.current, err = a.d.load(ctx, a.path, a.mode)
 		} else {
 			a.current, _, err = a.d.see(ctx, a.path, a.mode)
@@ -272,8 +275,9 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if a.d.opts.Durability == Volatile {
 		return nil
 	}
-	// An update that is sure to conflict skips the flush.
-	if a.held == nil && a.isReplaced() {
+	// An update that is sure to conflict skips the flush. What a transaction has staged need
+	// not be published yet.
+	if a.held == nil && a.current.seen == nil && a.isReplaced() {
 		if _, err := a.verify(ctx); err != nil {
 			return err
 		}

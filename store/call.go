@@ -34,6 +34,7 @@ type call struct {
 	asked    bool     // toRun has been ordered, or received
 	answered bool     // toReturn, likewise
 	made     docState // the state that its function made or saw
+	refused  error    // its function's error, if the document is to be confirmed first
 	version  Version  // with toReturn
 }
 
@@ -52,6 +53,9 @@ type order struct {
 	shared  bool
 	version Version   // the version that was read
 	started time.Time // start of the first function of this batch
+	// blind is what was read without a look for an intent, from the file at path; else nil.
+	blind *loaded
+	path  string
 }
 
 // docState is a state of a document, published or not.
@@ -193,6 +197,7 @@ func (c *call) mayLeave() bool { return c.ctx.Done() != nil || c.patience != nil
 // continues.
 func (c *call) run() {
 	l, returned := c.line, false
+	c.refused = nil
 	defer func() {
 		if !returned {
 			w := l.returned(c, combine.Result[docState]{Kind: combine.Gone})
@@ -224,17 +229,36 @@ func (c *call) function(old docState) (docState, error) {
 func (c *call) judge(made docState, err error) combine.Result[docState] {
 	switch {
 	case err != nil:
-		return combine.Result[docState]{Kind: combine.Refuse, Err: err}
+		return c.refuse(err)
 	case c.keeps(made):
 		return combine.Result[docState]{Kind: combine.Keep, State: made}
 	}
 	if made.exists {
 		if err := c.doc.checkNew(made.data); err != nil {
-			return combine.Result[docState]{Kind: combine.Refuse, Err: err}
+			return c.refuse(err)
 		}
 		made.checked = true
 	}
 	return combine.Result[docState]{Kind: combine.Put, State: made}
+}
+
+// refuse returns the result for a function that refuses the document with err. The file
+// may have been read while a committed transaction was about to replace it. What is
+// published is verified under the lock, which no transaction has then; a refusal is not.
+// So the document is looked at again. If it may have changed, this counts as a result that
+// keeps it: then the lock is taken, and the version that was refused is confirmed, or it
+// is a conflict.
+func (c *call) refuse(err error) combine.Result[docState] {
+	if read := c.order.blind; read != nil {
+		// The try may have ended if the batch does not wait for this function. Then the
+		// result is dropped, and all that was closed is the file.
+		same, lookErr := c.doc.drv.files.isStill(c.order.path, read)
+		if !same || lookErr != nil {
+			c.refused = err
+			return combine.Result[docState]{Kind: combine.Keep, State: c.order.state}
+		}
+	}
+	return combine.Result[docState]{Kind: combine.Refuse, Err: err}
 }
 
 // keeps reports whether the function returned the state that it was run on.
@@ -302,6 +326,8 @@ func (c *call) outcome() (Version, error) {
 		c.version = c.doc.drv.combiner.Superseded(c.made.data)
 	}
 	switch {
+	case c.refused != nil && (a.Err == nil || errors.Is(a.Err, ErrNotDurable)):
+		return Absent, c.refused
 	case a.Err == nil:
 		c.doc.db.stats.updates.Add(1)
 	case a.Lost > 0 && (errors.Is(a.Err, ErrConflict) || c.hasEnded(a.Err)):

@@ -266,6 +266,10 @@ func (l *line) finish(w work, self *call) {
 func (l *line) ask(w work, self *call) {
 	c := callOf(w.Run)
 	c.order.state, c.order.shared, c.order.version = w.State, w.Alarm, w.try.read
+	c.order.blind = nil
+	if a := w.try.onFile; a != nil && a.blind && a.held == nil {
+		c.order.blind, c.order.path = a.current, a.path
+	}
 	if w.Alarm {
 		c.order.started = w.try.started
 		l.setTimer(l.of.longest - time.Since(w.try.started))

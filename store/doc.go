@@ -91,6 +91,10 @@
 // package, such as cat, may see the new version of one some microseconds before that of
 // another. Beside a document, a transaction leaves .NAME.tx while it is committed.
 //
+// A view of all documents beneath a prefix lists their keys with [Tx.Keys], which are of the
+// moment of which the documents are; [DB.Keys] lists them one after the other. [Doc.Expect]
+// in a transaction makes it a conflict if a document has another version.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

@@ -24,6 +24,11 @@ import "github.com/jsonstore/jsonstore/driver"
 // Reads through the handle return the document at any version. CompareAndSwap,
 // CompareAndDelete and Create have an expectation of their own, which alone counts. The
 // handle shares everything else with d, and is closed with it.
+//
+// In a transaction or a view each operation through the handle, a read and a creation
+// too, demands that the document had this version when it was read there. Otherwise the
+// operation returns the *ConflictError. The transaction does not run again for it, unless
+// what it has read has changed meanwhile.
 func (d *Doc) Expect(v Version) *Doc {
 	other := *d
 	other.expect, other.owns = &v, false
@@ -49,6 +54,14 @@ func (d *Doc) checkExpect() error {
 	return d.CheckVersion(*d.expect)
 }
 
+// mode returns the kind of versions by which the document, which is a file, is read.
+func (d *Doc) mode() VersionMode {
+	if d.expect != nil {
+		return d.drv.files.modeFor(*d.expect)
+	}
+	return d.drv.files.mode
+}
+
 // isExpected returns the conflict if the version that was read is not the expected one.
 func (d *Doc) isExpected(have Version) error {
 	if d.expect == nil || *d.expect == have {
@@ -65,6 +78,24 @@ func (d *Doc) isExpected(have Version) error {
 		files.shared.kept.drop(files, d.key)
 	}
 	return &ConflictError{Key: d.key, Want: *d.expect, Have: have}
+}
+
+// isExpectedIn returns the conflict if the version that a transaction has read is not the
+// one that doc expects. That may be of the other kind if doc may have both.
+func (e *txDoc) isExpectedIn(doc *Doc) error {
+	have := e.version
+	if doc.expect == nil || *doc.expect == have {
+		return nil
+	}
+	if e.a != nil && e.read.exists && doc.expect.Kind() != have.Kind() {
+		switch doc.mode() {
+		case VersionMtime:
+			have = mtimeVersion(e.a.current.info, e.a.current.file)
+		case VersionHash:
+			have = hashVersion(e.a.current.data)
+		}
+	}
+	return doc.isExpected(have)
 }
 
 // solo is the group of one caller that shares no batch. Its size is not zero, so that

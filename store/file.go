@@ -171,10 +171,14 @@ type loaded struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool // by time: a write since the file was opened may not show in its version
+	young   bool  // by time: a write since the file was opened may not show in its version
+	seen    *seen // the intent through which it was loaded, if any
 }
 
 func (s *loaded) close() {
+	if s.seen != nil && s.seen.replaced != nil {
+		s.seen.replaced.close()
+	}
 	if s.file != nil {
 		s.file.Close()
 		s.file = nil

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -29,12 +30,34 @@ func (d *fileDriver) List(ctx context.Context, prefix string) iter.Seq2[string, 
 	}
 }
 
+// listed are all keys that a listing has found.
+type listed struct {
+	keys []string // of files, in order
+	// intents are the keys of documents beside which a transaction may have an intent. That
+	// says whether they exist.
+	intents []string
+	// moving: a document was found by its own name, though not when its directory was read.
+	moving bool
+}
+
+// listAll lists without a loop body.
+func (d *fileDriver) listAll(ctx context.Context, prefix string) (all listed, err error) {
+	l := listing{d: d, ctx: ctx, prefix: prefix, all: &all}
+	l.yield = func(key string, _ error) bool {
+		all.keys = append(all.keys, key)
+		return true
+	}
+	err = l.begin()
+	return all, err
+}
+
 // listing is one iteration over keys.
 type listing struct {
 	d      *fileDriver
 	ctx    context.Context
 	prefix string
 	yield  func(string, error) bool
+	all    *listed // nil in a loop
 }
 
 // errListed ends a listing whose caller wants no more keys.
@@ -124,6 +147,10 @@ func (l *listing) names(dir string) ([]string, error) {
 			if key, ok := l.key(dir, document, 0); ok {
 				locked = append(locked, key)
 			}
+		} else if document, ok := intentDocument(entry); ok {
+			if key, ok := l.key(dir, document, 0); ok && l.all != nil {
+				l.all.intents = append(l.all.intents, key)
+			}
 		} else if key, ok := l.key(dir, entry.Name, entry.Type); ok {
 			keys = append(keys, key)
 		}
@@ -133,6 +160,9 @@ func (l *listing) names(dir string) ([]string, error) {
 	if len(moved) > 0 {
 		keys = append(keys, moved...)
 		slices.Sort(keys)
+		if l.all != nil {
+			l.all.moving = true
+		}
 	}
 	// Some systems may return a moving name twice.
 	return slices.Compact(keys), err
@@ -174,6 +204,13 @@ func (l *listing) moved(keys, locked []string) (moved []string, err error) {
 func lockedDocument(name string) (document string, ok bool) {
 	document, own := names.Own(name)
 	return document, own && names.Lock(document) == name
+}
+
+// intentDocument returns the name of the document whose intent this is. A guard's is a
+// link, and does not count.
+func intentDocument(entry fsys.Entry) (document string, ok bool) {
+	document, own := names.Own(entry.Name)
+	return document, own && entry.Type.IsRegular() && names.Intent(document) == entry.Name
 }
 
 // isGone reports whether an error means that the directory does not exist.

@@ -11,6 +11,10 @@
 // version that this handle has published is not kept either: to look at its times after
 // the rename costs each write a system call, and the version is too young anyway.
 //
+// While a transaction is committed, a document changes before its file does. So a read is
+// not kept if an intent was found, and a transaction changes the ctime of its documents
+// when its intents are in place: a read that was kept before is not used any more.
+//
 // The check misses three writes: a write through a memory mapping to a page that the
 // mapping has written before, since the system notices only the first write until it
 // has written the page out (other readers do see it); a write in place by one call that
@@ -100,8 +104,7 @@ func (d *fileDriver) latest(ctx context.Context, key string) (*keptRead, error) 
 		return nil, err
 	}
 	// The target of a symbolic link is kept too, but never found unchanged: the name is
-	// that of the link. Where there is an intent, the version can change while the file
-	// stays.
+	// that of the link. Beside an intent, the version can change while the file stays.
 	if keep && isOfAge(s.info, before) && d.changesShow(at, s.info.Dev, before) {
 		d.shared.kept.put(d, key, s)
 	}

@@ -1,30 +1,36 @@
-// How a document is read without its lock: through the intent of a transaction, if there is
-// one.
+// Reads without the document's lock: the intent of a transaction decides what the document
+// is.
 //
-// No intent: the document is what is at its name. An intent: the transaction's home says
-// whether it is committed. If it is not, the document is still what is at its name. If it is,
-// the document is what the transaction has staged, or absent, until that is published; unless
-// another program has replaced it meanwhile. So all documents of a transaction change in one
-// instant, when its home's intent does.
+//	no intent                          the file at the document's name
+//	an intent, not committed           the file at the document's name
+//	an intent, committed, at old       what the transaction has staged, or nothing if it
+//	                                   deletes the document
+//	an intent, committed, not at old   the file at the document's name: it is published, or
+//	                                   another program has replaced it
+//
+// The intent of the home document says whether a transaction is committed. So all of its
+// documents change in one instant: when that intent is replaced.
 
 package store
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// see loads the document at path for one who has not its lock. Plain is whether no intent was
-// found. The caller closes what it returns.
+// see loads the document at path without its lock. Plain reports that no intent was found.
+// The caller closes the result.
 func (d *fileDriver) see(
 	ctx context.Context, path string, mode VersionMode,
 ) (s *loaded, plain bool, err error) {
 	for waited := ""; ; {
-		// To find that there is none costs nothing this way. What is a link is a guard's.
+		// Readlink finds no intent at less cost than Open. An intent that is a link is a
+		// guard's, which readers ignore.
 		_, err := d.files.Readlink(names.Intent(path))
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			s, err := d.load(ctx, path, mode)
@@ -34,23 +40,21 @@ func (d *fileDriver) see(
 		if err != nil {
 			return nil, false, err
 		}
-		if found.in == nil {
-			s, err := d.load(ctx, path, mode)
+		s, err = d.seeThrough(ctx, path, mode, found)
+		unreadable := errors.Is(err, errElsewhere) || errors.Is(err, fs.ErrPermission)
+		if !unreadable || waited == found.raw {
 			return s, false, err
 		}
-		s, err = d.seeThrough(ctx, path, mode, found.in)
-		if !errors.Is(err, errElsewhere) || waited == found.raw {
-			return s, false, err
-		}
-		// Who lives has the lock until all is done.
-		if err := d.awaitLock(ctx, path); err != nil {
-			return nil, false, err
+		// The home's intent cannot be read. A living committer has the lock until it is done.
+		if waitErr := d.awaitLock(ctx, path); waitErr != nil {
+			return nil, false, fmt.Errorf("%w; wait for the end of the transaction: %w", err,
+				waitErr)
 		}
 		waited = found.raw
 	}
 }
 
-// awaitLock waits until nobody has the lock of a document.
+// awaitLock waits until the lock of a document is free.
 func (d *fileDriver) awaitLock(ctx context.Context, path string) error {
 	like, err := d.lockLike(path)
 	if err != nil {
@@ -64,8 +68,8 @@ func (d *fileDriver) awaitLock(ctx context.Context, path string) error {
 	return err
 }
 
-// isCommitted reports whether the transaction is committed whose intent in was found beside
-// the document at path.
+// isCommitted reports whether a transaction is committed. Its intent in is beside the
+// document at path.
 func (d *fileDriver) isCommitted(path string, in *intent) (bool, error) {
 	if in.Home == "" {
 		return in.Committed, nil
@@ -77,48 +81,63 @@ func (d *fileDriver) isCommitted(path string, in *intent) (bool, error) {
 	return found.isHomeOf(in.ID) && found.in.Committed, nil
 }
 
-// seeThrough loads the document as it is where there is the intent in.
+// seeThrough loads the document at path, beside which an intent was found.
 func (d *fileDriver) seeThrough(
-	ctx context.Context, path string, mode VersionMode, in *intent,
-) (*loaded, error) {
-	committed, err := d.isCommitted(path, in)
-	if err != nil {
-		return nil, err
-	}
-	if !committed {
-		return d.load(ctx, path, mode)
-	}
-	staged := &loaded{}
-	if in.Staged != "" {
-		// Before the document: when it is not there any longer, it has been published.
-		if staged, err = d.loadStaged(ctx, path, mode, in); err != nil {
+	ctx context.Context, path string, mode VersionMode, found foundIntent,
+) (s *loaded, err error) {
+	through := &seen{intent: found}
+	if found.in != nil {
+		if through.committed, err = d.isCommitted(path, found.in); err != nil {
 			return nil, err
 		}
-		if staged == nil {
-			return d.load(ctx, path, mode)
+	}
+	if through.committed {
+		s, through.replaced, err = d.loadCommitted(ctx, path, mode, found.in)
+	} else {
+		s, err = d.load(ctx, path, mode)
+	}
+	if err == nil && found.there {
+		s.seen = through
+	}
+	return s, err
+}
+
+// loadCommitted loads the document at path, beside which there is the intent of a committed
+// transaction. Replaced is the file at its name, if that is not what was loaded.
+func (d *fileDriver) loadCommitted(
+	ctx context.Context, path string, mode VersionMode, in *intent,
+) (s, replaced *loaded, err error) {
+	s = &loaded{}
+	if in.Staged != "" {
+		// The staged file is looked for first: if it is gone, it has been published.
+		if s, err = d.loadStaged(ctx, path, mode, in); err != nil {
+			return nil, nil, err
+		}
+		if s == nil {
+			s, err = d.load(ctx, path, mode)
+			return s, nil, err
 		}
 	}
 	now, err := d.load(ctx, path, mode)
 	if err != nil {
-		staged.close()
-		return nil, err
+		s.close()
+		return nil, nil, err
 	}
 	if now.identity() == in.Old {
-		now.close()
-		return staged, nil
+		return s, now, nil
 	}
-	staged.close()
-	return now, nil
+	s.close()
+	return now, nil, nil
 }
 
-// loadStaged loads what a transaction has staged for the document at path, if that is still
-// there, and what it says.
+// loadStaged loads what a transaction has staged for the document at path. It returns nil
+// if that does not exist, or is not what the intent says.
 func (d *fileDriver) loadStaged(
 	ctx context.Context, path string, mode VersionMode, in *intent,
 ) (*loaded, error) {
 	s, err := d.load(ctx, names.Transaction(path, in.Staged), mode)
 	switch {
-	case errors.Is(err, fsys.ErrSymlink): // nothing that the store has made
+	case errors.Is(err, fsys.ErrSymlink): // not made by the store
 		return nil, nil
 	case err != nil:
 		return nil, err

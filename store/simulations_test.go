@@ -27,6 +27,7 @@ func simulations() map[string]simulation {
 	keepers(all)
 	planters(all)
 	txSimulations(all)
+	viewSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {
 		name := fmt.Sprintf(format, args...)
 		all[name] = simulation{s.deaths, s.setup, size == "large", size == "middle"}

@@ -32,6 +32,10 @@ type try struct {
 func newTry(c *call) *try {
 	t := &try{doc: c.doc, ctx: context.Background()}
 	t.attempt, t.onFile = c.doc.attempt()
+	if t.onFile != nil {
+		// A version that is expected is compared with the one that is read.
+		t.onFile.blind = c.doc.expect == nil
+	}
 	if c.doc.drv.combiner == nil {
 		t.ctx = c.ctx // the only caller
 	}
@@ -43,10 +47,7 @@ func newTry(c *call) *try {
 func (d *Doc) attempt() (try driver.Attempt, onFile *attempt) {
 	switch drv := d.drv; {
 	case drv.files != nil:
-		onFile = drv.files.attempt(d.key, drv.files.mode)
-		if d.expect != nil {
-			onFile.mode = drv.files.modeFor(*d.expect)
-		}
+		onFile = drv.files.attempt(d.key, d.mode())
 		return onFile, onFile
 	case drv.attempter != nil:
 		return drv.attempter.Attempt(d.key), nil

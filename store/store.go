@@ -44,8 +44,9 @@ func (db *DB) Doc(key string) *Doc {
 
 // Keys iterates over the keys that begin with prefix, in byte order, each once. It is
 // not a snapshot: a document that exists from the first to the last step of the loop is
-// listed; a document that is created or deleted meanwhile may be listed. The body of
-// the loop may use the DB in every way. An error ends the loop.
+// listed; a document that is created or deleted meanwhile may be listed. So may half of
+// the documents that a transaction creates or deletes. Tx.Keys in a View lists those of
+// one moment. The body of the loop may use the DB in every way. An error ends the loop.
 //
 // On files, each directory is read once, when the loop reaches its first key. A
 // directory is not read if its keys cannot begin with prefix. The cost is linear in the

@@ -111,7 +111,7 @@ type transaction struct {
 	known []*txDoc // the documents that earlier tries have used
 
 	view     bool // it changes nothing
-	mustLock bool // the next try is to take the locks
+	mustLock bool // the next tries take the locks
 }
 
 // txConflict is the error of a try that lost. The function's own error may be a conflict
@@ -170,16 +170,18 @@ func (t *transaction) locks(try int) bool {
 	switch {
 	case t.db == nil || len(t.known) == 0 || !t.canLock():
 		return false
+	case t.mustLock:
+		return true
 	case t.view:
-		return t.mustLock || try > optimisticViews || t.opts.Locking && try > 1
+		return try > optimisticViews || t.opts.Locking && try > 1
 	}
 	after := t.opts.Retry.EscalateAfter
 	return t.opts.Locking || after >= 0 && try > after
 }
 
-// canLock reports whether the documents have locks.
+// canLock reports whether the documents have locks: all are files.
 func (t *transaction) canLock() bool {
-	return t.db.drv.files != nil
+	return !slices.ContainsFunc(t.known, func(e *txDoc) bool { return e.doc.drv.files == nil })
 }
 
 func (t *transaction) sleep() {
@@ -259,10 +261,14 @@ func (tx *Tx) call() error {
 		return nil
 	}
 	// If the documents did not fit each other, the error may mean nothing.
-	if changed := tx.recheck(); changed != nil {
-		return changed
+	switch again := tx.recheck().(type) {
+	case nil:
+		return err
+	case *txConflict:
+		return again
+	default:
+		return fmt.Errorf("%w; what it has read may not have been so at one moment: %w", err, again)
 	}
-	return err
 }
 
 // close releases locks and files, and notes the documents for the next try.
@@ -285,7 +291,7 @@ func (tx *Tx) commit() error {
 		return context.Cause(tx.t.ctx)
 	}
 	if tx.t.view {
-		return tx.endView()
+		return tx.recheck()
 	}
 	if len(tx.docs) == 0 {
 		return nil

@@ -44,14 +44,20 @@ type txScenario struct {
 	absent  bool     // nothing is there at the start
 	old     bool     // what is there was written long ago
 	fresh   bool     // the lock files say that there was never an intent
-	clock   bool     // time goes by meanwhile
-	deaths  int
-	bound   int             // tries of a bounded wait; 0: it waits for ever
-	crossed map[string]bool // transactions that take their locks in another order
-	apart   bool            // documents other than a are in another directory
-	closed  bool            // files have to be closed
-	ext4    bool            // the file system is ext4, where volatile versions are exchanged
-	plants  string          // documents beside which a stranger plants, in a sticky directory
+	bare    bool     // there are no lock files
+
+	listings []string // orders of documents that a view of the directory lists and reads
+	ending   []string // likewise, without listing; its context ends at any moment
+	refusers []string // documents that updates refuse, one after the other
+	tries    int      // of each of these views; 0: one
+	clock    bool     // time goes by meanwhile
+	deaths   int
+	bound    int             // tries of a bounded wait; 0: it waits for ever
+	crossed  map[string]bool // transactions that take their locks in another order
+	apart    bool            // documents other than a are in another directory
+	closed   bool            // files have to be closed
+	ext4     bool            // the file system is ext4, where volatile versions are exchanged
+	plants   string          // documents beside which a stranger plants, in a sticky directory
 }
 
 func simulatedDoc(letter rune) string { return "/dir/" + string(letter) + ".json" }
@@ -73,7 +79,7 @@ func (s txScenario) quiet(op, name string) bool {
 	case strings.HasPrefix(op, "sync"):
 		return true
 	case strings.HasSuffix(base, ".lock"):
-		return op != "trylock" // between two locks others may come
+		return op != "trylock" && !s.bare // between two locks others may come
 	case op == "readdir":
 		return false
 	case name == otherDir:
@@ -84,7 +90,7 @@ func (s txScenario) quiet(op, name string) bool {
 		return op == "lstat" || s.sweeper == "" && op != "open" && op != "remove"
 	case op == "lstat" && strings.HasSuffix(base, ".json"):
 		// Who has the lock might as well have looked before.
-		return len(s.readers)+len(s.views) == 0
+		return len(s.readers)+len(s.views)+len(s.listings)+len(s.ending)+len(s.refusers) == 0
 	}
 	return false
 }
@@ -230,7 +236,9 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 		if s.fresh {
 			mark = markNoIntent
 		}
-		w.Put(names.Lock(s.doc(letter)), marked(mark))
+		if !s.bare {
+			w.Put(names.Lock(s.doc(letter)), marked(mark))
+		}
 		if !s.absent {
 			w.Put(s.doc(letter), `["x"]`)
 		}
@@ -281,6 +289,7 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 	for _, letter := range s.plants {
 		w.Go("stranger", func(files fsys.FS) error { return s.plant(files, letter) }).UID = stranger
 	}
+	s.viewDirectory(w, h)
 	if s.clock {
 		w.Go("clock", func(files fsys.FS) error { return files.(*simfs.Process).Tick(ofCoarseAge) })
 	}

@@ -81,6 +81,7 @@ func (tx *Tx) commitFiles() error {
 	case len(c.written) == 1 && len(c.read) == 0:
 		return tx.commitOne(c.written[0])
 	}
+	c.written = homeFirst(c.written)
 	defer c.close()
 	return c.run()
 }
@@ -291,13 +292,13 @@ func (e *txDoc) verify(ctx context.Context) (fsys.Info, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && a.current.version.IsAbsent():
 		return now, nil
-	case err == nil && e.isFile(now) && a.current.file != nil:
+	case err == nil && a.current.isAt(now, true) && a.current.file != nil:
 		same, err := a.unchanged(now)
 		if err == nil && !same {
 			err = a.conflict(a.current.version)
 		}
 		return now, err
-	case err == nil && e.isFile(now): // and closed
+	case err == nil && a.current.isAt(now, true): // and closed
 		return a.verify(ctx)
 	}
 	if now, err = a.verify(ctx); err == nil {
@@ -314,14 +315,6 @@ func (e *txDoc) stillWithout() error {
 		return e.a.conflict(Absent) // the document may exist too
 	}
 	return ignoreNotExist(err)
-}
-
-// isFile reports whether a file is the version that was read, by what a stat shows. Now
-// describes the file.
-func (e *txDoc) isFile(now fsys.Info) bool {
-	read := e.a.current
-	return !read.version.IsAbsent() && now.SameFile(read.info) &&
-		now.Mtime == read.info.Mtime && now.Size == read.info.Size
 }
 
 // close closes the files of the commit. The temporary files are removed with their

@@ -1,33 +1,31 @@
-// The documents of a transaction.
+// The documents of a transaction: each is read when the function uses it first.
 
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
-	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/internal/fsys"
-	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // txDoc is a document in one try of a transaction.
 type txDoc struct {
 	doc   *Doc
-	path  string   // of its file, as its driver names it
+	path  string   // of its file, for its driver
 	where string   // its absolute path
-	order string   // by which locks are ordered: where, but in simulations
+	order string   // the sort key of its lock: where, except in simulations
 	a     *attempt // nil in engines other than files
 	lock  *wantedLock
 
-	view    bool // it may not be changed
-	loaded  bool
-	read    docState
-	now     docState
-	version Version // that was read; when the transaction is committed, that it has then
+	view    bool     // it may not be changed
+	loaded  bool     // read, now and version are set
+	read    docState // as it was read
+	now     docState // as the function has changed it
+	version Version  // that was read; after the commit, the new one
 
 	frame  frame
 	framed bool
@@ -42,8 +40,9 @@ type txDoc struct {
 	dir       fsys.Info // of its directory, if it is written or absent
 }
 
-// Doc returns the handle on the document with a key of the DB whose Transact this is. In the
-// function Transact there is none: it is ErrKey when the document is used.
+// Doc returns a handle on the document with a key, in the DB whose method Transact or View
+// calls the function. The functions Transact and View have no DB: there, each use of the
+// document is ErrKey.
 func (tx *Tx) Doc(key string) *Doc {
 	if tx.t.db == nil {
 		return &Doc{key: key, name: key, opts: &Options{},
@@ -53,16 +52,17 @@ func (tx *Tx) Doc(key string) *Doc {
 	return tx.t.db.Doc(key)
 }
 
-// errEnded: a transaction is used that is over.
+// errEnded is the error of each use of a Tx after its function has returned.
 var errEnded = errors.New("the function of the transaction has returned; use Tx only within it")
 
-// use returns the document in this try, which is read when it is used first.
+// use returns the document as this try knows it. The first use reads it. A version that
+// the handle expects is compared at each use.
 func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 	if tx.ended {
 		return nil, errEnded
 	}
-	if doc.keyErr != nil {
-		return nil, doc.keyErr
+	if err := cmp.Or(doc.keyErr, doc.checkExpect()); err != nil {
+		return nil, err
 	}
 	key := txKey{doc.db, doc.key}
 	e := tx.byKey[key]
@@ -73,20 +73,25 @@ func (tx *Tx) use(doc *Doc) (*txDoc, error) {
 		}
 	}
 	e.strengthen(doc)
-	if e.loaded {
-		return e, nil
-	}
-	if e.a != nil && e.a.held != nil {
-		// The lock is that of what links led to before.
-		if moved, err := e.a.moved(); err != nil || moved != "" {
-			tx.moved = tx.moved || moved != ""
-			return nil, errors.Join(err, ErrConflict)
+	if !e.loaded {
+		if e.a != nil && e.a.held != nil {
+			// The lock is that of the document to which links led before.
+			if moved, err := e.a.moved(); err != nil || moved != "" {
+				tx.moved = tx.moved || moved != ""
+				return nil, errors.Join(err, ErrConflict)
+			}
+		}
+		if err := e.load(tx.t.ctx); err != nil {
+			return nil, err
 		}
 	}
-	return e, e.load(tx.t.ctx)
+	if err := e.isExpectedIn(doc); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
-// add adds a document, and reads it.
+// add adds a document to the try, and reads it.
 func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 	t := tx.t
 	if t.opts == nil {
@@ -119,7 +124,7 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 				"could not "+
 				"finish them", ErrUnsupported)
 		}
-		e.a = files.attempt(doc.key, files.mode)
+		e.a = files.attempt(doc.key, doc.mode())
 	}
 	if err := e.load(t.ctx); err != nil {
 		e.close()
@@ -131,14 +136,14 @@ func (tx *Tx) add(key txKey, doc *Doc) (*txDoc, error) {
 			return nil, err
 		}
 	}
-	if same := tx.byWhere[e.where]; same != nil { // through another handle
+	if same := tx.byWhere[e.where]; same != nil { // used through another handle before
 		e.close()
 		tx.byKey[key] = same
 		same.strengthen(doc)
 		return same, nil
 	}
 	if !t.view && tx.nested {
-		// A function of an update of this document waits for this transaction, perhaps.
+		// The function of an update of this document may be waiting for this transaction.
 		done, err := doc.nest()
 		if err != nil {
 			e.close()
@@ -177,7 +182,7 @@ func (tx *Tx) insert(key txKey, e *txDoc) {
 	e.framed = true
 }
 
-// leave is that the function has returned.
+// leave ends the frame that records the document as one of the function's.
 func (e *txDoc) leave() {
 	if e.framed {
 		e.frame.pop()
@@ -238,7 +243,7 @@ func (e *txDoc) find() error {
 	return nil
 }
 
-// close gives back what it holds.
+// close releases the lock and the files, and removes the temporary files.
 func (e *txDoc) close() {
 	for _, s := range []*staged{e.staged, e.intent} {
 		if s != nil {
@@ -251,67 +256,13 @@ func (e *txDoc) close() {
 	}
 }
 
-// changed reports whether there is something to publish.
+// changed reports whether there is a new version to publish.
 func (e *txDoc) changed() bool { return !e.now.equal(e.read) }
 
-// made notes the version that it has when the transaction is committed.
+// made sets the version that the document has after the commit.
 func (e *txDoc) made(version Version) {
 	if e.changed() {
 		e.doc.db.stats.writes.Add(1)
 		e.version = version
 	}
-}
-
-// recheck looks whether the documents were as the function saw them at one time; if not, that
-// is a conflict. Under the locks they were.
-func (tx *Tx) recheck() error {
-	var loaded []*txDoc
-	for _, e := range tx.docs {
-		if e.loaded {
-			loaded = append(loaded, e)
-		}
-	}
-	if len(loaded) < 2 {
-		return nil
-	}
-	if loaded[0].a == nil {
-		var same []driver.Change
-		for _, e := range loaded {
-			same = append(same, driver.Change{Key: e.doc.key, Old: e.version, Keep: true})
-		}
-		_, err := loaded[0].doc.drv.transactor.Commit(tx.t.ctx, same)
-		if errors.Is(err, ErrConflict) {
-			return &txConflict{err}
-		}
-		return nil // the function's own error matters more
-	}
-	for _, e := range loaded {
-		if e.a.held != nil {
-			continue
-		}
-		same, err := e.a.d.isStill(e.path, e.a.current)
-		if err == nil && !same {
-			return &txConflict{e.doc.error("verify", e.a.conflict(e.version))}
-		}
-	}
-	return nil
-}
-
-// isStill reports whether the document at path is the file that was read, and no transaction
-// says otherwise. The intent is looked for first: a transaction makes it before, and removes
-// it after, it replaces the file.
-func (d *fileDriver) isStill(path string, read *loaded) (bool, error) {
-	_, err := d.files.Readlink(names.Intent(path))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if found, err := d.intentAt(path); err != nil || found.there {
-			return false, err
-		}
-	}
-	now, err := d.files.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return read.file == nil, nil
-	}
-	return err == nil && read.file != nil && now.SameFile(read.info) &&
-		now.Mtime == read.info.Mtime &&
-		now.Size == read.info.Size, err
 }

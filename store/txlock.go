@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // boundedWait is how long a caller that holds locks waits for another one.
@@ -105,7 +106,7 @@ func (tx *Tx) lockKnown() error {
 // again returns the document for another try, at its current path.
 func (e *txDoc) again() (*txDoc, error) {
 	d := e.doc.drv.files
-	again := &txDoc{doc: e.doc, a: d.attempt(e.doc.key, d.mode)}
+	again := &txDoc{doc: e.doc, a: d.attempt(e.doc.key, e.doc.mode())}
 	err := d.following(e.doc.key, func(path string) error {
 		again.a.path = path
 		_, err := d.lockLike(path)
@@ -126,8 +127,7 @@ func (tx *Tx) lock(docs []*txDoc, makes bool) error {
 			if err := e.a.makeParents(); err != nil {
 				return e.doc.error("lock", err)
 			}
-		} else if _, err := e.a.d.files.Lstat(filepath.Dir(e.path)); errors.Is(err,
-			fs.ErrNotExist) {
+		} else if tx.hasNoLock(e) {
 			continue
 		}
 		e.lock = e.wanted()
@@ -142,6 +142,17 @@ func (tx *Tx) lock(docs []*txDoc, makes bool) error {
 		}
 	}
 	return nil
+}
+
+// hasNoLock reports whether a document that is not written gets no lock: its directory
+// does not exist, or it has no lock file, and so no writer yet, and a view creates none.
+func (tx *Tx) hasNoLock(e *txDoc) bool {
+	name := filepath.Dir(e.path)
+	if tx.t.view {
+		name = names.Lock(e.path)
+	}
+	_, err := e.a.d.files.Lstat(name)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // lockMore takes the lock of a document while others are held, the last of which is

@@ -1,4 +1,5 @@
-// What a transaction can do with a document: what Doc can, with the same meaning and checks.
+// The operations of a transaction on a document. They mean what those of Doc do, and check
+// the same.
 
 package store
 
@@ -10,9 +11,10 @@ import (
 	"github.com/jsonstore/jsonstore/internal/docpath"
 )
 
-// Read returns the document as the transaction has made it, or found it, and the version that
-// it found. An absent document is ErrNotExist, one that is not valid ErrInvalid, with its bytes. The
-// bytes must not be changed.
+// Read returns the document with the changes that the transaction has made so far, and the
+// version that the transaction has read. An absent document is ErrNotExist. A document that
+// is not valid JSON is ErrInvalid; its bytes are returned all the same. The bytes must not
+// be changed.
 func (tx *Tx) Read(doc *Doc) ([]byte, Version, error) {
 	e, err := tx.read(doc)
 	if e == nil {
@@ -40,10 +42,10 @@ func (tx *Tx) read(doc *Doc) (*txDoc, error) {
 	return e, nil
 }
 
-// Version returns the version that the document had when the transaction read it. When
-// Transact has returned without error, it is the one that the document has got. It is Absent
-// for a document that the transaction did not use. Of one that was used through several
-// handles, it has the kind that the first of them has.
+// Version returns the version of the document that the transaction has read and, once
+// Transact has returned without error, the version that the document has since the commit.
+// It is Absent for a document that the transaction has not used. For a document that was
+// used through several handles, it has the kind of the first handle's versions.
 func (tx *Tx) Version(doc *Doc) Version {
 	if e := tx.byKey[txKey{doc.db, doc.key}]; e != nil {
 		return e.version
@@ -51,9 +53,11 @@ func (tx *Tx) Version(doc *Doc) Version {
 	return Absent
 }
 
-// Update applies fn to the document as the transaction has made it: fn gets its content, nil if
-// it is absent, and returns what it is to be. The bytes are fn's own. If fn returns nil for a
-// document that is there, the error is ErrInvalid; to delete it, use Delete.
+// Update replaces the document by the result of fn. Fn gets the content with the changes
+// that the transaction has made so far, or nil if the document is absent. Fn owns the
+// bytes. If fn returns nil for a document that exists, the error is ErrInvalid; to delete
+// the document, use Delete. If fn returns an error, the document is not changed, and the
+// error is returned wrapped.
 func (tx *Tx) Update(doc *Doc, fn func(old []byte) ([]byte, error)) error {
 	return tx.update(doc, "update", fn)
 }
@@ -92,7 +96,7 @@ func (e *txDoc) write(data []byte) error {
 	return nil
 }
 
-// Write makes data the document, whatever it was, and whether it was there or not.
+// Write replaces or creates the document, whatever its version and content.
 func (tx *Tx) Write(doc *Doc, data []byte) error {
 	e, err := tx.use(doc)
 	if err == nil {
@@ -104,14 +108,14 @@ func (tx *Tx) Write(doc *Doc, data []byte) error {
 	return nil
 }
 
-// Create makes the document; if it is there, the error is ErrExist.
+// Create creates the document. If it exists, the error is ErrExist.
 func (tx *Tx) Create(doc *Doc, data []byte) error {
 	e, err := tx.use(doc)
 	switch {
 	case err != nil:
 	case e.now.exists:
 		err = &driver.ConflictError{Key: doc.name, Want: Absent, Have: e.version}
-		if e.version.IsAbsent() { // the transaction has made it
+		if e.version.IsAbsent() { // the transaction has created it
 			err = ErrExist
 		}
 	default:
@@ -123,7 +127,8 @@ func (tx *Tx) Create(doc *Doc, data []byte) error {
 	return nil
 }
 
-// Delete deletes the document, whatever its content. If it is absent, the error is ErrNotExist.
+// Delete deletes the document, whatever its version and content. If it is absent, the error
+// is ErrNotExist.
 func (tx *Tx) Delete(doc *Doc) error {
 	e, err := tx.use(doc)
 	if err == nil && !e.now.exists {
@@ -139,7 +144,7 @@ func (tx *Tx) Delete(doc *Doc) error {
 	return nil
 }
 
-// Get returns the value at a path, as Doc.Get does.
+// Get returns the value at a path, like Doc.Get.
 func (tx *Tx) Get(doc *Doc, path string) ([]byte, error) {
 	e, err := tx.read(doc)
 	if err != nil {
@@ -152,12 +157,12 @@ func (tx *Tx) Get(doc *Doc, path string) ([]byte, error) {
 	return value, nil
 }
 
-// Set puts a value at a path, as Doc.Set does.
+// Set sets the value at a path, like Doc.Set.
 func (tx *Tx) Set(doc *Doc, path string, value any) error {
 	return tx.edit(doc, "set", value, doc.setting(path, value))
 }
 
-// Add adds to the number at a path and returns the sum, as Doc.Add does.
+// Add adds to the number at a path and returns the sum, like Doc.Add.
 func (tx *Tx) Add(doc *Doc, path string, delta any) (sum json.Number, err error) {
 	err = tx.edit(doc, "add", delta, func(old, raw []byte) (data []byte, err error) {
 		var text string
@@ -168,7 +173,7 @@ func (tx *Tx) Add(doc *Doc, path string, delta any) (sum json.Number, err error)
 	return sum, err
 }
 
-// Append puts a value at the end of the array at a path, as Doc.Append does.
+// Append appends a value to the array at a path, like Doc.Append.
 func (tx *Tx) Append(doc *Doc, path string, value any) error {
 	return tx.edit(doc, "append", value, func(old, raw []byte) ([]byte, error) {
 		return docpath.Append(old, path, raw, doc.opts.limits())
@@ -186,22 +191,23 @@ func (tx *Tx) edit(doc *Doc, op string, value any, do func(old, raw []byte) ([]b
 	})
 }
 
-// Unset removes the value at a path, as Doc.Unset does.
+// Unset removes the value at a path, like Doc.Unset.
 func (tx *Tx) Unset(doc *Doc, path string) error {
 	return tx.update(doc, "unset", doc.unsetting(path))
 }
 
-// MergePatch applies a JSON Merge Patch, as Doc.MergePatch does.
+// MergePatch applies a JSON Merge Patch, like Doc.MergePatch.
 func (tx *Tx) MergePatch(doc *Doc, patch []byte) error {
 	return tx.update(doc, "patch", doc.merging(patch))
 }
 
-// JSONPatch applies a JSON Patch, as Doc.JSONPatch does.
+// JSONPatch applies a JSON Patch, like Doc.JSONPatch.
 func (tx *Tx) JSONPatch(doc *Doc, patch []byte) error {
 	return tx.update(doc, "patch", doc.patching(patch))
 }
 
-// TxRead decodes the document as the transaction has made it into a T, as Read does.
+// TxRead decodes the document, with the changes that the transaction has made so far, into
+// a T, like Read.
 func TxRead[T any](tx *Tx, doc *Doc) (T, error) {
 	var value T
 	e, err := tx.read(doc)
@@ -214,8 +220,9 @@ func TxRead[T any](tx *Tx, doc *Doc) (T, error) {
 	return value, nil
 }
 
-// TxUpdate decodes the document as the transaction has made it into a T, calls fn to change it,
-// and merges what fn changed into the document, as Update does. It returns the value.
+// TxUpdate decodes the document, with the changes that the transaction has made so far,
+// into a T, calls fn to change the value, and merges what fn has changed into the document,
+// like Update. It returns the value.
 func TxUpdate[T any](tx *Tx, doc *Doc, fn func(value *T) error) (T, error) {
 	var value T
 	err := tx.update(doc, "update", changing(doc, &value, fn))

@@ -209,7 +209,7 @@ func (e *txDoc) publish(exchange bool) error {
 	if ignoreNotExist(err) != nil {
 		return err
 	}
-	if atOld := err == nil && e.isFile(now) || err != nil && absent; !atOld {
+	if !a.current.isAt(now, err == nil) {
 		return nil
 	}
 	switch {
