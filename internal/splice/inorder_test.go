@@ -60,13 +60,19 @@ func TestNotInOrder(t *testing.T) {
 	for i := range maxKeys {
 		fmt.Fprintf(&pads, `,"pad%d":0`, i)
 	}
+	var many strings.Builder
+	many.WriteString(`,`)
+	for i := range 20 {
+		fmt.Fprintf(&many, `{"id":%d,"n":0},`, i+2)
+	}
 	for name, c := range map[string][2]string{
 		"an equal element after the last": {
 			`[{"id":1,"n":1},{"id":2,"n":1},{"id":2,"n":1}]`,
 			`[{"id":1,"n":2},{"id":2,"n":5},{"id":2,"n":1}]`,
 		},
-		"an id that occurs twice": {
-			`[{"id":1,"n":1},{"id":1,"n":2}]`, `[{"id":1,"n":2},{"id":1,"n":1}]`,
+		"an id that occurs twice, late": {
+			`[{"id":0,"n":1}` + many.String() + `{"id":1,"n":1},{"id":1,"n":2}]`,
+			`[{"id":0,"n":2}` + many.String() + `{"id":1,"n":2},{"id":1,"n":1}]`,
 		},
 		"a key after too many others": {
 			`[{"name":"a","n":1},{"n":1` + pads.String() + `,"name":"b"},{"n":2` + pads.String() +
