@@ -3,6 +3,8 @@
 
 package splice
 
+import "bytes"
+
 // inOrder pairs the elements from start to end with those at the same places, if the
 // search would do the same, and reports whether it did. That is so if one member has at
 // each place the same value before and after, and at no two places the same: no element
@@ -19,16 +21,44 @@ func (a *aligner) inOrder(start, end int) bool {
 	if key == "" {
 		return false
 	}
-	values := newDigests(end - start)
+	var last []byte
+	ascending := true
 	for i := start; i < end; i++ {
 		was, is := before.tells(&a.before[i], key), after.tells(&a.after[i], key)
-		if was.Kind == Null || is.Kind == Null || !a.same(&was, &is) ||
-			!values.add(before.digest(&was)) {
+		if was.Kind == Null || is.Kind == Null || !a.same(&was, &is) {
 			return false
 		}
+		text := before.raw(&was)
+		ascending, last = ascending && ascends(last, text), text
+	}
+	if !ascending && !before.distinct(a.before[start:end], key) {
+		return false
 	}
 	for i := start; i < end; i++ {
 		a.pair(i, i)
+	}
+	return true
+}
+
+// ascends reports whether the text of a number or string is longer than the last one, or
+// as long and later in the order of bytes, and has no other spelling. If that is so for
+// each of a list, they are different.
+func ascends(last, text []byte) bool {
+	if text[0] == '"' && bytes.IndexByte(text, '\\') >= 0 ||
+		text[0] != '"' && bytes.ContainsAny(text, "-.eE") {
+		return false
+	}
+	return len(last) < len(text) || len(last) == len(text) && bytes.Compare(last, text) < 0
+}
+
+// distinct reports whether the values of the telling member differ in all objects.
+func (d *document) distinct(of []Node, key string) bool {
+	values := newDigests(len(of))
+	for i := range of {
+		value := d.tells(&of[i], key)
+		if value.Kind == Null || !values.add(d.digest(&value)) {
+			return false
+		}
 	}
 	return true
 }
@@ -46,16 +76,10 @@ func (d *document) tellingKey(of []Node) string {
 		return len(keys) < maxKeys
 	})
 	few := of[:min(len(of), 16)]
-next:
 	for _, key := range keys {
-		values := newDigests(len(few))
-		for i := range few {
-			value := d.tells(&few[i], key)
-			if value.Kind == Null || !values.add(d.digest(&value)) {
-				continue next
-			}
+		if d.distinct(few, key) {
+			return key
 		}
-		return key
 	}
 	return ""
 }

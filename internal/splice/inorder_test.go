@@ -60,20 +60,27 @@ func TestNotInOrder(t *testing.T) {
 	for i := range maxKeys {
 		fmt.Fprintf(&pads, `,"pad%d":0`, i)
 	}
-	var many strings.Builder
-	many.WriteString(`,`)
-	for i := range 20 {
-		fmt.Fprintf(&many, `{"id":%d,"n":0},`, i+2)
+	late := func(one, other string) [2]string { // two ids after many, and before another
+		var many strings.Builder
+		for i := range 20 {
+			fmt.Fprintf(&many, `{"id":%d,"n":0},`, i+10)
+		}
+		const form = `[{"id":1,"n":%d},%s{"id":%s,"n":%d},{"id":%s,"n":%d},{"id":"zzzzzzzzzzz","n":%d}]`
+		return [2]string{
+			fmt.Sprintf(form, 1, many.String(), one, 1, other, 2, 1),
+			fmt.Sprintf(form, 2, many.String(), one, 2, other, 1, 2),
+		}
 	}
 	for name, c := range map[string][2]string{
 		"an equal element after the last": {
 			`[{"id":1,"n":1},{"id":2,"n":1},{"id":2,"n":1}]`,
 			`[{"id":1,"n":2},{"id":2,"n":5},{"id":2,"n":1}]`,
 		},
-		"an id that occurs twice, late": {
-			`[{"id":0,"n":1}` + many.String() + `{"id":1,"n":1},{"id":1,"n":2}]`,
-			`[{"id":0,"n":2}` + many.String() + `{"id":1,"n":2},{"id":1,"n":1}]`,
-		},
+		"an id that occurs twice": late("100", "100"),
+		"an id with an exponent":  late("100", "1e2"),
+		"an id with a fraction":   late("100", "100.0"),
+		"an id with a sign":       late("0", "-0"),
+		"an id with an escape":    late(`"aaaaa"`, `"\u0061aaaa"`),
 		"a key after too many others": {
 			`[{"name":"a","n":1},{"n":1` + pads.String() + `,"name":"b"},{"n":2` + pads.String() +
 				`,"name":"c"},0]`,
