@@ -294,7 +294,7 @@ func (s *scanner) container(into *Node) error {
 	}
 	if into != nil {
 		*into = Node{Kind: kind, Start: start, End: s.pos}
-		into.count = uint32(min(count, math.MaxUint32))
+		into.count = uint32(min(uint(count), math.MaxUint32))
 		s.tree.close(into, parts, members, elems)
 	}
 	return nil
