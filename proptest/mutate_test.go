@@ -39,8 +39,7 @@ func TestMutants(t *testing.T) {
 
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
-		txMutants, viewMutants,
-		listMutants)
+		txMutants, viewMutants, listMutants, largeMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that

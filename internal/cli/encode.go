@@ -24,6 +24,7 @@ const maxDepth = splice.DefaultDepth
 // exceed the limits of a document.
 type encoder struct {
 	out    []byte
+	keys   []string // of the open objects, the inner ones' after the outer ones'
 	depth  int
 	limit  int64 // in bytes
 	halves bool  // some characters stand for halves of surrogate pairs, see exprvalue.go
@@ -33,15 +34,20 @@ type encoder struct {
 // encodeResult encodes the result of an expression for a document of at most limit
 // bytes. sizeHint is the expected size.
 func encodeResult(value any, limit int64, sizeHint int, halves bool, texts *texts) ([]byte, error) {
-	// The encoded text may be longer than the document, which keeps the spelling of
-	// numbers: its 1e9 may be 1000000000 here. The store checks the exact limit; this
-	// check stops an excess early.
-	e := encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
-	e.out = make([]byte, 0, sizeHint)
+	e := newEncoder(limit, sizeHint, halves, texts)
 	if err := e.value(value); err != nil {
 		return nil, err
 	}
 	return e.out, nil
+}
+
+func newEncoder(limit int64, sizeHint int, halves bool, texts *texts) *encoder {
+	// The encoded text may be longer than the document, which keeps the spelling of
+	// numbers: its 1e9 may be 1000000000 here. The store checks the exact limit; this
+	// check stops an excess early.
+	e := &encoder{limit: 4*limit + 1024, halves: halves, texts: texts}
+	e.out = make([]byte, 0, sizeHint)
+	return e
 }
 
 func (e *encoder) value(value any) error {
@@ -139,7 +145,11 @@ func (e *encoder) object(members map[string]any) error {
 	if err := e.open('{'); err != nil {
 		return err
 	}
-	for i, key := range slices.Sorted(maps.Keys(members)) {
+	first := len(e.keys)
+	e.keys = slices.AppendSeq(e.keys, maps.Keys(members))
+	keys := e.keys[first:]
+	slices.Sort(keys)
+	for i, key := range keys {
 		if i > 0 {
 			e.out = append(e.out, ',')
 		}
@@ -151,5 +161,6 @@ func (e *encoder) object(members map[string]any) error {
 			return err
 		}
 	}
+	e.keys = e.keys[:first]
 	return e.close('}')
 }

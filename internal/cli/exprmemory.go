@@ -22,8 +22,7 @@ func memoryFor(document int) uint64 { return enoughMemory + 64*uint64(document) 
 // saveMemory makes garbage collection more frequent while a large document is worked
 // on: when garbage is a third of the live heap, not as much as it.
 func saveMemory(document int) (restore func()) {
-	const large = 8 << 20
-	if document < large {
+	if document < largeDocument {
 		return func() {}
 	}
 	before := debug.SetGCPercent(33)

@@ -14,7 +14,6 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
-	"github.com/jsonstore/jsonstore/store"
 )
 
 // pairNames are the variables of such an expression. Its input, ., is the new document.
@@ -98,7 +97,7 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 		lim := splice.Limits{AllowDuplicateKeys: e.Duplicates}
 		r, err := newReader(document, lim)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
+			return nil, invalid(err)
 		}
 		r.order = e.order
 		values[i] = r.value()
@@ -109,7 +108,7 @@ func (e *expression) runPair(ctx context.Context, packed []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return encodeResult(result, (&commonFlags{maxSize: e.MaxSize}).sizeLimit(), 0, halves, nil)
+	return encodeResult(result, e.limit(), 0, halves, nil)
 }
 
 // isLook reports whether a query of --print only looks up keys and indexes. It then

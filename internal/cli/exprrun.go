@@ -81,6 +81,9 @@ func (p *program) apply(ctx context.Context, old []byte) ([]byte, error) {
 	if old == nil {
 		return append(text, '\n'), nil
 	}
+	if len(old) >= largeDocument {
+		p.close() // its memory is worth more than the start of another
+	}
 	text, err = splice.Merge(old, text, splice.Limits{AllowDuplicateKeys: p.task.Duplicates})
 	if err != nil {
 		return nil, &runtimeError{err}

@@ -45,6 +45,17 @@ func (t *texts) add(value any, text []byte) {
 	}
 }
 
+// reset forgets the texts.
+func (t *texts) reset() {
+	const few = 64 // what is cleared is as large as it ever was
+	if len(t.objects)+len(t.arrays) > few {
+		*t = *newTexts()
+		return
+	}
+	clear(t.objects)
+	clear(t.arrays)
+}
+
 // of returns the text of a value, or nil if the value is not from the document.
 func (t *texts) of(value any) []byte {
 	if t == nil {

@@ -151,9 +151,11 @@ func readDocument(input *bufio.Reader) ([]byte, error) {
 type expression struct {
 	exprTask
 	code   *gojq.Code
-	values []any     // of the variables
-	order  *keyOrder // of the document, if the expression asks for it
-	needs  *needed   // of the document; nil is all
+	names  []string // of the variables
+	values []any
+	order  *keyOrder  // of the document, if the expression asks for it
+	needs  *needed    // of the document; nil is all
+	each   *byElement // nil if it does not change an array element by element
 }
 
 func (t exprTask) compile() (*expression, error) {
@@ -166,14 +168,15 @@ func (t exprTask) compile() (*expression, error) {
 	if err != nil {
 		return nil, &compileError{err}
 	}
+	e.each = e.byElement(query)
 	var own literals
 	own.takeFrom(query, string(t.Text))
 	e.values = append(e.values, own.values...)
-	names := slices.Concat(t.Names, own.names)
+	e.names = slices.Concat(t.Names, own.names)
 	if t.Pair {
-		names = append(names, pairNames[:]...)
+		e.names = append(e.names, pairNames[:]...)
 	}
-	options := []gojq.CompilerOption{gojq.WithVariables(names)}
+	options := []gojq.CompilerOption{gojq.WithVariables(e.names)}
 	if bytes.Contains(t.Text, []byte(unsortedKeys)) {
 		e.order = newKeyOrder()
 		unsorted := func(value any, _ []any) any { return e.order.unsorted(value) }
@@ -210,12 +213,17 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 		return nil, &runtimeError{err}
 	}
 	defer saveMemory(len(old))()
+	if e.each != nil && len(old) >= e.each.from {
+		if text, ok, err := e.runByElement(ctx, old, halves); ok {
+			return text, err
+		}
+	}
 	var input any
 	var texts *texts
 	if old != nil {
 		r, err := newReader(old, splice.Limits{AllowDuplicateKeys: e.Duplicates})
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
+			return nil, invalid(err)
 		}
 		if e.order != nil {
 			e.order = newKeyOrder()
@@ -229,23 +237,40 @@ func (e *expression) run(ctx context.Context, old []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := (&commonFlags{maxSize: e.MaxSize}).sizeLimit()
-	return encodeResult(result, limit, len(old)+len(old)/16+256, halves, texts)
+	return encodeResult(result, e.limit(), sizeOfResult(old), halves, texts)
 }
 
-// one returns the only result, computed within a limit of memory. gojq checks the
+// invalid is the error for a document that is not JSON.
+func invalid(err error) error { return fmt.Errorf("%w: %w", store.ErrInvalid, err) }
+
+// limit is the limit of a document in bytes.
+func (t exprTask) limit() int64 { return (&commonFlags{maxSize: t.MaxSize}).sizeLimit() }
+
+// sizeOfResult is the expected size of the result for a document.
+func sizeOfResult(old []byte) int { return len(old) + len(old)/16 + 256 }
+
+// one returns the only result, computed within a limit of memory.
+func (e *expression) one(ctx context.Context, input any, memory uint64) (any, error) {
+	return within(ctx, memory, func(ctx context.Context) (any, error) {
+		return e.single(ctx, input)
+	})
+}
+
+// within calls a function that runs gojq, with a limit of memory. gojq checks the
 // context only between two instructions, and one instruction can take hours: its
 // goroutine is then left behind.
-func (e *expression) one(ctx context.Context, input any, memory uint64) (any, error) {
+func within[T any](
+	ctx context.Context, memory uint64, run func(ctx context.Context) (T, error),
+) (none T, err error) {
 	ctx, stop := withMemory(ctx, memory)
 	defer stop()
 	type outcome struct {
-		result any
+		result T
 		err    error
 	}
 	ended := make(chan outcome, 1)
 	go func() {
-		result, err := e.single(ctx, input)
+		result, err := run(ctx)
 		ended <- outcome{result, err}
 	}()
 	select {
@@ -255,7 +280,7 @@ func (e *expression) one(ctx context.Context, input any, memory uint64) (any, er
 		}
 	case <-ctx.Done():
 	}
-	return nil, context.Cause(ctx)
+	return none, context.Cause(ctx)
 }
 
 // single runs the expression.

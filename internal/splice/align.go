@@ -34,6 +34,15 @@ const (
 )
 
 func (m *merger) align(before, after []Node) []int {
+	a := m.aligner(before, after)
+	start, endB, endA := a.trim(0, len(before), len(after), m.sameText)
+	if endB != endA || !a.inOrder(start, endB) {
+		a.search(start, endB, endA)
+	}
+	return a.from
+}
+
+func (m *merger) aligner(before, after []Node) *aligner {
 	a := &aligner{
 		merger: m, before: before, after: after,
 		from: make([]int, len(after)), taken: make([]bool, len(before)),
@@ -41,9 +50,13 @@ func (m *merger) align(before, after []Node) []int {
 	for j := range a.from {
 		a.from[j] = -1
 	}
-	start, endB, endA := a.trim(0, len(before), len(after), m.sameText)
+	return a
+}
+
+// search takes all steps for the elements between the given indexes.
+func (a *aligner) search(start, endB, endA int) {
 	if endB-start != 1 || endA-start != 1 {
-		start, endB, endA = a.trim(start, endB, endA, m.same)
+		start, endB, endA = a.trim(start, endB, endA, a.same)
 		if start < endB && start < endA {
 			a.subsequence(start, endB, endA)
 		}
@@ -55,7 +68,6 @@ func (m *merger) align(before, after []Node) []int {
 		}
 	}
 	a.inPlace()
-	return a.from
 }
 
 func (a *aligner) pair(i, j int) { a.from[j], a.taken[i] = i, true }
@@ -217,8 +229,8 @@ func (a *aligner) keyed(left []int) {
 func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, placed int) {
 	places := make(map[uint64]int, len(free))
 	for _, i := range free {
-		if value := telling(a.merger.before, &a.before[i], key, k); value != nil {
-			digest := a.merger.before.digest(value)
+		if value := telling(a.merger.before, &a.before[i], key, k); value.Kind != Null {
+			digest := a.merger.before.digest(&value)
 			if _, twice := places[digest]; twice {
 				return nil, 0
 			}
@@ -227,8 +239,8 @@ func (a *aligner) byKey(key string, k int, free, left []int) (pairs [][2]int, pl
 	}
 	values, count := make([]uint64, len(left)), map[uint64]int{}
 	for n, j := range left {
-		if value := telling(a.merger.after, &a.after[j], key, k); value != nil {
-			values[n] = a.merger.after.digest(value)
+		if value := telling(a.merger.after, &a.after[j], key, k); value.Kind != Null {
+			values[n] = a.merger.after.digest(&value)
 			count[values[n]]++
 		}
 	}

@@ -6,6 +6,7 @@ package splice
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,6 +86,23 @@ var shapes = []struct {
 			old, new = append(old, fmt.Sprintf(`{"id": %d, "n": 1}`, i)), append(new,
 				fmt.Sprintf(`{"id": %d, "n": %d}`, n-i, i%2))
 		}
+		return "[" + strings.Join(old, ", ") + "]", "[" + strings.Join(new, ", ") + "]"
+	}},
+	{"wide objects turned round", func(n int) (string, string) {
+		var old, new []string
+		for i := range n / 40 {
+			form := `"key%d": "%0150d", `
+			if i%2 == 1 {
+				form = `"key%d": %d, `
+			}
+			var members strings.Builder
+			for k := range 40 {
+				fmt.Fprintf(&members, form, k, i*40+k)
+			}
+			old = append(old, "{"+members.String()+`"n": 1}`)
+			new = append(new, "{"+members.String()+`"n": 2}`)
+		}
+		slices.Reverse(new)
 		return "[" + strings.Join(old, ", ") + "]", "[" + strings.Join(new, ", ") + "]"
 	}},
 }

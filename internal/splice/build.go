@@ -9,20 +9,35 @@ type part struct {
 	old   int    // index in the old container, or -1 for a new one
 	until int    // index after the last: a run of unchanged ones is one part
 	text  []byte // of a new one, with its key
-	// A changed one: the value before and after.
-	was, is *Node
+	// Changed ones, of which a run is one part too: the indexes of the first, before the
+	// change (-1 for none, and the run is only one) and after it.
+	changed bool
+	was, is int
 }
 
 // stay adds an unchanged part of the old container.
 func stay(to []part, i int) []part {
 	if len(to) > 0 {
 		last := &to[len(to)-1]
-		if last.old >= 0 && last.is == nil && last.until == i {
+		if last.old >= 0 && !last.changed && last.until == i {
 			last.until++
 			return to
 		}
 	}
 	return append(to, part{old: i, until: i + 1})
+}
+
+// alter adds a changed part.
+func alter(to []part, i, was, is int) []part {
+	if len(to) > 0 {
+		last := &to[len(to)-1]
+		n := last.until - last.old
+		if last.changed && last.until == i && was >= 0 && last.was+n == was && last.is+n == is {
+			last.until++
+			return to
+		}
+	}
+	return append(to, part{old: i, until: i + 1, changed: true, was: was, is: is})
 }
 
 // kept is the run of unchanged parts [from, until).
@@ -35,10 +50,10 @@ func kept(from, until int) []part {
 
 // appendContainer writes the container n of data with the given parts, in their order.
 // Unchanged parts keep the white space around them. change writes the new form of an
-// old value.
+// old value, with the indexes of the part that it belongs to before and after.
 func appendContainer(
 	out, data []byte, n *Node, lay layout, to []part,
-	change func(out []byte, old *Node, p part) []byte,
+	change func(out []byte, old *Node, was, is int) []byte,
 ) []byte {
 	brackets := "[]"
 	if n.Kind == Object {
@@ -73,14 +88,17 @@ func appendContainer(
 			continue
 		}
 		start, _ := n.part(p.old)
-		if p.is == nil {
+		if !p.changed {
 			_, end := n.part(p.until - 1)
 			out = append(out, data[start:end]...)
 			continue
 		}
-		value := n.value(p.old)
-		out = append(out, data[start:value.Start]...)
-		out = change(out, value, p)
+		for i := range p.until - p.old {
+			value := n.value(p.old + i)
+			out = append(out, data[start:value.Start]...)
+			start = value.End
+			out = change(out, value, p.was+i, p.is+i)
+		}
 	}
 	out = append(out, lay.last...)
 	return append(out, brackets[1])

@@ -100,6 +100,16 @@ func TestMergeChangeOtherOrder(t *testing.T) {
 	})
 }
 
+// TestMergeChangeOmitted: two changed members that follow each other in the document and
+// in the new value, but not in the old one, where a field is between them.
+func TestMergeChangeOmitted(t *testing.T) {
+	got, err := MergeChange([]byte(`{"a":1,"b":1,"x":2}`), []byte(`{"a":1,"x":2,"b":1}`),
+		[]byte(`{"a":2,"b":2}`), Limits{})
+	if want := `{"a":2,"b":2}`; err != nil || string(got) != want {
+		t.Errorf("got %s (%v), want %s", got, err, want)
+	}
+}
+
 // TestMergeChangeEmpty: an empty value is not JSON, which is an error, not a panic.
 func TestMergeChangeEmpty(t *testing.T) {
 	for _, test := range [][2]string{{"", "{}"}, {"{}", ""}, {"", ""}, {" ", "{}"}} {

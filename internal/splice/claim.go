@@ -19,10 +19,11 @@ type claim struct {
 
 func (c claim) unknown() bool { return c.before < 0 && c.after < 0 }
 
-// claims maps the members of old, and returns which members of after are in old; nil
+// claim maps the members of old, and returns which members of after are in old; nil
 // means all.
-func (m *merger) claims(old, before, after *Node) (claims []claim, claimed []bool) {
-	claims, claimed = make([]claim, len(old.Members)), make([]bool, len(after.Members))
+func (m *merger) claim(old, before, after *Node) (claims []claim, claimed []bool) {
+	claims, claimed = take(&m.claims, len(old.Members)), take(&m.claimed, len(after.Members))
+	clear(claimed)
 	was, is := m.before.finder(before), m.after.finder(after)
 	several, unknown := m.old.repeats(), false
 	for i := range claims {

@@ -4,10 +4,11 @@ package splice
 
 import "strings"
 
-// telling returns the member with a key if its value can distinguish objects, else nil.
-func telling(d *document, n *Node, key string, k int) *Node {
+// telling returns the value of the member with a key if it can distinguish objects, else
+// null.
+func telling(d *document, n *Node, key string, k int) (value Node) {
 	if n.Kind != Object {
-		return nil
+		return value
 	}
 	defer d.forget(n, d.open(n))
 	m := (*Member)(nil)
@@ -16,13 +17,16 @@ func telling(d *document, n *Node, key string, k int) *Node {
 	} else {
 		m = n.Find(key)
 	}
-	if m == nil || m.Value.Kind != Number && m.Value.Kind != String {
-		return nil
+	if m != nil && (m.Value.Kind == Number || m.Value.Kind == String) {
+		value = m.Value
 	}
-	return &m.Value
+	return value
 }
 
 func isID(key string) bool {
+	if len(key) < 2 || len(key) > 4 {
+		return false
+	}
 	for _, id := range []string{"id", "_id", "uuid", "guid"} {
 		if strings.EqualFold(key, id) {
 			return true
@@ -33,23 +37,25 @@ func isID(key string) bool {
 
 // otherID reports whether two objects have different ids, or only one has an id.
 func (a *aligner) otherID(i, j int) bool {
-	n, m := a.merger.before.id(&a.before[i]), a.merger.after.id(&a.after[j])
-	if n == nil || m == nil {
-		return n != m
+	n, has := a.merger.before.id(&a.before[i])
+	m, hasToo := a.merger.after.id(&a.after[j])
+	if !has || !hasToo {
+		return has != hasToo
 	}
-	return !a.same(n, m)
+	return !a.same(&n, &m)
 }
 
-// id returns the id of an object, nil if it has none.
-func (d *document) id(n *Node) *Node {
+// id returns the id of an object, if it has one.
+func (d *document) id(n *Node) (id Node, ok bool) {
 	if n.Kind != Object {
-		return nil
+		return id, false
 	}
-	defer d.forget(n, d.open(n))
+	o := d.open(n)
+	defer d.forget(n, o)
 	for i := range n.Members {
 		if isID(n.Members[i].Key) {
-			return &n.Members[i].Value
+			return o.lone(&n.Members[i].Value), true
 		}
 	}
-	return nil
+	return id, false
 }

@@ -67,6 +67,22 @@ type merger struct {
 	window             window    // where before and after differ
 	spelling           Spelling
 	changed            *bool
+	scratch
+}
+
+// scratch has the stores of the objects that are being merged, the inner ones' after the
+// outer ones'.
+type scratch struct {
+	claims  []claim
+	claimed []bool
+	parts   []part
+}
+
+// rewind gives back what an object has taken.
+func (s *scratch) rewind(before scratch) {
+	rewind(&s.claims, before.claims)
+	rewind(&s.claimed, before.claimed)
+	rewind(&s.parts, before.parts)
 }
 
 func twoWay(old, after []byte, spelling Spelling, lim Limits) (*merger, error) {
@@ -105,7 +121,8 @@ func threeWay(old, before, after []byte, lim Limits) (*merger, error) {
 
 func (m *merger) merge(outer layout) []byte {
 	data, root := m.old.data, m.old.root
-	out := make([]byte, 0, len(data)+max(0, len(m.after.data)-len(m.before.data))+64)
+	more := max(0, len(m.after.data)-len(m.before.data))
+	out := make([]byte, 0, len(data)+len(data)/64+more+64)
 	out = append(out, data[:root.Start]...)
 	out = m.value(out, root, m.before.root, m.after.root, outer)
 	if !*m.changed {
@@ -166,9 +183,10 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 		before = &Node{Kind: Object}
 	}
 	defer m.before.forget(before, m.before.open(before))
+	defer m.rewind(m.scratch)
 	lay := layoutOf(m.old.data, old, outer)
-	claims, claimed := m.claims(old, before, after)
-	var to []part
+	claims, claimed := m.claim(old, before, after)
+	to := take(&m.parts, min(len(claims)+len(claimed), 64))[:0]
 	for i, c := range claims {
 		switch {
 		case c.unknown():
@@ -186,7 +204,7 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 				to = stay(to, i)
 				continue
 			}
-			to = append(to, part{old: i, until: i + 1, was: was, is: is})
+			to = alter(to, i, c.before, c.after)
 		}
 	}
 	if claimed != nil {
@@ -204,8 +222,12 @@ func (m *merger) object(out []byte, old, before, after *Node, outer layout) []by
 			to = append(to, part{old: -1, until: -1, text: appendMember(nil, m.after, member, lay)})
 		}
 	}
-	change := func(out []byte, value *Node, p part) []byte {
-		return m.value(out, value, p.was, p.is, lay)
+	change := func(out []byte, value *Node, b, a int) []byte {
+		var was *Node
+		if b >= 0 {
+			was = before.value(b)
+		}
+		return m.value(out, value, was, after.value(a), lay)
 	}
 	return appendContainer(out, m.old.data, old, lay, to, change)
 }
@@ -251,13 +273,13 @@ func (m *merger) array(out []byte, old, before, after *Node, outer layout) []byt
 		case m.sameText(&before.Elems[i], is):
 			to = stay(to, i)
 		default:
-			to = append(to, part{old: i, until: i + 1, was: &before.Elems[i], is: is})
+			to = alter(to, i, i, j)
 		}
 		moved = moved || i != j
 	}
 	*m.changed = *m.changed || moved
-	change := func(out []byte, value *Node, p part) []byte {
-		return m.value(out, value, p.was, p.is, lay)
+	change := func(out []byte, value *Node, was, is int) []byte {
+		return m.value(out, value, &before.Elems[was], &after.Elems[is], lay)
 	}
 	return appendContainer(out, m.old.data, old, lay, to, change)
 }

@@ -68,11 +68,12 @@ func (k Kind) String() string {
 // A Node is a value in a document: data[Start:End].
 type Node struct {
 	Kind       Kind
+	unread     bool   // Members or Elems may be incomplete; see tree.go
+	count      uint32 // of an unread array, the number of elements, or 0 if not known
 	Start, End int
 	Members    []Member // of an object
 	Elems      []Node   // of an array
 
-	unread bool   // Members or Elems may be incomplete; see tree.go
 	digest uint64 // 0 until computed; see equal.go
 }
 

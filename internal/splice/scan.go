@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -278,10 +279,11 @@ func (s *scanner) container(into *Node) error {
 	s.space()
 	members, elems := len(s.tree.members), len(s.tree.elems)
 	var err error
+	count := 0
 	if kind == Object {
 		err = s.object(parts)
 	} else {
-		err = s.array(parts)
+		count, err = s.array(parts)
 	}
 	if err != nil {
 		return err
@@ -292,15 +294,16 @@ func (s *scanner) container(into *Node) error {
 	}
 	if into != nil {
 		*into = Node{Kind: kind, Start: start, End: s.pos}
+		into.count = uint32(min(uint(count), math.MaxUint32))
 		s.tree.close(into, parts, members, elems)
 	}
 	return nil
 }
 
-func (s *scanner) array(parts bool) error {
+func (s *scanner) array(parts bool) (count int, err error) {
 	if s.pos < len(s.data) && s.data[s.pos] == ']' {
 		s.pos++
-		return nil
+		return 0, nil
 	}
 	var elem Node
 	into := &elem
@@ -309,13 +312,14 @@ func (s *scanner) array(parts bool) error {
 	}
 	for {
 		if err := s.value(into); err != nil {
-			return err
+			return count, err
 		}
+		count++
 		if parts {
 			s.tree.elems = push(s.tree.elems, elem)
 		}
 		if done, err := s.next(']'); done || err != nil {
-			return err
+			return count, err
 		}
 	}
 }

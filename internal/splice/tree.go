@@ -5,6 +5,7 @@ package splice
 import (
 	"bytes"
 	"math"
+	"slices"
 )
 
 // source is a document's text.
@@ -55,6 +56,13 @@ type tree struct {
 	levels      int // that may still be opened
 }
 
+// expect makes room for so many elements.
+func (t *tree) expect(elems int) {
+	if len(t.elems) == 0 && cap(t.elems) < elems {
+		t.elems = make([]Node, 0, elems)
+	}
+}
+
 // close gives a closed container its parts, which begin at members and elems.
 func (t *tree) close(n *Node, parts bool, members, elems int) {
 	switch {
@@ -62,11 +70,16 @@ func (t *tree) close(n *Node, parts bool, members, elems int) {
 		n.unread = true
 	case n.Kind == Object:
 		n.Members = keep(&t.memberStore, t.members[members:])
+	case elems == 0 && len(t.elems) > manyElems:
+		n.Elems, t.elems = slices.Clip(t.elems), nil // a copy would double the memory
 	default:
 		n.Elems = keep(&t.elemStore, t.elems[elems:])
 	}
 	t.members, t.elems = t.members[:members], t.elems[:elems]
 }
+
+// manyElems is the number of elements from which an array does not share its store.
+const manyElems = 1 << 10
 
 // push is append that always doubles the capacity, since the slices here are large.
 func push[T any](to []T, one T) []T {
@@ -76,18 +89,34 @@ func push[T any](to []T, one T) []T {
 	return append(to, one)
 }
 
-// keep copies the parts of a container to the store, and begins a new one when that is
-// full.
+// keep copies the parts of a container to the store.
 func keep[T any](store *[]T, parts []T) []T {
 	if len(parts) == 0 {
 		return nil
 	}
-	if cap(*store)-len(*store) < len(parts) {
-		*store = make([]T, 0, max(len(parts), min(2*cap(*store), 1024), 8))
-	}
+	kept := take(store, len(parts))
+	copy(kept, parts)
+	return kept
+}
+
+// take takes n places of the store, which have old content, and begins a new store when
+// that is full.
+func take[T any](store *[]T, n int) []T {
 	first := len(*store)
-	*store = append(*store, parts...)
-	return (*store)[first:len(*store):len(*store)]
+	if cap(*store)-first < n {
+		*store, first = make([]T, 0, max(n, min(2*cap(*store), 1024), 8)), 0
+	}
+	*store = (*store)[:first+n]
+	return (*store)[first : first+n : first+n]
+}
+
+// rewind gives back what has been taken from a store since it was before.
+func rewind[T any](store *[]T, before []T) {
+	length := 0 // of another store than before: all of it has been taken since
+	if cap(before) > 0 && &(*store)[:1][0] == &before[:1][0] {
+		length = len(before)
+	}
+	*store = (*store)[:length]
 }
 
 // Parse checks a document as Check does, and returns its nodes.
@@ -106,6 +135,7 @@ type document struct {
 	duplicates bool     // duplicate keys are allowed
 	large      bool     // see largeBytes
 	passes     int64    // bytes that may still be read or compared once more
+	lasting    int      // the number of containers read again whose parts are not dropped
 	again      *scanner // for reading parts again
 	hash       *hasher
 }
@@ -139,6 +169,9 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 	s.tree = tree{from: sc.from, until: sc.until, levels: math.MaxInt}
 	if len(data) >= sc.large {
 		s.tree.levels = 1
+		if root := bytes.TrimLeft(data, " \t\r\n"); len(root) > 0 && root[0] == '[' {
+			s.tree.levels = 0 // count its elements first
+		}
 		d.large, d.passes = true, fewPasses*int64(len(data))
 		d.names = map[string]string{}
 	}
@@ -152,34 +185,71 @@ func parse(data []byte, lim Limits, sc scope) (*document, error) {
 // one counts.
 func (d *document) repeats() bool { return d.duplicates || d.halves }
 
-// open builds the parts of an unread container, and reports whether to drop them after
-// use: defer d.forget(n, d.open(n)).
-func (d *document) open(n *Node) (forget bool) { return n.unread && d.read(n) }
+// opened says whether to drop the parts of a container after use, and how the stores
+// were before.
+type opened struct {
+	drop    bool
+	members []Member
+	elems   []Node
+	lasting int
+}
 
-func (d *document) read(n *Node) (forget bool) {
+// open builds the parts of an unread container: defer d.forget(n, d.open(n)). Nothing
+// may use the parts after that.
+func (d *document) open(n *Node) opened {
+	if !n.unread {
+		return opened{}
+	}
+	return d.read(n)
+}
+
+// rescan returns a scanner at a place of the document.
+func (d *document) rescan(at int) *scanner {
 	if d.again == nil {
 		lim := Limits{AllowDuplicateKeys: true}
 		d.again = &scanner{source: &d.source, lim: lim, left: largestDepth}
 		d.again.tree.until = math.MaxInt
 	}
-	s := d.again
-	s.pos, s.tree.levels = n.Start, math.MaxInt
-	if forget = d.large; forget && n.End-n.Start > fewBytes {
-		if forget = d.pass(n); forget {
+	d.again.pos, d.again.tree.levels = at, math.MaxInt
+	return d.again
+}
+
+func (d *document) read(n *Node) opened {
+	s := d.rescan(n.Start)
+	o := opened{d.large, s.tree.memberStore, s.tree.elemStore, d.lasting}
+	if o.drop && n.End-n.Start > fewBytes {
+		if o.drop = d.pass(n); o.drop {
 			s.tree.levels = 1
 		}
 	}
-	digest := n.digest
+	if !o.drop {
+		d.lasting++
+	}
+	digest, count := n.digest, n.count
+	s.tree.expect(int(count))
 	_ = s.value(n) // no error: it was scanned before
-	n.digest = digest
-	return forget
+	n.digest, n.count = digest, count
+	return o
 }
 
-// forget drops the parts of a container, if is is true.
-func (d *document) forget(n *Node, is bool) {
-	if is {
-		n.Members, n.Elems, n.unread = nil, nil, true
+// forget drops the parts of a container if they are not to stay.
+func (d *document) forget(n *Node, o opened) {
+	if !o.drop {
+		return
 	}
+	n.Members, n.Elems, n.unread = nil, nil, true
+	if d.lasting == o.lasting {
+		rewind(&d.again.tree.memberStore, o.members)
+		rewind(&d.again.tree.elemStore, o.elems)
+	}
+}
+
+// lone is a copy of a node that stays valid when the container around it is forgotten.
+func (o opened) lone(n *Node) Node {
+	if o.drop && n.Kind >= Array {
+		return Node{Kind: n.Kind, Start: n.Start, End: n.End, unread: true, digest: n.digest}
+	}
+	return *n
 }
 
 // pass reports whether a container of a large document may be read once more.
