@@ -40,6 +40,8 @@ var jobs = map[string]func(task []byte) error{
 	"chain":   writeChain,
 	"foreign": writeForeign,
 	"bank":    bank,
+
+	"transactions": takePartInTransactions,
 }
 
 func doJob(todo string) error {
