@@ -57,4 +57,20 @@ var engineMutants = []mutant{
 		"	\"sync\"\n",
 		"	\"sync\"\n	\"time\"\n",
 	}}},
+	{"engine: the store leaves out what was only read", "TestTransactInMemory", "tx.go", []edit{{
+		"		if !c.Keep {\n			c.Data,",
+		"		if c.Keep {\n			continue\n		}\n		if !c.Keep {\n			c.Data,",
+	}}},
+	{"engine: the store takes what is not durable for not done", "TestTransactOutcomes", "tx.go", []edit{{
+		"	if err != nil && !errors.Is(err, ErrNotDurable) {\n",
+		"	if err != nil {\n",
+	}}},
+	{"engine: the store tries an unknown outcome again", "TestTransactOutcomes", "tx.go", []edit{{
+		"	versions, err := drv.Commit(tx.t.ctx, changes)\n	if errors.Is(err, ErrConflict) {\n",
+		"	versions, err := drv.Commit(tx.t.ctx, changes)\n	if errors.Is(err, ErrConflict) || errors.Is(err, ErrUnknown) {\n",
+	}}},
+	{"engine: a refusal of half a transaction comes back", "TestTransactInMemoryRefuses", "txdoc.go", []edit{{
+		"	if loaded[0].a == nil {\n		var same",
+		"	if loaded[0].a == nil {\n		return nil\n	}\n	if loaded[0].a == nil {\n		var same",
+	}}},
 }
