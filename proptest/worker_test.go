@@ -39,7 +39,6 @@ var jobs = map[string]func(task []byte) error{
 	"history": takePart,
 	"chain":   writeChain,
 	"foreign": writeForeign,
-	"bank":    bank,
 
 	"transactions": takePartInTransactions,
 }

@@ -47,7 +47,7 @@ type job struct {
 	File   string
 	Member string // the member of the document that the process increments
 	Opts   store.Options
-	Keys   []string // the documents of a process that makes transactions
+	Keys   []string // the documents of a process that makes transactions; of a bank, its ledger
 	Single bool     // which opens each by itself
 }
 
@@ -69,6 +69,8 @@ const (
 	transacting kind = "transact"
 	// moves a document between two names, and counts that in a third document
 	moving kind = "move"
+	// transfers between accounts, and counts that in a document of its own
+	banking kind = "bank"
 )
 
 func (j job) run() error {
@@ -85,6 +87,8 @@ func (j job) run() error {
 		return j.keep(ctx)
 	case transacting, moving:
 		return j.transact(ctx)
+	case banking:
+		return j.bank(ctx)
 	}
 	doc, err := store.OpenFile(j.File, &j.Opts)
 	if err != nil {
