@@ -211,7 +211,7 @@ func (r *bankTest) work(i int) {
 		died := make(chan struct{})
 		go func() { p.ended.Wait(); close(died) }()
 		select {
-		case <-time.After(time.Duration(random.IntN(300_000)) * time.Microsecond):
+		case <-time.After(time.Duration(random.IntN(400_000)) * time.Microsecond):
 		case <-died:
 			r.t.Errorf("worker %d ended by itself", i)
 		}
