@@ -506,4 +506,3 @@ func (m *txMachine) look(t *rapid.T) {
 		t.Fatalf("the files have %q, %v; want %q", found, err, m.model)
 	}
 }
-
