@@ -219,7 +219,7 @@ func TestKnownFaultRefusalOfAbsent(t *testing.T) {
 // on them, come back where one try is allowed, since nobody else is there. Where the way to their
 // locks counts as a try that was lost, both are conflicts with nobody.
 func TestKnownFaultAbsentInOneTry(t *testing.T) {
-	t.Skip("known fault of views; of refusals, it is one of what mends TestKnownFaultRefusalOfAbsent")
+	t.Skip("known fault of views; of refusals, of what mends TestKnownFaultRefusalOfAbsent")
 	ctx := context.Background()
 	db, err := Open(t.TempDir(), &Options{Retry: Retry{MaxTries: 1}})
 	if err != nil {
