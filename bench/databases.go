@@ -20,17 +20,20 @@ func databasePeers() []peer {
 			about: "a key for each document; several processes open the file for each update, " +
 				"since an open file excludes the others",
 			open: openBolt(false), create: createBolt, goroutines: true, many: true,
+			transacts: true,
 		},
 		{
 			name:  "bbolt Batch",
 			about: "the same, combining the updates of goroutines",
 			open:  openBolt(true), create: createBolt, goroutines: true, many: true,
+			transacts: true,
 		},
 		{
 			name: "SQLite (modernc)",
 			about: "a row for each document, WAL, `BEGIN IMMEDIATE`; synchronous FULL for " +
 				"durable, else NORMAL, which keeps the order and may lose the latest updates",
 			open: openSQLite(modernc), create: createSQLite(modernc), goroutines: true, many: true,
+			transacts: true,
 		},
 	}
 	if mattn.driver != "" {
@@ -38,6 +41,7 @@ func databasePeers() []peer {
 			name:  "SQLite (mattn)",
 			about: "the same with the C library, by cgo",
 			open:  openSQLite(mattn), create: createSQLite(mattn), goroutines: true, many: true,
+			transacts: true,
 		})
 	}
 	return all
@@ -110,19 +114,26 @@ func (b *bolt) with(do func(db *bbolt.DB) error) error {
 	return err
 }
 
-func (b *bolt) Update(document int) error {
-	key := b.keys[document]
+func (b *bolt) Update(document int) error { return b.Transact([]int{document}) }
+
+func (b *bolt) Transact(documents []int) error {
 	return b.with(func(db *bbolt.DB) error {
 		update := db.Update
 		if b.batch {
 			update = db.Batch
 		}
 		return update(func(tx *bbolt.Tx) error {
-			changed, err := load.Increment(tx.Bucket(bucket).Get(key))
-			if err != nil {
-				return err
+			for _, document := range documents {
+				key := b.keys[document]
+				changed, err := load.Increment(tx.Bucket(bucket).Get(key))
+				if err == nil {
+					err = tx.Bucket(bucket).Put(key, changed)
+				}
+				if err != nil {
+					return err
+				}
 			}
-			return tx.Bucket(bucket).Put(key, changed)
+			return nil
 		})
 	})
 }
@@ -219,21 +230,25 @@ func openSQLite(d dialect) func(setting) (handle, error) {
 	}
 }
 
-func (s *sqlite) Update(document int) error {
+func (s *sqlite) Update(document int) error { return s.Transact([]int{document}) }
+
+func (s *sqlite) Transact(documents []int) error {
 	tx, err := s.db.Begin()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after the commit
-	var data []byte
-	if err := tx.Stmt(s.get).QueryRow(s.keys[document]).Scan(&data); err != nil {
-		return err
-	}
-	if data, err = load.Increment(data); err != nil {
-		return err
-	}
-	if _, err := tx.Stmt(s.put).Exec(data, s.keys[document]); err != nil {
-		return err
+	for _, document := range documents {
+		var data []byte
+		if err := tx.Stmt(s.get).QueryRow(s.keys[document]).Scan(&data); err != nil {
+			return err
+		}
+		if data, err = load.Increment(data); err != nil {
+			return err
+		}
+		if _, err := tx.Stmt(s.put).Exec(data, s.keys[document]); err != nil {
+			return err
+		}
 	}
 	return tx.Commit()
 }

@@ -50,13 +50,16 @@ type config struct {
 	documents  []int
 	sizes      []int
 	directory  []int // numbers of documents in a directory
-	levels     []store.Durability
-	updates    bool // measure nothing but updates
-	out        string
+	// numbers of documents in a transaction
+	transactions []int
+	kills        int // of processes that make transactions, for each peer
+	levels       []store.Durability
+	updates      bool // measure nothing but updates and transactions
+	out          string
 }
 
 func parse() (c config, err error) {
-	var only, processes, goroutines, documents, sizes, directory, levels string
+	var only, processes, goroutines, documents, sizes, directory, transactions, levels string
 	flag.StringVar(&c.dir, "dir", "",
 		"measure in this `directory`, which must exist; default: a temporary one")
 	flag.IntVar(&c.rounds, "rounds", 5, "measure everything `N` times and take the median")
@@ -70,13 +73,17 @@ func parse() (c config, err error) {
 	flag.StringVar(&sizes, "sizes", "200,10240,1048576", "sizes of documents in bytes")
 	flag.StringVar(&directory, "directory", "1000,10000,100000",
 		"numbers of documents in a directory")
+	flag.StringVar(&transactions, "transactions", "2,10", "numbers of documents in a transaction")
+	flag.IntVar(&c.kills, "kills", 100,
+		"kill `N` processes of each peer in the middle of transactions, and count how often some "+
+			"of the documents are changed and others not; 0 leaves that out")
 	flag.StringVar(&levels, "durability", "durable,ordered,volatile",
 		"some of `durable, ordered, volatile`")
-	flag.BoolVar(&c.updates, "updates", false, "measure updates and nothing else")
+	flag.BoolVar(&c.updates, "updates", false, "measure updates and transactions, and nothing else")
 	flag.StringVar(&c.out, "out", "", "write the tables to this `file`, "+
 		"between the lines <!-- figures --> and <!-- /figures -->")
 	flag.Parse()
-	if flag.NArg() > 0 || c.rounds < 1 || c.time <= 0 {
+	if flag.NArg() > 0 || c.rounds < 1 || c.time <= 0 || c.kills < 0 {
 		return c, fmt.Errorf("want flags only, and positive numbers; see go run . -help")
 	}
 	for _, name := range strings.Split(levels, ",") {
@@ -96,6 +103,7 @@ func parse() (c config, err error) {
 	}{
 		{processes, &c.processes}, {goroutines, &c.goroutines}, {documents, &c.documents},
 		{sizes, &c.sizes}, {directory, &c.directory},
+		{transactions, &c.transactions},
 	} {
 		if list.text == "" {
 			continue // leave these tables out
@@ -128,7 +136,7 @@ func (c config) sections() []section {
 	var all []section
 	names := func(want func(p peer) bool) (found []string) {
 		for _, p := range peers() {
-			if c.only.MatchString(p.name) && (want == nil || want(p)) {
+			if c.only.MatchString(p.name) && !p.onlyTransacts && (want == nil || want(p)) {
 				found = append(found, p.name)
 			}
 		}
@@ -150,8 +158,7 @@ func (c config) sections() []section {
 				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
 		}
 	}
-	extremes := slices.DeleteFunc(slices.Clone(c.levels),
-		func(d store.Durability) bool { return d == store.Ordered })
+	extremes := c.extremes()
 	for _, durability := range extremes {
 		for _, n := range c.goroutines {
 			if n > 1 {
@@ -179,7 +186,13 @@ func (c config) sections() []section {
 			}
 		}
 	}
-	return all
+	return append(all, c.transactionSections(extremes)...)
+}
+
+// extremes are the levels without ordered.
+func (c config) extremes() []store.Durability {
+	return slices.DeleteFunc(slices.Clone(c.levels),
+		func(d store.Durability) bool { return d == store.Ordered })
 }
 
 func plural(one, many string, n int) string {
@@ -223,6 +236,11 @@ func run() error {
 		}
 		tables.WriteString(updatesTable(s.title, s.base, figures))
 	}
+	text, err := c.halves(top)
+	if err != nil {
+		return err
+	}
+	tables.WriteString(text)
 	if !c.updates {
 		program, err := built(top)
 		if err != nil {

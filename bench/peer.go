@@ -26,6 +26,12 @@ type handle interface {
 	Close() error
 }
 
+// transactor is a handle on documents that can be changed at once: all of them or none.
+type transactor interface {
+	handle
+	Transact(documents []int) error
+}
+
 // setting says how a handle is opened.
 type setting struct {
 	Path       string // of a file that the peer makes, in a directory of its own
@@ -49,6 +55,10 @@ type peer struct {
 	// loses is set for a peer that is known to lose updates. They are counted all the same.
 	loses bool
 	ours  bool
+	// transacts is set if a handle can change several documents at once.
+	transacts bool
+	// onlyTransacts is set for a peer that has no place in the other tables.
+	onlyTransacts bool
 }
 
 // errNotOffered reports that a peer does not offer something, such as a durability.
@@ -61,12 +71,13 @@ func peers() []peer {
 			name:  "jsonstore",
 			about: "`Doc.Update` with the default options: optimistic, versions by hash",
 			open:  openOurs(store.Options{}), goroutines: true, many: true, ours: true,
+			transacts: true,
 		},
 		{
 			name:       "jsonstore, mtime",
 			about:      "the same with versions by time",
 			open:       openOurs(store.Options{Versions: store.VersionMtime}),
-			goroutines: true, many: true, ours: true,
+			goroutines: true, many: true, ours: true, transacts: true,
 		},
 		{
 			name:  "jsonstore, locking",
@@ -76,6 +87,7 @@ func peers() []peer {
 	}
 	all = append(all, barePeers...)
 	all = append(all, filePeers...)
+	all = append(all, renamesPeer)
 	return append(all, databasePeers()...)
 }
 
@@ -112,6 +124,17 @@ func openOurs(opts store.Options) func(setting) (handle, error) {
 func (o ours) Update(document int) error {
 	_, err := o.documents[document].Update(background, load.Increment)
 	return err
+}
+
+func (o ours) Transact(documents []int) error {
+	return store.Transact(background, func(tx *store.Tx) error {
+		for _, document := range documents {
+			if err := tx.Update(o.documents[document], load.Increment); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (o ours) Read(document int) ([]byte, error) {

@@ -27,6 +27,10 @@ type work struct {
 	Goroutines int
 	Time       time.Duration
 	Read       bool // instead of updating
+
+	Transaction int  // documents that are updated at once; 0 for one, picked by chance
+	Disjoint    bool // each goroutine of each process has such documents of its own
+	Process     int  // the number of this process
 }
 
 // done is the result of a work.
@@ -46,8 +50,37 @@ func (w work) find() (peer, error) {
 	return peer{}, fmt.Errorf("no peer %q", w.Peer)
 }
 
-// run does the work as soon as begin returns. Each goroutine picks a document by chance for each
-// operation.
+// operation is what a goroutine does again and again.
+func (w work) operation(h handle, goroutine int) (func() error, error) {
+	if w.Transaction > 0 {
+		first := 0
+		if w.Disjoint {
+			first = (w.Process*w.Goroutines + goroutine) * w.Transaction
+		}
+		if w.Transaction == 1 {
+			return func() error { return h.Update(first) }, nil
+		}
+		t, ok := h.(transactor)
+		if !ok {
+			return nil, errNotOffered
+		}
+		documents := make([]int, w.Transaction)
+		for i := range documents {
+			documents[i] = first + i
+		}
+		return func() error { return t.Transact(documents) }, nil
+	}
+	pick := func() int { return rand.IntN(w.Setting.Documents) }
+	if w.Read {
+		return func() error {
+			_, err := h.Read(pick())
+			return err
+		}, nil
+	}
+	return func() error { return h.Update(pick()) }, nil
+}
+
+// run does the work as soon as begin returns.
 func (w work) run(begin func() error) (done, error) {
 	p, err := w.find()
 	if err != nil {
@@ -61,22 +94,23 @@ func (w work) run(begin func() error) (done, error) {
 	if err := begin(); err != nil {
 		return done{}, err
 	}
-	operation := h.Update
-	if w.Read {
-		operation = func(document int) error {
-			_, err := h.Read(document)
-			return err
+	var operations []func() error
+	for i := range w.Goroutines {
+		operation, err := w.operation(h, i)
+		if err != nil {
+			return done{}, err
 		}
+		operations = append(operations, operation)
 	}
 	end := time.Now().Add(w.Time)
 	var all done
 	var mu sync.Mutex
 	var working sync.WaitGroup
-	for range w.Goroutines {
+	for _, operation := range operations {
 		working.Go(func() {
 			var mine done
 			for last := time.Now(); last.Before(end); {
-				err := operation(rand.IntN(w.Setting.Documents))
+				err := operation()
 				now := time.Now()
 				mine.Latency.Add(now.Sub(last))
 				last = now
@@ -132,6 +166,26 @@ type cell struct {
 	Documents  int // 0 means 1
 	Size       int
 	Read       bool
+
+	Transaction int    // as in work
+	Disjoint    bool   // as in work
+	Label       string // instead of the name of the peer
+}
+
+// documents is how many documents there are.
+func (c cell) documents() int {
+	if c.Transaction > 0 && c.Disjoint {
+		return c.Processes * c.Goroutines * c.Transaction
+	}
+	return max(c.Documents, c.Transaction, 1)
+}
+
+// name is the first column of the table.
+func (c cell) name() string {
+	if c.Label != "" {
+		return c.Label
+	}
+	return c.Peer
 }
 
 // measured is the result of a cell in one round.
@@ -153,8 +207,9 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	defer os.RemoveAll(dir)
 	w := work{
 		Peer: c.Peer, Goroutines: c.Goroutines, Time: last, Read: c.Read,
+		Transaction: c.Transaction, Disjoint: c.Disjoint,
 		Setting: setting{
-			Path: filepath.Join(dir, "document.json"), Documents: max(c.Documents, 1),
+			Path: filepath.Join(dir, "document.json"), Documents: c.documents(),
 			Durability: c.Durability, Shared: c.Processes > 1,
 		},
 	}
@@ -162,7 +217,8 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
-	if c.Goroutines > 1 && !p.goroutines || w.Setting.Documents > 1 && !p.many {
+	if c.Goroutines > 1 && !p.goroutines || w.Setting.Documents > 1 && !p.many ||
+		c.Transaction > 1 && !p.transacts {
 		return m, errNotOffered
 	}
 	create := p.create
@@ -211,7 +267,7 @@ func (c cell) measure(top string, last time.Duration) (m measured, err error) {
 		return m, err
 	}
 	defer h.Close()
-	m.Lost, err = lostUpdates(h, w.Setting.Documents, total)
+	m.Lost, err = lostUpdates(h, w.Setting.Documents, total*max(c.Transaction, 1))
 	return m, err
 }
 
@@ -239,8 +295,8 @@ type process struct {
 	out *bufio.Reader
 }
 
-// startAll has some processes do the work at once, and returns their results.
-func startAll(w work, processes int) (all []done, err error) {
+// start starts a process that does the work as soon as it is told to.
+func (w work) start() (p *process, err error) {
 	encoded, err := json.Marshal(w)
 	if err != nil {
 		return nil, err
@@ -249,6 +305,35 @@ func startAll(w work, processes int) (all []done, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p = &process{cmd: exec.Command(self)}
+	p.cmd.Env = append(os.Environ(), workerVariable+"="+string(encoded))
+	p.cmd.Stderr = os.Stderr
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.out = bufio.NewReader(out)
+	return p, p.cmd.Start()
+}
+
+// isReady waits until the process is ready.
+func (p *process) isReady() error {
+	if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
+		return fmt.Errorf("a process said %q (%v)", line, err)
+	}
+	return nil
+}
+
+func (p *process) begin() error {
+	_, err := io.WriteString(p.in, "go\n")
+	return err
+}
+
+// startAll has some processes do the work at once, and returns their results.
+func startAll(w work, processes int) (all []done, err error) {
 	var started []*process
 	defer func() {
 		for _, p := range started {
@@ -261,30 +346,21 @@ func startAll(w work, processes int) (all []done, err error) {
 			}
 		}
 	}()
-	for range processes {
-		p := &process{cmd: exec.Command(self)}
-		p.cmd.Env = append(os.Environ(), workerVariable+"="+string(encoded))
-		p.cmd.Stderr = os.Stderr
-		if p.in, err = p.cmd.StdinPipe(); err != nil {
-			return nil, err
-		}
-		out, err := p.cmd.StdoutPipe()
+	for i := range processes {
+		w.Process = i
+		p, err := w.start()
 		if err != nil {
-			return nil, err
-		}
-		p.out = bufio.NewReader(out)
-		if err := p.cmd.Start(); err != nil {
 			return nil, err
 		}
 		started = append(started, p)
 	}
 	for _, p := range started {
-		if line, err := p.out.ReadString('\n'); err != nil || line != "ready\n" {
-			return nil, fmt.Errorf("%s: a process said %q (%v)", w.Peer, line, err)
+		if err := p.isReady(); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Peer, err)
 		}
 	}
 	for _, p := range started {
-		if _, err := io.WriteString(p.in, "go\n"); err != nil {
+		if err := p.begin(); err != nil {
 			return nil, err
 		}
 	}

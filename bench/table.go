@@ -80,7 +80,11 @@ func thousands(n float64) string {
 func updatesTable(title, base string, figures []*figure) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "#### %s\n\n", title)
-	fmt.Fprintf(&b, "| | updates/s | x %s | median | 99.9 %% | longest ", base)
+	what := "updates"
+	if len(figures) > 0 && figures[0].cell.Transaction > 0 {
+		what = "transactions"
+	}
+	fmt.Fprintf(&b, "| | %s/s | x %s | median | 99.9 %% | longest ", what, base)
 	b.WriteString("| slowest/fastest process | lost |\n")
 	b.WriteString("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n")
 	baseRate := 0.0
@@ -92,7 +96,7 @@ func updatesTable(title, base string, figures []*figure) string {
 	for _, f := range figures {
 		if f.missing != nil {
 			if !errors.Is(f.missing, errNotOffered) {
-				fmt.Fprintf(&b, "| %s | %v | | | | | | |\n", f.cell.Peer, f.missing)
+				fmt.Fprintf(&b, "| %s | %v | | | | | | |\n", f.cell.name(), f.missing)
 			}
 			continue
 		}
@@ -106,14 +110,15 @@ func updatesTable(title, base string, figures []*figure) string {
 		}
 		lost := "0"
 		if f.lost != 0 {
-			lost = fmt.Sprintf("%s of %s", thousands(float64(f.lost)), thousands(f.updates))
+			lost = fmt.Sprintf("%s of %s", thousands(float64(f.lost)),
+				thousands(f.updates*float64(max(f.cell.Transaction, 1))))
 		}
 		if f.failed > 0 {
 			lost += fmt.Sprintf("; %d failed (%s)", f.failed, f.failure)
 		}
 		median, slow := f.latency.Quantile(0.5), f.latency.Quantile(0.999)
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n",
-			f.cell.Peer, thousands(f.rate()), ratio, duration(median), duration(slow),
+			f.cell.name(), thousands(f.rate()), ratio, duration(median), duration(slow),
 			duration(f.latency.Longest()), share, lost)
 	}
 	b.WriteByte('\n')

@@ -139,20 +139,35 @@ type Attempt interface {
 	Close()
 }
 
-// A Transactor is a Driver that can change several documents at once. It is optional: without
-// it, there are no transactions in the engine.
+// A Transactor is a Driver that can change several documents at once. It is optional:
+// without it, the engine has no transactions.
 type Transactor interface {
-	// Commit makes all changes in one instant, if each document has the version that the
-	// change says; else it is ErrConflict, and none is made. It returns the version that
-	// each document has then, in their order. No two changes are of one document.
+	// Commit is a compare-and-swap of several documents: it makes all changes at one
+	// instant, its linearization point, if each document has the version that its change
+	// expects, and otherwise none. Then the error is a [ConflictError] with the key of
+	// one such document. No reader sees some of the changes without the others, whatever
+	// the order of its reads.
+	//
+	// Commit returns one version for each change, in the order of the changes, also with
+	// ErrNotDurable: the new one, Absent for a deletion, and Change.Old for one that keeps.
+	// Two changes of one document are ErrKey. No changes are no error. The errors are those
+	// of a write of [Driver]; none is for a part of the changes. If the context has ended
+	// the error is its cause, or ErrUnknown where the engine may still make the changes.
 	Commit(ctx context.Context, changes []Change) ([]Version, error)
 }
 
-// Change is what a transaction does with a document.
+// Change is what a transaction does with one document: it replaces it with Data, unless
+// Keep or Delete is set.
 type Change struct {
-	Key    string
-	Old    Version // that it is to have
-	Keep   bool    // it only has to have that version
-	Delete bool    // it is removed; of what is absent, that is ErrConflict
-	Data   []byte  // what it becomes otherwise
+	// Key is the document.
+	Key string
+	// Old is the version that the document is expected to have. If it is Absent, the
+	// change creates the document, or, with Keep, expects that there is none.
+	Old Version
+	// Keep only expects the version and changes nothing. Delete and Data do not count then.
+	Keep bool
+	// Delete removes the document. Deleting an absent document is a conflict.
+	Delete bool
+	// Data is the new content. Commit does not keep it after it has returned.
+	Data []byte
 }

@@ -212,19 +212,26 @@ func (h *history) check() (porcupine.CheckResult, porcupine.LinearizationInfo, e
 	return result, info, nil
 }
 
-// mustBeLinear fails the test, and leaves files to look into, unless the check says that all is
-// well: not to have been able to tell is a failure too.
+// mustBeLinear fails the test unless the check says that all is well: not to have been able to
+// tell is a failure too.
 func (h *history) mustBeLinear(t *testing.T) {
 	t.Helper()
 	result, info, err := h.check()
 	if err == nil && result == porcupine.Ok {
 		return
 	}
+	keepHistory(t, h, h.Name, "linearizable", documentModel, result, info, err)
+}
+
+// keepHistory fails the test, and leaves files to look into.
+func keepHistory(t *testing.T, h any, name, what string, model porcupine.Model,
+	result porcupine.CheckResult, info porcupine.LinearizationInfo, err error) {
+	t.Helper()
 	dir := os.Getenv("JSONSTORE_TRACES")
 	if dir == "" {
 		dir, _ = os.MkdirTemp("", "jsonstore-history-") // on an error the write below says more
 	}
-	name := filepath.Join(dir, strings.Map(func(r rune) rune {
+	file := filepath.Join(dir, strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\: `, r) {
 			return '-'
 		}
@@ -232,18 +239,19 @@ func (h *history) mustBeLinear(t *testing.T) {
 	}, t.Name())+fmt.Sprintf("-%d", time.Now().UnixNano()))
 	data, encodeErr := json.MarshalIndent(h, "", "  ")
 	if encodeErr == nil {
-		encodeErr = os.WriteFile(name+".json", data, 0o600)
+		encodeErr = os.WriteFile(file+".json", data, 0o600)
 	}
 	if encodeErr != nil {
 		t.Errorf("the history could not be kept: %v", encodeErr)
 	}
 	if err == nil {
-		if drawErr := porcupine.VisualizePath(documentModel, info, name+".html"); drawErr != nil {
+		if drawErr := porcupine.VisualizePath(model, info, file+".html"); drawErr != nil {
 			t.Errorf("the history could not be drawn: %v", drawErr)
 		}
 	}
-	t.Errorf("%s: not linearizable: %s %v\nit is drawn in %s.html; check it again with\n"+
-		"JSONSTORE_HISTORY=%s.json go test -run TestHistoryFile ./proptest", h.Name, result, err, name, name)
+	t.Errorf("%s: not %s: %s %v\nit is drawn in %s.html; check it again with\n"+
+		"JSONSTORE_HISTORY=%s.json go test -run TestHistoryFile ./proptest", name, what, result, err,
+		file, file)
 }
 
 // TestHistoryFile checks a history that an earlier test left.
@@ -255,6 +263,14 @@ func TestHistoryFile(t *testing.T) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if strings.Contains(string(data), `"Reads":`) {
+		var h txHistory
+		if err := json.Unmarshal(data, &h); err != nil {
+			t.Fatal(err)
+		}
+		h.mustBeSerial(t)
+		return
 	}
 	var h history
 	if err := json.Unmarshal(data, &h); err != nil {

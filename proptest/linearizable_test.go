@@ -110,6 +110,20 @@ func randomOptions(random *rand.Rand, versions []store.VersionMode) store.Option
 func recordProcesses(t *testing.T, all []*process, kills []int) *history {
 	startTogether(t, all)
 	var told collector
+	readLines(t, all, kills, func(line string) error {
+		var r record
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			return err
+		}
+		told.tell(r)
+		return nil
+	})
+	return &history{Records: told.records}
+}
+
+// readLines passes on the lines of all processes until they have ended. A process is killed after
+// the number of lines in kills.
+func readLines(t *testing.T, all []*process, kills []int, seen func(line string) error) {
 	var reading sync.WaitGroup
 	for i, p := range all {
 		// The kill hits what comes after that line at a random moment.
@@ -117,12 +131,10 @@ func recordProcesses(t *testing.T, all []*process, kills []int) *history {
 		reading.Go(func() {
 			lines, killed := 0, false
 			p.lines(func(line string) {
-				var r record
-				if err := json.Unmarshal([]byte(line), &r); err != nil {
+				if err := seen(line); err != nil {
 					t.Errorf("process %d told %q: %v", i, line, err)
 					return
 				}
-				told.tell(r)
 				if lines++; lines == kills[i] {
 					killed = true
 					time.AfterFunc(delay, func() { _ = p.cmd.Process.Kill() })
@@ -134,7 +146,6 @@ func recordProcesses(t *testing.T, all []*process, kills []int) *history {
 		})
 	}
 	reading.Wait()
-	return &history{Records: told.records}
 }
 
 // log prints the content of the history: a history without conflicts proves nothing.

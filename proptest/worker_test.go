@@ -39,7 +39,8 @@ var jobs = map[string]func(task []byte) error{
 	"history": takePart,
 	"chain":   writeChain,
 	"foreign": writeForeign,
-	"bank":    bank,
+
+	"transactions": takePartInTransactions,
 }
 
 func doJob(todo string) error {

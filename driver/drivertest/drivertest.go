@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 		})
 	}
 	runAttempts(t, open)
+	runTransactions(t, open)
 	t.Run("closed", func(t *testing.T) {
 		drv := open(t)
 		closeDriver(t, drv)

@@ -6,6 +6,7 @@ package memdriver
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -94,20 +95,15 @@ func (d *Driver) Delete(ctx context.Context, key string, old driver.Version) err
 	return nil
 }
 
-// Commit implements driver.Transactor.
+// Commit implements driver.Transactor. Its linearization point is under the engine's mutex.
 func (d *Driver) Commit(ctx context.Context, changes []driver.Change) ([]driver.Version, error) {
 	end, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	for _, c := range changes {
-		if c.Delete && c.Old.IsAbsent() {
-			return nil, &driver.ConflictError{Key: c.Key, Want: c.Old, Have: d.byKey[c.Key].version}
-		}
-		if err := d.check(c.Key, c.Old); err != nil {
-			return nil, err
-		}
+	if err := d.checkAll(changes); err != nil {
+		return nil, err
 	}
 	versions := make([]driver.Version, len(changes))
 	for i, c := range changes {
@@ -123,6 +119,24 @@ func (d *Driver) Commit(ctx context.Context, changes []driver.Change) ([]driver.
 		}
 	}
 	return versions, nil
+}
+
+// checkAll reports why changes cannot be made.
+func (d *Driver) checkAll(changes []driver.Change) error {
+	seen := make(map[string]bool, len(changes))
+	for _, c := range changes {
+		if seen[c.Key] {
+			return fmt.Errorf("%w: %s has two changes in one transaction", driver.ErrKey, c.Key)
+		}
+		seen[c.Key] = true
+		if c.Delete && !c.Keep && c.Old.IsAbsent() {
+			return &driver.ConflictError{Key: c.Key, Want: c.Old, Have: d.byKey[c.Key].version}
+		}
+		if err := d.check(c.Key, c.Old); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Driver) check(key string, old driver.Version) error {

@@ -113,6 +113,14 @@ func replaceFile(path string, data []byte) error {
 	return err
 }
 
+// benchLabel is the first column of a row of updates.
+func benchLabel(u measure.Update) string {
+	if u.Transaction > 0 {
+		return fmt.Sprintf("%s, %d at once", u.Sync, u.Transaction)
+	}
+	return u.Sync + ", " + u.Mode
+}
+
 // benchText is the report for a terminal.
 func benchText(r *measure.Report) string {
 	var b strings.Builder
@@ -123,14 +131,14 @@ func benchText(r *measure.Report) string {
 			if b.Len() > 0 {
 				b.WriteByte('\n')
 			}
-			fmt.Fprintf(&b, "by %s\n%-18s %5s %5s %5s %8s ", section, "", "proc", "gor", "docs",
+			fmt.Fprintf(&b, "by %s\n%-20s %5s %5s %5s %8s ", section, "", "proc", "gor", "docs",
 				"bytes")
 			fmt.Fprintf(&b, "%10s %9s %9s %9s %9s %7s %9s %9s %5s %5s\n", "updates/s", "median",
 				"99.9 %",
 				"longest", "conflicts", "retries", "escalated", "waits", "fair", "lost")
 		}
-		fmt.Fprintf(&b, "%-18s %5d %5d %5d %8d ",
-			u.Sync+", "+u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
+		fmt.Fprintf(&b, "%-20s %5d %5d %5d %8d ",
+			benchLabel(u), u.Processes, u.Goroutines, u.Documents, u.Bytes)
 		if !u.Measured() {
 			fmt.Fprintf(&b, "not measured: %s\n", u.Failure)
 			continue

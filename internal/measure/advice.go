@@ -80,6 +80,9 @@ func advise(r *Report) (advice []string) {
 			"a second, %.1f times as many as one, since waiting updates are combined.",
 			last.Goroutines, perSecond(last.RatePerS), last.RatePerS/first.RatePerS)
 	}
+	if text := adviseTransactions(r); text != "" {
+		say("%s", text)
+	}
 	if rows := r.rows(bySize, "durable", "hash"); len(rows) > 1 {
 		first, last := rows[0], rows[len(rows)-1]
 		say("An update writes the whole document: one of %s takes %s, against %s for %s. If "+
@@ -89,7 +92,7 @@ func advise(r *Report) (advice []string) {
 	if okD {
 		most := d.RatePerS
 		for _, u := range r.Updates {
-			if u.Sync == "durable" {
+			if u.Sync == "durable" && u.Section != byTransaction {
 				most = max(most, u.RatePerS)
 			}
 		}
@@ -97,6 +100,26 @@ func advise(r *Report) (advice []string) {
 			"jsonstore.", perSecond(most))
 	}
 	return advice
+}
+
+// adviseTransactions compares the durable transactions of one process.
+func adviseTransactions(r *Report) string {
+	var first Update
+	var others []string
+	for _, u := range r.rows(byTransaction, "durable", "hash") {
+		switch {
+		case u.Processes > 1 || u.Goroutines > 1:
+		case u.Transaction == 1:
+			first = u
+		default:
+			others = append(others, fmt.Sprintf("%s for %d", us(u.MedianUs), u.Transaction))
+		}
+	}
+	if !first.Measured() || len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("A durable transaction takes %s for one document, %s: documents that must "+
+		"change together need not be one.", us(first.MedianUs), strings.Join(others, ", "))
 }
 
 func whichSync(durable, ordered, volatile float64) string {

@@ -37,6 +37,7 @@ var (
 	sizes      = []int{smallest, 2_000, 20_000, 200_000, 1_000_000}
 	goroutines = []int{1, 8, 64}
 	documents  = []int{1, 10, 100, 1000}
+	atOnce     = []int{1, 2, 10} // documents of a transaction
 )
 
 // plan returns the rows of the report, without the figures.
@@ -69,6 +70,31 @@ func (c Config) plan() (rows []Update) {
 	vary(bySize, sizes, func(u *Update, n int) { u.Bytes = n })
 	vary(byDocuments, documents,
 		func(u *Update, n int) { u.Documents, u.Processes = n, c.Processes })
+	return append(rows, c.transactions()...)
+}
+
+// transactions are the rows of transactions: of one process, of many that share the documents, of
+// many with documents of their own, and of goroutines with documents of their own.
+func (c Config) transactions() (rows []Update) {
+	most := goroutines[len(goroutines)-1]
+	for _, level := range levels {
+		for _, n := range atOnce {
+			u := Update{Section: byTransaction, Mode: "hash", Sync: level.String(), Processes: 1,
+				Goroutines: 1, Documents: n, Bytes: smallest, Transaction: n}
+			rows = append(rows, u)
+			if n == 1 {
+				continue
+			}
+			shared, own, many := u, u, u
+			shared.Processes = c.Processes
+			own.Processes, own.Documents = c.Processes, n*c.Processes
+			many.Goroutines, many.Documents = most, n*most
+			if c.Processes > 1 {
+				rows = append(rows, shared, own)
+			}
+			rows = append(rows, many)
+		}
+	}
 	return rows
 }
 
@@ -136,6 +162,10 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 }
 
 func (u Update) title() string {
+	if u.Transaction > 0 {
+		return fmt.Sprintf("%s transactions of %d, processes %d, goroutines %d, documents %d of "+
+			"%d bytes", u.Sync, u.Transaction, u.Processes, u.Goroutines, u.Documents, u.Bytes)
+	}
 	return fmt.Sprintf("%s %s, processes %d, goroutines %d, documents %d of %d bytes", u.Sync,
 		u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
 }
@@ -152,7 +182,7 @@ func (r *runner) update(ctx context.Context, u *Update, dir string) error {
 		}
 	}
 	t := task{Dir: dir, Mode: u.Mode, Goroutines: u.Goroutines, Documents: u.Documents,
-		Time: r.share}
+		Transaction: u.Transaction, Time: r.share}
 	for _, level := range levels {
 		if level.String() == u.Sync {
 			t.Durability = level
@@ -168,6 +198,7 @@ func (r *runner) update(ctx context.Context, u *Update, dir string) error {
 	}
 	tasks := make([]crew.Task, u.Processes)
 	for i := range tasks {
+		t.Process = i
 		tasks[i] = crew.Task{What: "update documents", Todo: t}
 	}
 	all, err := r.Program.StartAll(ctx, tasks, r.share)
@@ -188,7 +219,7 @@ func (r *runner) update(ctx context.Context, u *Update, dir string) error {
 		return err
 	}
 	u.set(each, r.share)
-	u.Lost = u.Updates
+	u.Lost = u.Updates * max(1, u.Transaction)
 	for n := range u.Documents {
 		data, err := os.ReadFile(file(dir, n))
 		if err != nil {

@@ -68,7 +68,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if want := fmt.Sprint(map[string]int{byProcesses: 18, byGoroutines: 9, bySize: 15,
-		byDocuments: 12}); fmt.Sprint(sections) != want {
+		byDocuments: 12, byTransaction: 27}); fmt.Sprint(sections) != want {
 		t.Errorf("sections %v, want %v", sections, want)
 	}
 	if len(r.Reads) != len(sizes) || told != len(r.Updates)+len(r.Reads) || len(r.Advice) < 4 {
@@ -93,6 +93,12 @@ func TestLossesAreCounted(t *testing.T) {
 	if err := r.update(t.Context(), &u, dir); err != nil || u.Lost != 0 || u.Updates == 0 {
 		t.Fatalf("%+v, %v", u, err)
 	}
+	of := Update{Mode: "hash", Sync: "volatile", Processes: 2, Goroutines: 1, Documents: 6,
+		Bytes: smallest, Transaction: 3}
+	if err := r.update(t.Context(), &of, t.TempDir()+"/d"); err != nil || of.Lost != 0 ||
+		of.Updates == 0 {
+		t.Fatalf("%+v, %v", of, err)
+	}
 	// This worker acknowledges updates that it does not make.
 	r.Program.Path, r.Program.Args = "/bin/sh", []string{"sh", "-c",
 		`read t; echo ready; read go; echo '{"acknowledged": 7, "latency": {"classes": {}}}'`}
@@ -101,6 +107,9 @@ func TestLossesAreCounted(t *testing.T) {
 	}
 	if err := r.update(t.Context(), &u, dir); err != nil || u.Lost != 14 {
 		t.Errorf("%+v, %v", u, err)
+	}
+	if err := r.update(t.Context(), &of, t.TempDir()+"/d"); err != nil || of.Lost != 42 {
+		t.Errorf("%+v, %v", of, err)
 	}
 }
 

@@ -186,6 +186,7 @@ func fair(u Update) (float64, float64)    { return u.Fairness, 0 }
 func processesOf(u Update) int            { return u.Processes }
 func goroutinesOf(u Update) int           { return u.Goroutines }
 func documentsOf(u Update) int            { return u.Documents }
+func transactionOf(u Update) int          { return u.Transaction }
 func bytesOf(u Update) int                { return u.Bytes }
 func isShared(u Update) bool              { return isHash(u) && u.Processes > 1 }
 func isHash(u Update) bool                { return u.Mode == "hash" }
@@ -253,8 +254,36 @@ func (r *Report) parts() []part {
 			},
 			head: updateHead,
 			rows: updateRows(append(r.section(bySize, nil), r.section(byDocuments, nil)...))},
+		r.transactionPart(),
 		r.readPart(),
 	}
+}
+
+// transactionPart is of transactions: of one process as they grow, and of many.
+func (r *Report) transactionPart() part {
+	alone := func(u Update) bool { return u.Processes == 1 && u.Goroutines == 1 }
+	p := part{title: "Transactions",
+		text: "A transaction updates several documents, all or none. Documents of its own are in " +
+			"no other one's transactions; where there are as many documents as a transaction " +
+			"has, all want the same.",
+		charts: []chart{draw("One process", "documents of a transaction", true,
+			over(r.section(byTransaction, alone), transactionOf, level, rate))},
+		head: []string{"", "documents at once", "processes", "goroutines", "documents",
+			"transactions/s", "median, µs", "99.9 %, µs", "conflicts", "retries", "escalations",
+			"lock waits", "lost", "failed"}}
+	p.charts[0].y = "transactions a second"
+	for _, u := range r.section(byTransaction, nil) {
+		row := append([]string{u.Sync}, texts(u.Transaction, u.Processes, u.Goroutines,
+			u.Documents)...)
+		if u.Measured() {
+			row = append(row, texts(u.RatePerS, u.MedianUs, u.P999Us, u.Conflicts, u.Retries,
+				u.Escalations, u.LockWaits, u.Lost, u.Failed)...)
+		} else {
+			row = append(row, "not measured: "+u.Failure)
+		}
+		p.rows = append(p.rows, row)
+	}
+	return p
 }
 
 func (r *Report) readPart() part {

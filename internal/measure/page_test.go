@@ -75,7 +75,7 @@ func TestPageIsWhole(t *testing.T) {
 			}
 		}
 	}
-	if charts != 9 {
+	if charts != 10 {
 		t.Errorf("%d charts", charts)
 	}
 	rest := strings.ReplaceAll(string(page), `xmlns="http://www.w3.org/2000/svg"`, "")

@@ -43,11 +43,13 @@ const (
 	byGoroutines = "goroutines"
 	bySize       = "size"
 	byDocuments  = "documents"
+	// of which several are updated at once; of documents that are also those of others, or not
+	byTransaction = "transaction"
 )
 
 // Update is a row of the report: updates with the same settings.
 type Update struct {
-	// the setting that varies: processes, goroutines, size or documents
+	// the setting that varies: processes, goroutines, size, documents or transaction
 	Section    string `json:"section"`
 	Mode       string `json:"mode"`
 	Sync       string `json:"sync"`
@@ -55,6 +57,9 @@ type Update struct {
 	Goroutines int    `json:"goroutines"` // of each process
 	Documents  int    `json:"documents"`
 	Bytes      int    `json:"bytes"` // of each document
+	// Transaction is how many documents one transaction updates. Each goroutine updates
+	// documents of its own if there are enough of them. In such a row, updates are transactions.
+	Transaction int `json:"transaction,omitempty"`
 
 	RatePerS    float64 `json:"rate_per_s"`
 	MedianUs    float64 `json:"median_us"`

@@ -28,6 +28,9 @@ type task struct {
 	Goroutines int              `json:"goroutines"`
 	Documents  int              `json:"documents"` // updated in turn
 	Time       time.Duration    `json:"time_ns"`
+	// Transaction is how many documents are updated at once; 0 for no transactions.
+	Transaction int `json:"transaction"`
+	Process     int `json:"process"` // the number of this process
 }
 
 // tally is the result of a worker.
@@ -119,16 +122,40 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	return err
 }
 
+// operation returns the nth operation of a goroutine: an update of the next document, or a
+// transaction over the same documents each time, which are its own if there are enough.
+func (t task) operation(docs []*store.Doc, goroutine int) func(ctx context.Context, n int) error {
+	if t.Transaction == 0 {
+		return func(ctx context.Context, n int) error {
+			_, err := docs[(goroutine+n)%len(docs)].Update(ctx, load.Increment)
+			return err
+		}
+	}
+	first := (t.Process*t.Goroutines + goroutine) * t.Transaction % len(docs)
+	mine := docs[first : first+t.Transaction]
+	return func(ctx context.Context, _ int) error {
+		return store.Transact(ctx, func(tx *store.Tx) error {
+			for _, doc := range mine {
+				if err := tx.Update(doc, load.Increment); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // run updates until the time is up.
 func (t task) run(ctx context.Context, docs []*store.Doc) (all tally) {
 	var mu sync.Mutex
 	var working sync.WaitGroup
 	end := time.Now().Add(t.Time)
-	for first := range t.Goroutines {
+	for goroutine := range t.Goroutines {
+		operation := t.operation(docs, goroutine)
 		working.Go(func() {
 			var mine tally
-			for n, last := first, time.Now(); last.Before(end) && ctx.Err() == nil; n++ {
-				_, err := docs[n%len(docs)].Update(ctx, load.Increment)
+			for n, last := 0, time.Now(); last.Before(end) && ctx.Err() == nil; n++ {
+				err := operation(ctx, n)
 				now := time.Now()
 				if err != nil {
 					mine.Failed++

@@ -127,26 +127,7 @@ func (x *experiment) complain(format string, args ...any) {
 func (x *experiment) cutOnce(hand kind) {
 	x.t.Helper()
 	x.start(hand)
-	// Wait until all have begun. The moment of the cut after that is random.
-	for deadline := time.Now().Add(time.Minute); !slices.ContainsFunc(x.procs,
-		func(p *process) bool { return p.progressed() }); {
-		if time.Now().After(deadline) {
-			x.t.Fatal("no process gets anything done")
-		}
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(time.Duration(x.random.IntN(40_000)) * time.Microsecond)
-	// An update was acknowledged before the cut only if we had read its line before the cut.
-	before := make([]int64, len(x.procs))
-	for i, p := range x.procs {
-		before[i] = p.acknowledged.Load()
-	}
-	x.cut()
-	for _, p := range x.procs {
-		p.kill()
-	}
-	x.cuts++
-	x.restart()
+	before := x.cutOff()
 	shared := map[string]int64{}
 	if hand == "" {
 		shared = x.counters(x.document)
@@ -160,6 +141,32 @@ func (x *experiment) cutOnce(hand kind) {
 	if hand == "" {
 		x.goOn()
 	}
+}
+
+// cutOff cuts the power at a random moment after a process has begun, and mounts what is left. It
+// returns what each process had been acknowledged.
+func (x *experiment) cutOff() (before []int64) {
+	x.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !slices.ContainsFunc(x.procs,
+		func(p *process) bool { return p.progressed() }); {
+		if time.Now().After(deadline) {
+			x.t.Fatal("no process gets anything done")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(time.Duration(x.random.IntN(40_000)) * time.Microsecond)
+	// An update was acknowledged before the cut only if we had read its line before the cut.
+	before = make([]int64, len(x.procs))
+	for i, p := range x.procs {
+		before[i] = p.acknowledged.Load()
+	}
+	x.cut()
+	for _, p := range x.procs {
+		p.kill()
+	}
+	x.cuts++
+	x.restart()
+	return before
 }
 
 // look compares the acknowledged updates of a process with its document.

@@ -47,6 +47,8 @@ type job struct {
 	File   string
 	Member string // the member of the document that the process increments
 	Opts   store.Options
+	Keys   []string // the documents of a process that makes transactions; of a bank, its ledger
+	Single bool     // which opens each by itself
 }
 
 type kind string
@@ -62,6 +64,15 @@ const (
 	// increments by a temporary file and a rename, and flushes only the directory
 	byHand kind = "hand"
 	noDir  kind = "no dir" // the same, and flushes the file but not the directory
+
+	// increments its member of several documents in one transaction
+	transacting kind = "transact"
+	// moves a document between two names, and counts that in a third document
+	moving kind = "move"
+	// writes to each document once, and so finishes what dead processes have left
+	finishing kind = "finish"
+	// transfers between accounts, and counts that in a document of its own
+	banking kind = "bank"
 )
 
 func (j job) run() error {
@@ -73,8 +84,15 @@ func (j job) run() error {
 		return j.countByHand()
 	}
 	j.Opts.Logger = slog.New(slog.DiscardHandler)
-	if j.Kind == keeping {
+	switch j.Kind {
+	case keeping:
 		return j.keep(ctx)
+	case transacting, moving:
+		return j.transact(ctx)
+	case finishing:
+		return j.finish(ctx)
+	case banking:
+		return j.bank(ctx)
 	}
 	doc, err := store.OpenFile(j.File, &j.Opts)
 	if err != nil {
