@@ -27,9 +27,6 @@ type txPart struct {
 	Seed    uint64
 	Few     bool
 	InParts bool // make each change of a transaction by itself, which is wrong
-	// Some views read all that a listing names, and conflicts of a swap must be true ones
-	// (knownfault_test.go).
-	Strict  bool
 	Options store.Options
 }
 
@@ -214,9 +211,7 @@ func (c *txClient) swap(ctx context.Context, name string) error {
 	version, err := c.docs[name].CompareAndSwap(ctx, old.version, []byte(content))
 	switch {
 	case errors.Is(err, store.ErrConflict):
-		if c.Strict {
-			r.Unlike = r.Reads
-		}
+		r.Unlike = r.Reads // the conflict must be a true one
 		r.Reads, r.Writes, err = nil, nil, nil
 		delete(c.known, name)
 	case err == nil:
@@ -266,7 +261,7 @@ func (c *txClient) view(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if c.Strict && c.db != nil && c.random.IntN(2) == 0 {
+	if c.db != nil && c.random.IntN(2) == 0 {
 		r.What = "view of all keys"
 		err = c.db.View(ctx, func(tx *store.Tx) error {
 			keys, err := tx.Keys("")

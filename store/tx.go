@@ -130,6 +130,7 @@ func (t *transaction) run() error {
 		if t.db != nil && t.db.closed.Load() {
 			return t.error(ErrClosed)
 		}
+		locked := t.mustLock
 		err := t.try(tries)
 		// Not wrapped: what the function returns may wrap that of another transaction.
 		conflict, lost := err.(*txConflict)
@@ -141,6 +142,10 @@ func (t *transaction) run() error {
 				t.db.stats.updates.Add(1)
 			}
 			return nil
+		}
+		if t.mustLock && !locked {
+			tries-- // it has not lost: nobody is known to have changed anything
+			continue
 		}
 		t.db.stats.conflicts.Add(1)
 		t.opts.Logger.Debug("conflict", "transaction", t.label(), "try", tries, "err", err)

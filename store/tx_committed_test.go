@@ -1,4 +1,5 @@
-// Faults of transactions that are known and not yet mended: each test fails without its Skip.
+// Transactions that are committed and not published, and documents that are absent: what swaps,
+// views and refusals make of them.
 
 package store
 
@@ -13,13 +14,9 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// TestKnownFaultSwapFromCommitted: a read sees the version that a dead transaction has committed
-// and not published; a swap from that version is told a conflict, with a version that nobody can
-// read any longer. Nothing recovers the transaction meanwhile, so a loop of Read and
-// CompareAndSwap goes on for ever. Between processes that live it is a conflict now and then that
-// none was. (Stage looks at the file before the flush, and not at the intent.)
-func TestKnownFaultSwapFromCommitted(t *testing.T) {
-	t.Skip("known fault: attempt.Stage compares with the file where an intent is committed")
+// TestSwapFromCommitted: a swap succeeds from the version that a dead transaction has committed and
+// not published, which is the version that a read returns.
+func TestSwapFromCommitted(t *testing.T) {
 	ctx := context.Background()
 	for name, old := range map[string]string{"replaced": "1", "created": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -59,10 +56,9 @@ func TestKnownFaultSwapFromCommitted(t *testing.T) {
 	})
 }
 
-// TestKnownFaultKeysOfView: the keys that a view lists are those of the files, so that a document
-// that a transaction has committed and not yet published is in no view of all keys.
-func TestKnownFaultKeysOfView(t *testing.T) {
-	t.Skip("known fault: Tx.Keys lists files, and no document that an intent has made")
+// TestKeysOfView: a view lists a document that a transaction has committed and not yet
+// published.
+func TestKeysOfView(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "doc.json")
@@ -89,31 +85,9 @@ func TestKnownFaultKeysOfView(t *testing.T) {
 	}
 }
 
-// TestKnownFaultExpectInTransaction: a handle with an expectation loses it in a transaction, without
-// a word.
-func TestKnownFaultExpectInTransaction(t *testing.T) {
-	t.Skip("known fault: a transaction does not look at Doc.Expect")
-	ctx := context.Background()
-	doc := open(t, filepath.Join(t.TempDir(), "doc.json"), Options{})
-	old, err := doc.Create(ctx, []byte("1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := doc.CompareAndSwap(ctx, old, []byte("2")); err != nil {
-		t.Fatal(err)
-	}
-	err = Transact(ctx, func(tx *Tx) error {
-		return tx.Update(doc.Expect(old), func([]byte) ([]byte, error) { return []byte("3"), nil })
-	})
-	if got := reads(t, doc); err == nil || got != "2" {
-		t.Errorf("%v, and the document is %s, which had another version than expected", err, got)
-	}
-}
-
-// TestKnownFaultViewOfAbsent: a view of several documents, one of which is absent, runs a second
-// time with locks. Where one try is allowed, it is a conflict with nobody.
-func TestKnownFaultViewOfAbsent(t *testing.T) {
-	t.Skip("known fault: the way of a view to its locks counts as a try that was lost")
+// TestViewOfAbsent: a view of several documents, one of which is absent, succeeds where
+// one try is allowed.
+func TestViewOfAbsent(t *testing.T) {
 	dir := t.TempDir()
 	db, err := Open(dir, &Options{Retry: Retry{MaxTries: 1}})
 	if err != nil {
@@ -148,11 +122,9 @@ func (l looking) Readlink(name string) (string, error) {
 	return l.FS.Readlink(name)
 }
 
-// TestKnownFaultRefusalOfAbsent: one document is moved between two names, so that at each time one
-// of them is there. A transaction refuses since neither is, and that comes back: the absence of
-// several is looked at again one after the other, and without their locks.
-func TestKnownFaultRefusalOfAbsent(t *testing.T) {
-	t.Skip("known fault: Tx.recheck of several absent documents takes no locks")
+// TestRefusalOfAbsent: one document is moved between two names, so that one of them exists
+// at each time. A transaction that refuses because both are absent runs again.
+func TestRefusalOfAbsent(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
@@ -215,11 +187,9 @@ func TestKnownFaultRefusalOfAbsent(t *testing.T) {
 	}
 }
 
-// TestKnownFaultAbsentInOneTry: a view of two documents that were deleted, and a refusal that rests
-// on them, come back where one try is allowed, since nobody else is there. Where the way to their
-// locks counts as a try that was lost, both are conflicts with nobody.
-func TestKnownFaultAbsentInOneTry(t *testing.T) {
-	t.Skip("known fault of views; of refusals, of what mends TestKnownFaultRefusalOfAbsent")
+// TestAbsentInOneTry: a view of two documents that were deleted, and a refusal that rests
+// on them, succeed where one try is allowed: the way to their locks is no lost try.
+func TestAbsentInOneTry(t *testing.T) {
 	ctx := context.Background()
 	db, err := Open(t.TempDir(), &Options{Retry: Retry{MaxTries: 1}})
 	if err != nil {
