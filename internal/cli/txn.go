@@ -225,8 +225,7 @@ func (t *txn) compile(ctx context.Context, prints bool) error {
 // open opens the documents.
 func (t *txn) open(opts *store.Options) (err error) {
 	if t.dryRun {
-		// Without locks: their files would be changes.
-		opts.Locking, opts.Retry.EscalateAfter = false, -1
+		opts.Locking = false // only after a conflict, or for what a dead transaction has left
 	}
 	if t.dir != "" {
 		dir := unshield(t.dir)
