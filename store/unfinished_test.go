@@ -103,3 +103,20 @@ func TestIntentElsewhere(t *testing.T) {
 		t.Errorf("by itself: %+v, %v", got, err)
 	}
 }
+
+// TestDocumentedIntent: the intent in docs/format.md is one.
+func TestDocumentedIntent(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "docs", "format.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), "For example\n\n```\n{\"js")
+	text, _, _ = strings.Cut(text, "```")
+	in := decodeIntent([]byte("{\"js" + text))
+	if in == nil || !in.Committed || len(in.Members) != 1 {
+		t.Fatalf("decoded %+v", in)
+	}
+	if again, err := in.encode(); err != nil || string(again) != "{\"js"+text {
+		t.Errorf("encoded again: %s, %v", again, err)
+	}
+}
