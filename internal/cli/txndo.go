@@ -298,7 +298,7 @@ func (r *txnRun) replace(d *txnDoc, old, result []byte) error {
 			return &runtimeError{err}
 		}
 	}
-	if new == nil || bytes.Equal(old, new) {
+	if new == nil {
 		return nil
 	}
 	return r.tx.Write(d.doc, new)
