@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,12 +29,14 @@ func (a *app) statCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
 			info, err := doc.Inspect(ctx)
-			if err != nil {
-				return err
-			}
-			intent, err := doc.Intent()
-			if err != nil {
-				return err
+			intent, intentErr := doc.Intent()
+			switch {
+			case errors.Is(err, store.ErrNotExist) && intent.State != store.NoIntent:
+				// A transaction was to create or delete it.
+				return fmt.Errorf("%w; but there is an intent %s", store.ErrNotExist,
+					intentText(intent))
+			case err != nil || intentErr != nil:
+				return cmp.Or(err, intentErr)
 			}
 			if a.flags.json {
 				return wrote(encodeLine(a.stdout, statOf(doc, info, intent)))
