@@ -39,8 +39,8 @@ type txnRun struct {
 	tx  *store.Tx
 }
 
-// perform carries out all operations.
-func (t *txn) perform(ctx context.Context, tx *store.Tx) error {
+// once carries out all operations in one try of the transaction.
+func (t *txn) once(ctx context.Context, tx *store.Tx) error {
 	r := &txnRun{t, ctx, tx}
 	for _, d := range t.docs {
 		*d = txnDoc{name: d.name, doc: d.doc}
@@ -73,25 +73,29 @@ func (t *txn) perform(ctx context.Context, tx *store.Tx) error {
 	return nil
 }
 
-// findTwins refuses two names of one document: each operation would be told of the other's
-// change under another name. Links may move, so it is looked at in each run.
+// findTwins refuses two names of one document: a change under one name would also show under
+// the other. Links may move, so each run checks.
 func (r *txnRun) findTwins() error {
 	known := map[string]*txnDoc{}
-	for _, op := range r.ops {
-		for _, file := range op.files {
-			d := r.byName[file]
-			path, err := d.doc.LockFile() // one for each document, however it is named
-			if err != nil {
-				return op.failed(file, err)
-			}
-			if twin := known[path]; twin != nil && twin != d {
-				return op.failed("", usage("%s and %s are one document; use one of the names",
-					twin.name, d.name))
-			}
-			known[path] = d
+	for _, d := range r.docs {
+		path, err := d.doc.LockFile() // one for each document, under all of its names
+		if twin := known[path]; err == nil && twin != nil {
+			return r.firstOn(d).failed("", usage("%s and %s are one document; use one of the names",
+				twin.name, d.name))
 		}
+		if err != nil {
+			return r.firstOn(d).failed(d.name, err)
+		}
+		known[path] = d
 	}
 	return nil
+}
+
+// firstOn returns the first operation on a document.
+func (r *txnRun) firstOn(d *txnDoc) *operation {
+	return r.ops[slices.IndexFunc(r.ops, func(op *operation) bool {
+		return slices.Contains(op.files, d.name)
+	})]
 }
 
 // failed marks an error as one of the operation.
@@ -106,6 +110,7 @@ func (op *operation) failed(file string, err error) error {
 	return &opError{number: op.number, verb: op.verb, file: file, err: err}
 }
 
+// perform carries out one operation.
 func (r *txnRun) perform(op *operation) error {
 	var docs []*txnDoc
 	for _, file := range op.files {

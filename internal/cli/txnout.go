@@ -35,7 +35,7 @@ func (t *txn) transact(ctx context.Context) error {
 	var last *store.Tx
 	err := transact(ctx, func(tx *store.Tx) error {
 		last = tx
-		return t.perform(ctx, tx)
+		return t.once(ctx, tx)
 	})
 	heard()
 	if err != nil && !errors.Is(err, errDryRun) {
@@ -48,7 +48,7 @@ func (t *txn) transact(ctx context.Context) error {
 		switch {
 		case t.diff:
 			row.Diff = udiff.Unified(d.name, d.name, string(d.before), string(d.after))
-		case t.dryRun && t.printer == nil:
+		case t.dryRun && t.printer == nil && (d.invalid == nil || changed):
 			row.Value = d.after
 		}
 		out.Documents = append(out.Documents, row)
