@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -75,4 +76,48 @@ func TestPrograms(t *testing.T) {
 			t.Errorf("%d processes wait, want %d", waiting, maxWorkers)
 		}
 	}
+}
+
+// FuzzOperations: operations are refused, or have all that it takes to carry them out.
+func FuzzOperations(f *testing.F) {
+	for _, seed := range []string{
+		`[]`, `[{"op":"set","file":"a","path":"b.c","value":1.50}]`,
+		`[{"op":"expect","file":"a","version":"-"},{"op":"expect","file":"a","exists":false}]`,
+		`[{"op":"expect","files":{"x":"a","y":"b"},"expr":".x","args":{"n":[1]}}]`,
+		`[{"op":"patch","file":"a","patch":[{"op":"test","path":"/a","value":1}]}]`,
+		`[{"op":"incr","file":"a","path":"b","by":-1e3},{"op":"delete","file":"a"}]`,
+		`[{"op":"set","op":"set","file":"\ud800","path":"","value":null,"x":1}]`, `[7]`, `{}`, `[`,
+	} {
+		f.Add([]byte(seed), false)
+		f.Add([]byte(seed), true)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, duplicates bool) {
+		ops, err := parseOperations(data, &commonFlags{duplicates: duplicates})
+		if err != nil {
+			if code := exitCode(err); code != exitUsage && code != exitInvalid &&
+				code != exitCompile || err.Error() == "" {
+				t.Errorf("%q: %v", data, err)
+			}
+			return
+		}
+		for i, op := range ops {
+			form := forms[op.verb]
+			needs := func(name string) bool { return slices.Contains(form.has, name) }
+			has := 0
+			for _, is := range []bool{
+				op.version != nil, op.exists != nil, op.expr != nil, op.value != nil,
+			} {
+				if is {
+					has++
+				}
+			}
+			if op.number != i+1 || len(op.files) == 0 || !op.many && len(op.files) != 1 ||
+				op.names != nil && len(op.names) != len(op.files) ||
+				needs("path") && op.path == nil || needs("expr") && op.expr == nil ||
+				(needs("value") || needs("patch")) && op.value == nil ||
+				op.verb == "expect" && has != 1 {
+				t.Errorf("%q: %+v", data, op)
+			}
+		}
+	})
 }
