@@ -120,3 +120,22 @@ func TestDocumentedIntent(t *testing.T) {
 		t.Errorf("encoded again: %s, %v", again, err)
 	}
 }
+
+// TestFinishedMeanwhile: an intent that goes between the looks at it and at the lock is none.
+func TestFinishedMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	putFile(t, path, []byte("1"))
+	putFile(t, names.Lock(path), []byte(marked(markIntents)))
+	putIntent(t, path, stagedIntent(t, path, "7"))
+	looked := false
+	doc := openFaulty(t, path, Options{}, func(op, name string) error {
+		if op == "trylock" && !looked {
+			looked = true
+			return os.Remove(names.Intent(path))
+		}
+		return nil
+	})
+	if got, err := doc.Intent(); err != nil || got != (IntentInfo{}) || !looked {
+		t.Errorf("%+v, %v, looked at the lock: %v", got, err, looked)
+	}
+}
