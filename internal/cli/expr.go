@@ -117,8 +117,7 @@ func (f *exprFlags) task(
 // newTask is the task of an expression over so many documents, without arguments.
 func newTask(text string, common *commonFlags, documents int) *exprTask {
 	return &exprTask{
-		Text: []byte(text), MaxSize: common.sizeLimit() * int64(documents),
-		Duplicates: common.duplicates,
+		Text: []byte(text), MaxSize: common.sizeOf(documents), Duplicates: common.duplicates,
 	}
 }
 

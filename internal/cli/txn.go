@@ -155,7 +155,7 @@ func (t *txn) readOperations(
 		if err != nil {
 			return "", err
 		}
-		task.MaxSize *= int64(len(t.on.files))
+		task.MaxSize = t.app.flags.sizeOf(len(t.on.files))
 		t.ops, err = t.on.operations(task)
 		return "", err
 	}
