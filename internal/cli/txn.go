@@ -96,8 +96,7 @@ message has its number, counted from 1. A failed expectation is a conflict, exit
 		"change nothing; print the new content, or what another flag asks for")
 	flags.BoolVar(&t.diff, "diff", false, "print the changes as unified diffs")
 	flags.StringVar(&t.print, "print", "",
-		"print the result of this `JQ` expression over $old and $new: arrays or objects as "+
-			"with --on, else objects by the names of the files")
+		"print the result of this `JQ` expression over $old and $new, all documents in each")
 	flags.BoolVarP(&t.raw, "raw", "r", false, "with --print: a string without quotes and escapes")
 	flags.BoolVarP(&t.exitStatus, "exit-status", "e", false,
 		"with --print: exit with 1 if the result is null or false")
