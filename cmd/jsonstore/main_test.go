@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"owned":  owned,
 			"peak":   peak,
 			"bind":   bind,
+			"died":   died,
 		},
 	})
 }

@@ -92,6 +92,7 @@ to the byte.`,
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
+		a.txnCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)
 	root.AddCommand(a.workerCommands()...)

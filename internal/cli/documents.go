@@ -84,7 +84,7 @@ func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, err
 	data := []byte(arg)
 	if arg == "-" {
 		var err error
-		if data, err = a.input(ctx); err != nil {
+		if data, err = a.input(ctx, a.flags.sizeLimit()); err != nil {
 			return nil, fmt.Errorf("read standard input: %w", err)
 		}
 		if asString {
@@ -97,14 +97,13 @@ func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, err
 	return data, nil
 }
 
-// input reads standard input to its end. The read cannot be interrupted: if the context
+// input reads standard input, of at most limit bytes, to its end. The read cannot be interrupted: if the context
 // ends first, its goroutine is left behind.
-func (a *app) input(ctx context.Context) ([]byte, error) {
+func (a *app) input(ctx context.Context, limit int64) ([]byte, error) {
 	type content struct {
 		data []byte
 		err  error
 	}
-	limit := a.flags.sizeLimit()
 	read := make(chan content, 1)
 	go func() {
 		data, err := io.ReadAll(io.LimitReader(a.stdin, limit+1))

@@ -87,9 +87,7 @@ func (f *exprFlags) task(
 	if err := checkExpression(text); err != nil {
 		return nil, err
 	}
-	task := &exprTask{
-		Text: []byte(text), MaxSize: common.maxSize, Duplicates: common.duplicates,
-	}
+	task := newTask(text, common, 1)
 	for _, arg := range f.args {
 		name, value, ok := strings.Cut(arg, shield)
 		if !ok {
@@ -114,6 +112,13 @@ func (f *exprFlags) task(
 		task.add(name, []byte(value))
 	}
 	return task, nil
+}
+
+// newTask is the task of an expression over so many documents, without arguments.
+func newTask(text string, common *commonFlags, documents int) *exprTask {
+	return &exprTask{
+		Text: []byte(text), MaxSize: common.sizeOf(documents), Duplicates: common.duplicates,
+	}
 }
 
 // checkLength refuses a text that is too long for an expression.

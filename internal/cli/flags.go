@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -126,4 +127,11 @@ func (f *commonFlags) sizeLimit() int64 {
 		return f.maxSize
 	}
 	return store.DefaultMaxSize
+}
+
+// sizeOf is the size limit of several documents together. It leaves room for a multiple of it.
+func (f *commonFlags) sizeOf(documents int) int64 {
+	const most = math.MaxInt64 / 8
+	n := int64(max(documents, 1))
+	return min(f.sizeLimit(), most/n) * n
 }

@@ -3,9 +3,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +21,7 @@ func (a *app) statCommand() *cobra.Command {
 	var each bool
 	cmd := &cobra.Command{
 		Use:     "stat FILE",
-		Short:   "Describe the document's file: versions, size, mode, lock",
+		Short:   "Describe the document's file: versions, size, mode, lock, intent",
 		Example: "  jsonstore stat settings.json",
 		Args:    cobra.MinimumNArgs(1),
 	}
@@ -26,13 +29,19 @@ func (a *app) statCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
 			info, err := doc.Inspect(ctx)
-			if err != nil {
-				return err
+			intent, intentErr := doc.Intent()
+			switch {
+			case errors.Is(err, store.ErrNotExist) && intent.State != store.NoIntent:
+				// A transaction was to create or delete it.
+				return fmt.Errorf("%w; but there is an intent %s", store.ErrNotExist,
+					intentText(intent))
+			case err != nil || intentErr != nil:
+				return cmp.Or(err, intentErr)
 			}
 			if a.flags.json {
-				return wrote(encodeLine(a.stdout, statOf(doc, info)))
+				return wrote(encodeLine(a.stdout, statOf(doc, info, intent)))
 			}
-			return a.print([]byte(statText(doc, info)))
+			return a.print([]byte(statText(doc, info, intent)))
 		})
 	}
 	return cmd
@@ -52,11 +61,28 @@ type stat struct {
 	LockedBy int           `json:"locked_by,omitempty"` // a process
 	Orphans  []string      `json:"orphans"`
 	Left     []string      `json:"left"`
+	Intent   *statIntent   `json:"intent,omitempty"` // of a transaction
 }
 
-func statOf(doc *store.Doc, info store.FileInfo) stat {
+// statIntent is the intent that a transaction has beside the document.
+type statIntent struct {
+	File  string `json:"file"`
+	State string `json:"state"`          // pending, committed or void
+	ID    string `json:"id,omitempty"`   // of the transaction
+	Home  string `json:"home,omitempty"` // the document that decides
+	Alive bool   `json:"alive"`          // the document's lock is held
+}
+
+func statOf(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stat {
+	var left *statIntent
+	if intent.State != store.NoIntent {
+		left = &statIntent{
+			intent.Path, intent.State.String(), intent.ID, intent.Home, intent.Alive,
+		}
+	}
 	return stat{
-		File: doc.Name(), Path: info.Path, Hash: info.Hash, Mtime: info.Mtime, Size: info.Size,
+		Intent: left,
+		File:   doc.Name(), Path: info.Path, Hash: info.Hash, Mtime: info.Mtime, Size: info.Size,
 		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
 		LockFile: info.LockPath, Locked: info.Locked, LockedBy: info.LockedBy.PID,
 		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
@@ -64,7 +90,7 @@ func statOf(doc *store.Doc, info store.FileInfo) stat {
 }
 
 // statText is the output of stat without --json.
-func statText(doc *store.Doc, info store.FileInfo) string {
+func statText(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) string {
 	lock := "free"
 	if info.Locked {
 		lock = "held"
@@ -88,7 +114,27 @@ func statText(doc *store.Doc, info store.FileInfo) string {
 	if len(info.Left) > 0 {
 		b.WriteString("left:      " + strings.Join(info.Left, ", ") + "\n")
 	}
+	if intent.State != store.NoIntent {
+		b.WriteString("intent:    " + intentText(intent) + "\n")
+	}
 	return b.String()
+}
+
+// intentText describes the intent of a transaction.
+func intentText(intent store.IntentInfo) string {
+	text := "of a transaction, " + intent.State.String()
+	if intent.Home != "" {
+		text += ", home " + intent.Home
+	}
+	next := map[store.IntentState]string{
+		store.IntentPending:   "undoes it",
+		store.IntentCommitted: "finishes it",
+		store.IntentVoid:      "removes the intent",
+	}[intent.State]
+	if intent.Alive {
+		return text + "; the lock is held, so that it may be under way"
+	}
+	return text + "; its process is dead, and the next writer, or jsonstore check, " + next
 }
 
 func (a *app) lockFileCommand() *cobra.Command {
@@ -125,7 +171,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Short: "Check that the document is valid, and sweep what dead writers left beside it",
 		Long: `Check that the document is valid, and sweep what dead writers left beside it.
 The exit code is 4 if the document is absent, and 5 if it is invalid; the document
-itself is never changed.`,
+itself is never changed, except that a transaction whose process has died is finished, if
+it was committed, or else undone.`,
 		Example: `  jsonstore check settings.json
   jsonstore check state/*.json --each`,
 		Args: cobra.MinimumNArgs(1),
@@ -134,12 +181,14 @@ itself is never changed.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.each(cmd.Context(), args, each, func(ctx context.Context, doc *store.Doc) error {
 			_, version, err := doc.Read(ctx)
+			intent, intentErr := doc.Intent()
 			swept, left, sweepErr := doc.Sweep(ctx)
+			err = errors.Join(err, intentErr)
 			if err = errors.Join(err, sweepErr); err != nil {
 				var where *store.Error // the joined error does not name the document
 				if errors.As(err, &where) {
 					if len(swept) > 0 {
-						all := fmt.Errorf("%w; swept %s", where.Err, litter(swept))
+						all := fmt.Errorf("%w; %s", where.Err, litter(swept, intent))
 						where = &store.Error{Op: where.Op, Name: where.Name, Err: all}
 					}
 					return where
@@ -153,12 +202,13 @@ itself is never changed.`,
 					Version store.Version `json:"version"`
 					Swept   []string      `json:"swept"`
 					Left    []string      `json:"left"`
+					Did     string        `json:"transaction,omitempty"` // finished or undone
 				}{doc.Name(), true, version, append([]string{}, swept...), append([]string{},
-					left...)}))
+					left...), settled(swept, intent)}))
 			}
 			text := "valid"
 			if len(swept) > 0 {
-				text = "valid; swept " + litter(swept)
+				text = "valid; " + litter(swept, intent)
 			}
 			if len(left) > 0 {
 				text += "; left alone, since this user may not read, remove or mend it: " +
@@ -170,6 +220,27 @@ itself is never changed.`,
 	return cmd
 }
 
-func litter(swept []string) string {
-	return fmt.Sprintf("%d temporary files of dead writers", len(swept))
+// settled says what a sweep has done with the transaction whose intent was there.
+func settled(swept []string, intent store.IntentInfo) string {
+	switch {
+	case intent.State == store.NoIntent || !slices.Contains(swept, filepath.Base(intent.Path)):
+		return ""
+	case intent.State == store.IntentCommitted:
+		return "finished"
+	}
+	return "undone"
+}
+
+// litter says what a sweep has done.
+func litter(swept []string, intent store.IntentInfo) string {
+	var did []string
+	files := len(swept)
+	if settled := settled(swept, intent); settled != "" {
+		did = append(did, "a transaction whose process had died is "+settled)
+		files--
+	}
+	if files > 0 {
+		did = append(did, fmt.Sprintf("swept %d temporary files of dead writers", files))
+	}
+	return strings.Join(did, "; ")
 }

@@ -108,22 +108,37 @@ func (a *app) fail(file string, err error) {
 	if code == exitNo || unheard {
 		return
 	}
+	// What is around an operation's error says less than that.
+	var at *opError
+	if errors.As(err, &at) {
+		if err = at.err; at.file != "" {
+			file = at.file
+		}
+	}
 	// store.Error would name the document a second time.
-	op := ""
+	op, number := "", 0
 	var where *store.Error
 	if errors.As(err, &where) && where.Name == file {
 		op, err = where.Op, where.Err
+	}
+	if at != nil {
+		op, number = at.verb, at.number
+		err = &opError{at.number, at.verb, at.file, err}
 	}
 	if a.flags.json {
 		report := struct {
 			File  string         `json:"file,omitempty"`
 			Op    string         `json:"op,omitempty"`
+			In    int            `json:"operation,omitempty"` // of a transaction
 			Kind  string         `json:"kind"`
 			Exit  int            `json:"exit"`
 			Error string         `json:"error"`
 			Want  *store.Version `json:"want,omitempty"`
 			Have  *store.Version `json:"have,omitempty"`
-		}{File: file, Op: op, Kind: kinds[code], Exit: code, Error: inFlags.Replace(err.Error())}
+		}{
+			File: file, Op: op, In: number, Kind: kinds[code], Exit: code,
+			Error: inFlags.Replace(err.Error()),
+		}
 		var conflict *store.ConflictError
 		if errors.As(err, &conflict) {
 			report.Want, report.Have = &conflict.Want, &conflict.Have
@@ -151,6 +166,9 @@ var inFlags = strings.NewReplacer(
 
 // explain is the message for an error in the command's terms.
 func explain(file string, err error) string {
+	if at, ok := err.(*opError); ok {
+		return at.prefix() + explain(file, at.err)
+	}
 	switch {
 	case err == context.DeadlineExceeded:
 		return "timed out; allow more with --timeout"

@@ -21,10 +21,11 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Test with many processes whether a directory is fit for documents",
 		Long: `Test whether a directory is fit for documents: inspect it as doctor does, then let
 many processes lock, update, create and read documents at once, in every mode, and
-kill some of them. The report says whether locks exclude, an update was lost, or a
-reader saw a torn document. All work is done in a new subdirectory, which is removed;
-so is one left by a bench or verify that was killed. Nothing else is touched. If the
-directory is not fit, the exit code is 1.`,
+change several in transactions, and kill some of them. The report says whether locks
+exclude, an update was lost, or a reader saw a torn document or half a transaction. All
+work is done in a new subdirectory, which is removed; so is one left by a bench or
+verify that was killed. Nothing else is touched. If the directory is not fit, the exit
+code is 1.`,
 		Example: `  jsonstore verify state/
   jsonstore verify /mnt/share --time 2m --processes 16`,
 		Args: cobra.MaximumNArgs(1),

@@ -23,10 +23,10 @@ type writeFlags struct {
 }
 
 // writeCommand gives a verb the flags of writing verbs. The verb create has no
-// --expect: it always expects an absent document.
+// --expect: it always expects an absent document. That of txn is for each document.
 func (a *app) writeCommand(cmd *cobra.Command, f *writeFlags) *cobra.Command {
 	flags := cmd.Flags()
-	if cmd.Name() != "create" {
+	if cmd.Name() != "create" && cmd.Name() != "txn" {
 		flags.StringVar(&f.expect, "expect", "",
 			"write only if the document has this `VERSION` (- if it is absent), else exit with 6")
 	}
@@ -70,7 +70,7 @@ func (a *app) write(
 		if f.expected != nil {
 			doc = doc.Expect(*f.expected)
 		}
-		heard := a.tellWait(doc)
+		heard := a.tellWait([]*store.Doc{doc})
 		w, err := do(ctx, doc)
 		heard()
 		if err != nil {
@@ -103,22 +103,28 @@ func mustHave(doc *store.Doc, expected *store.Version, version store.Version) er
 	return &store.ConflictError{Key: doc.Name(), Want: *expected, Have: version}
 }
 
-// tellWait prints a notice on a terminal after waiting a second for the lock, and names
-// the holder where the system knows it. The returned function ends the wait.
-func (a *app) tellWait(doc *store.Doc) (heard func()) {
+// tellWait prints a notice on a terminal after waiting a second for the lock of a document,
+// and names the holder where the system knows it. The returned function ends the wait.
+func (a *app) tellWait(docs []*store.Doc) (heard func()) {
 	if a.flags.quiet || a.flags.json || !isTerminal(a.stderr) {
 		return func() {}
 	}
 	timer := time.AfterFunc(time.Second, func() {
-		owner, known := doc.LockOwner()
-		if doc.Stats().LockWaits == 0 || known && owner.PID == os.Getpid() {
-			return // not waiting: we hold the lock and compute
+		for _, doc := range docs {
+			if doc.Stats().LockWaits == 0 {
+				continue
+			}
+			owner, known := doc.LockOwner()
+			if known && owner.PID == os.Getpid() {
+				continue // not waiting: we hold the lock and compute
+			}
+			text := "waits for the lock"
+			if known {
+				text += ", held by " + owner.String()
+			}
+			fmt.Fprintf(a.stderr, "jsonstore: %s: %s; Ctrl-C gives up\n", doc.Name(), text)
+			return
 		}
-		text := "waits for the lock"
-		if known {
-			text += ", held by " + owner.String()
-		}
-		fmt.Fprintf(a.stderr, "jsonstore: %s: %s; Ctrl-C gives up\n", doc.Name(), text)
 	})
 	return func() { timer.Stop() }
 }

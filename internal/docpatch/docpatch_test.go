@@ -143,3 +143,24 @@ func FuzzApply(f *testing.F) {
 		}
 	})
 }
+
+// TestCheck: a patch that no document makes applicable is found without one.
+func TestCheck(t *testing.T) {
+	for patch, want := range map[string]string{
+		`[{"op":"add","path":"/a/b","value":1},{"op":"remove","path":""}]`: "",
+		`[]`:                                     "",
+		`{}`:                                     "is an object, not an array",
+		`[`:                                      "is not JSON",
+		`[{"op":"remove","path":"/a"},7]`:        "operation 1 () of the patch: it is a number",
+		`[{"op":"add","path":"/a"}]`:             `operation 0 (add) of the patch: it has no "value"`,
+		`[{"op":"remove","path":"a"}]`:           "does not begin with /",
+		`[{"op":"remove","path":"/~2"}]`:         "neither ~0 nor ~1",
+		`[{"op":"move","from":"x","path":"/a"}]`: "does not begin with /",
+		`[{"op":"put","path":"/a"}]`:             `there is no operation "put"`,
+	} {
+		err := Check([]byte(patch), lim)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", patch, err, want)
+		}
+	}
+}

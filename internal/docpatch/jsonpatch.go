@@ -332,14 +332,47 @@ func clip(text []byte) string {
 	return string(text)
 }
 
-// Apply applies a JSON Patch, all operations or none. A failed test is ErrTest.
-func Apply(doc, patch []byte, lim splice.Limits) ([]byte, error) {
+// Check checks that a patch is a JSON Patch: an array of known operations, each with its
+// members. Whether it can be applied depends on the document.
+func Check(patch []byte, lim splice.Limits) error {
+	list, err := parseList(patch, lim)
+	if err != nil {
+		return err
+	}
+	for i := range list.Elems {
+		o, err := parseOperation(patch, &list.Elems[i])
+		for _, pointer := range [...]string{o.path, o.from} {
+			if err == nil {
+				_, err = tokens(pointer)
+			}
+		}
+		if err != nil {
+			return inOperation(i, o, err)
+		}
+	}
+	return nil
+}
+
+func parseList(patch []byte, lim splice.Limits) (*splice.Node, error) {
 	list, err := splice.Parse(patch, lim)
 	if err != nil {
 		return nil, fmt.Errorf("the patch is not JSON: %w", err)
 	}
 	if list.Kind != splice.Array {
 		return nil, fmt.Errorf("the patch is %v, not an array of operations", list.Kind)
+	}
+	return list, nil
+}
+
+func inOperation(i int, o operation, err error) error {
+	return fmt.Errorf("operation %d (%s) of the patch: %w", i, o.op, err)
+}
+
+// Apply applies a JSON Patch, all operations or none. A failed test is ErrTest.
+func Apply(doc, patch []byte, lim splice.Limits) ([]byte, error) {
+	list, err := parseList(patch, lim)
+	if err != nil {
+		return nil, err
 	}
 	root, err := splice.Parse(doc, lim)
 	if err != nil {
@@ -352,7 +385,7 @@ func Apply(doc, patch []byte, lim splice.Limits) ([]byte, error) {
 			err = p.do(o, lim)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("operation %d (%s) of the patch: %w", i, o.op, err)
+			return nil, inOperation(i, o, err)
 		}
 	}
 	return splice.MergeSpelled(doc, p.root.append(nil), splice.AsGiven, lim)

@@ -337,3 +337,19 @@ func FuzzEdit(f *testing.F) {
 		}
 	})
 }
+
+// TestCheck: a path is unusable by its text alone.
+func TestCheck(t *testing.T) {
+	for path, want := range map[string][2]bool{ // usable to read, to edit
+		"a.b.1": {true, true}, "@this": {true, true}, "a.#": {true, false}, "a*": {true, false},
+		"": {false, false}, `a\`: {false, false}, "\xff": {false, false},
+	} {
+		for i, edit := range [...]bool{false, true} {
+			err := Check(path, edit)
+			var unusable *Error
+			if (err == nil) != want[i] || err != nil && !errors.As(err, &unusable) {
+				t.Errorf("Check(%q, %v) = %v", path, edit, err)
+			}
+		}
+	}
+}

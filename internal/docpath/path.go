@@ -102,6 +102,17 @@ func parseEdit(path string) ([]step, error) {
 	return steps, err
 }
 
+// Check returns an *Error if a path is unusable, whatever the document: for an edit, or
+// else for Get.
+func Check(path string, edit bool) error {
+	if edit {
+		_, err := parseEdit(path)
+		return err
+	}
+	_, _, err := parse(path)
+	return err
+}
+
 // Escape returns a path component that names exactly this key.
 func Escape(key string) string {
 	var b strings.Builder

@@ -95,6 +95,26 @@ func IsLock(path string) bool {
 // Intent is the intent of a guard or of a transaction on it.
 func Intent(path string) string { return beside(path, "", intentSuffix) }
 
+// IsIntent reports whether a path is that of an intent. The document is its name, of a long
+// one its stem.
+func IsIntent(path string) (document string, isLong, ok bool) {
+	name := filepath.Base(path)
+	document, own := Own(name)
+	isLong = strings.HasSuffix(name, long(intentSuffix))
+	return document, isLong, own && (isLong || strings.HasSuffix(name, intentSuffix))
+}
+
+// IntentBeside returns the intent on the document of which a path is a temporary file.
+func IntentBeside(temporary string) string {
+	dir, name := filepath.Split(temporary)
+	base, _, _ := Temporary(name)
+	suffix := intentSuffix
+	if strings.HasSuffix(name, long(temporarySuffix)) {
+		suffix = long(intentSuffix)
+	}
+	return dir + "." + base + suffix
+}
+
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {
 	return beside(path, "."+strconv.Itoa(place), temporarySuffix)

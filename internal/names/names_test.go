@@ -14,7 +14,7 @@ func own(path string) map[string]string {
 	guarded := strings.Repeat("0123456789abcdef", 3)[:GuardedDigits]
 	files := map[string]string{
 		"lock": Lock(path), "intent": Intent(path), "random": Random(path, 7),
-		"guarded": Guarded(path, guarded),
+		"guarded": Guarded(path, guarded), "transaction": Transaction(path, guarded[:32]),
 	}
 	for place := range Places {
 		files[fmt.Sprint("place ", place)] = Place(path, place)
@@ -66,6 +66,15 @@ func TestNames(t *testing.T) {
 				is && !strings.Contains(file, "."+digits+".") {
 				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what,
 					is, digits)
+			}
+			if temporary := kind != "lock" && kind != "intent"; temporary &&
+				IntentBeside(file) != Intent(document) {
+				t.Errorf("%s has the intent %q beside it", what, IntentBeside(file))
+			}
+			stem, long := stem(document)
+			if of, isLong, is := IsIntent(file); is != (kind == "intent") ||
+				is && (of != stem || isLong != long) {
+				t.Errorf("%s: an intent: %v, of %q, long: %v", what, is, of, isLong)
 			}
 			if _, is := TemporaryOf(document+"z", file); is {
 				t.Errorf("%s is taken for one of another document", what)

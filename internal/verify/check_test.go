@@ -182,3 +182,8 @@ func TestSteps(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckSum(t *testing.T) {
+	wants(t, CheckSum("a view", accounts*opening), "")
+	wants(t, CheckSum("a view", accounts*opening-1), "a view found 599 units, not 600")
+}

@@ -1,5 +1,5 @@
-// The litter of a directory: temporary files of dead writers, invalid documents, lock files with
-// wrong access, and what an earlier probe could not remove.
+// The litter of a directory: temporary files of dead writers, intents of dead transactions,
+// invalid documents, lock files with wrong access, and what an earlier probe could not remove.
 
 package verify
 
@@ -26,10 +26,18 @@ type Litter struct {
 	Unread    int      `json:"unread"`    // number of others: too large, too many, unreadable
 	Invalid   []string `json:"invalid"`   // documents that are not valid JSON
 	Orphans   []string `json:"orphans"`   // temporary files whose writer is dead
+	Intents   []Intent `json:"intents"`   // of transactions whose process is dead
 	Locks     []string `json:"locks"`     // lock files whose access differs from the document's
 	TwoLocks  []string `json:"two_locks"` // documents that have a lock file and NAME.lock
 	Mounts    []string `json:"mounts"`    // files that are mount points, which cannot be replaced
 	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
+}
+
+// Intent is the intent of a transaction beside a document.
+type Intent struct {
+	Document string `json:"document"`
+	State    string `json:"state"`          // pending, committed or void; unknown
+	Home     string `json:"home,omitempty"` // the document that decides
 }
 
 const (
@@ -40,8 +48,8 @@ const (
 // Look examines the files in a directory, not below it, for a short time. It changes nothing.
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
 	found := Litter{
-		Invalid: []string{}, Orphans: []string{}, Locks: []string{}, Mounts: []string{},
-		TwoLocks: []string{}, Leftovers: []string{},
+		Invalid: []string{}, Orphans: []string{}, Intents: []Intent{}, Locks: []string{},
+		TwoLocks: []string{}, Mounts: []string{}, Leftovers: []string{},
 	}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
@@ -66,8 +74,10 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 				found.Unread++
 			}
 		case strings.HasPrefix(entry.Name, "."):
-			_, _, temporary := names.Temporary(entry.Name)
-			if temporary && ownerless(files, path) {
+			if intent, left := lookAtIntent(path, opts); left {
+				found.Intents = append(found.Intents, intent)
+			}
+			if isOrphan(files, path) {
 				found.Orphans = append(found.Orphans, entry.Name)
 			}
 		case strings.HasSuffix(entry.Name, ".json"):
@@ -108,6 +118,49 @@ func readDocument(ctx context.Context, path string, opts *store.Options) error {
 	return err
 }
 
+// lookAtIntent describes the intent of a transaction whose process is dead. Of a document with
+// a long name it knows only the beginning of the name.
+func lookAtIntent(path string, opts *store.Options) (found Intent, left bool) {
+	document, isLong, ok := names.IsIntent(path)
+	if !ok {
+		return found, false
+	}
+	found = Intent{Document: document, State: "unknown"}
+	if isLong {
+		found.Document += "…"
+		return found, true
+	}
+	doc, err := store.OpenFile(filepath.Join(filepath.Dir(path), document), opts)
+	if err != nil {
+		return found, true
+	}
+	defer doc.Close()
+	switch info, err := doc.Intent(); {
+	case err != nil:
+		return found, true
+	case info.Alive || info.State == store.NoIntent:
+		return found, false
+	default:
+		found.State, found.Home = info.State.String(), info.Home
+		return found, true
+	}
+}
+
+// isOrphan reports whether a file is a temporary file of a dead writer, and not of a
+// transaction, whose intent may name it.
+func isOrphan(files fsys.FS, path string) bool {
+	_, digits, temporary := names.Temporary(filepath.Base(path))
+	if !temporary {
+		return false
+	}
+	if len(digits) == names.TransactionDigits {
+		if info, err := files.Lstat(names.IntentBeside(path)); err == nil && info.Mode.IsRegular() {
+			return false
+		}
+	}
+	return ownerless(files, path)
+}
+
 // ownerless reports whether the writer of a temporary file is dead: a living one holds its lock.
 func ownerless(files fsys.FS, path string) bool {
 	file, err := files.Open(path, fsys.OpenExisting, 0)
@@ -139,6 +192,17 @@ func (l Litter) Findings() []Finding {
 			"removes them, and so does one of the next writes to their documents: %s",
 			n, some(l.Orphans))
 		found = append(found, Finding{"litter", Note, text})
+	}
+	if n := len(l.Intents); n > 0 {
+		var of []string
+		for _, i := range l.Intents {
+			of = append(of, i.Document+" ("+i.State+")")
+		}
+		text := fmt.Sprintf("%d documents are part of a transaction whose process has died; "+
+			"all readers of jsonstore see it whole; the next write to one of its documents, or "+
+			"jsonstore check FILE, finishes what is committed and undoes what is not: %s",
+			n, some(of))
+		found = append(found, Finding{"transactions", Note, text})
 	}
 	if n := len(l.Locks); n > 0 {
 		text := fmt.Sprintf("%d have another owner, group or mode than their documents, so "+

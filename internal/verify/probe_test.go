@@ -86,6 +86,8 @@ func TestLook(t *testing.T) {
 		"good.json": "{}", "bad.json": "{", "text.txt": "no", ".hidden.json": "{",
 		".good.json.0123456789abcdef.tmp": "{}", ".good.json.0123456789abcdex.tmp": "", ".0123456789abcdef.tmp": "",
 		".live.json.0123456789abcdef.tmp": "", ".jsonstore-probe-0123456789abcdef-1": "",
+		".good.json.tx": "not a whole intent", ".good.json.0123456789abcdef0123456789abcdef.tmp": "",
+		".bad.json.0123456789abcdef0123456789abcdef.tmp": "",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -115,11 +117,13 @@ func TestLook(t *testing.T) {
 	}
 	if found.Documents != 2 || found.Unread != 1 ||
 		!slices.Equal(found.Invalid, []string{"bad.json"}) ||
-		!slices.Equal(found.Orphans, []string{".good.json.0123456789abcdef.tmp"}) ||
+		!slices.Equal(found.Orphans, []string{".bad.json.0123456789abcdef0123456789abcdef.tmp",
+			".good.json.0123456789abcdef.tmp"}) ||
+		!slices.Equal(found.Intents, []Intent{{Document: "good.json", State: "void"}}) ||
 		len(found.Leftovers) != 1 {
 		t.Errorf("found %+v", found)
 	}
-	if findings := found.Findings(); len(findings) != 3 || !Fit(findings) {
+	if findings := found.Findings(); len(findings) != 4 || !Fit(findings) {
 		t.Errorf("findings %+v", findings)
 	}
 }

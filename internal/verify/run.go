@@ -43,6 +43,7 @@ type Check struct {
 	Reads     int    `json:"reads,omitempty"`
 	Versions  int    `json:"versions,omitempty"`
 	Races     int    `json:"races,omitempty"`
+	Views     int    `json:"views,omitempty"`
 }
 
 // Report is the result of a verification.
@@ -146,7 +147,7 @@ func (r *runner) tests(ctx context.Context) {
 		for _, level := range levels {
 			way := Way{mode, level}
 			r.test(ctx, wayCheck("no lost update", way), func(c *Check, dir string) error {
-				return r.counts(ctx, c, dir, way, r.share(50)/time.Duration(len(modes)*len(levels)))
+				return r.counts(ctx, c, dir, way, r.share(45)/time.Duration(len(modes)*len(levels)))
 			})
 		}
 	}
@@ -159,6 +160,9 @@ func (r *runner) tests(ctx context.Context) {
 	r.test(ctx, Check{Name: "no torn read"}, func(c *Check, _ string) error { return r.torn(c) })
 	r.test(ctx, Check{Name: "one creator"}, func(c *Check, dir string) error {
 		return r.creations(ctx, c, dir, r.share(10))
+	})
+	r.test(ctx, Check{Name: "killed transactions"}, func(c *Check, dir string) error {
+		return r.transfers(ctx, c, dir, Way{Durability: store.Volatile}, r.share(10))
 	})
 }
 

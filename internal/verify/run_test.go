@@ -71,6 +71,14 @@ func tools(broken string) Tools {
 		tools.Update = func(context.Context, *store.Doc, func([]byte) ([]byte, error)) error {
 			return errors.New("no space left on device")
 		}
+	case "transaction in parts":
+		tools.Transfer = func(ctx context.Context, from, to *store.Doc) error {
+			_, _, err := from.Add(ctx, "units", -1)
+			if err == nil {
+				_, _, err = to.Add(ctx, "units", 1)
+			}
+			return err
+		}
 	case "create that replaces":
 		tools.Create = func(_ context.Context, doc *store.Doc, data []byte) error {
 			return os.WriteFile(doc.Name(), data, 0o600)
@@ -139,6 +147,7 @@ func TestRunUnfit(t *testing.T) {
 		"update without a look":     {"no lost update: updates were lost or made twice", "killed writers: updates were lost"},
 		"update in place":           {"no torn read: a program that reads the file saw what it should not"},
 		"update that dies":          {"no lost update: a process stopped with an error: no space left on device"},
+		"transaction in parts":      {"killed transactions: a view found "},
 		"create that replaces":      {"one creator: race 1: the creation of the document was acknowledged to 3 processes"},
 	} {
 		t.Run(broken, func(t *testing.T) {

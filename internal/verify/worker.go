@@ -24,12 +24,13 @@ import (
 type role string
 
 const (
-	roleAsk    role = "ask"    // report whether the lock is free
-	roleHold   role = "hold"   // take and release the lock, again and again
-	roleKeep   role = "keep"   // take the lock and keep it
-	roleCount  role = "count"  // update, again and again
-	roleRead   role = "read"   // read like a program that knows nothing of the store
-	roleCreate role = "create" // create the documents that the input names
+	roleAsk      role = "ask"      // report whether the lock is free
+	roleHold     role = "hold"     // take and release the lock, again and again
+	roleKeep     role = "keep"     // take the lock and keep it
+	roleCount    role = "count"    // update, again and again
+	roleRead     role = "read"     // read like a program that knows nothing of the store
+	roleCreate   role = "create"   // create the documents that the input names
+	roleTransfer role = "transfer" // move units between the documents of a directory
 )
 
 type task struct {
@@ -68,6 +69,8 @@ type Tools struct {
 	Update func(ctx context.Context, doc *store.Doc, change func(old []byte) ([]byte, error)) error
 	// Create creates the document. It is store.ErrConflict if the document exists.
 	Create func(ctx context.Context, doc *store.Doc, data []byte) error
+	// Transfer moves a unit from one document to another.
+	Transfer func(ctx context.Context, from, to *store.Doc) error
 }
 
 // StoreTools are the operations of the store.
@@ -89,6 +92,7 @@ var StoreTools = Tools{
 		_, err := doc.Create(ctx, data)
 		return err
 	},
+	Transfer: transfer,
 }
 
 // worker is the state of a worker process.
@@ -126,6 +130,7 @@ func Work(ctx context.Context, stdin io.Reader, stdout io.Writer, tools Tools) e
 	roles := map[role]func(context.Context) error{
 		roleAsk: w.ask, roleHold: w.hold, roleKeep: w.keep,
 		roleCount: w.count, roleRead: w.read, roleCreate: w.create,
+		roleTransfer: w.transfer,
 	}
 	do := roles[w.Role]
 	if do == nil {
