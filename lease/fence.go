@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
@@ -95,8 +96,20 @@ func Guard(
 		if _, err := fenceOf(made); err != nil {
 			return nil, fmt.Errorf("the new content: %w", err)
 		}
-		return sjson.SetBytes(made, fenceMember, token)
+		return setFence(made, token)
 	}
+}
+
+// setFence sets the member of an object. sjson drops white space around it.
+func setFence(object []byte, token uint64) ([]byte, error) {
+	const space = " \t\r\n"
+	before := len(object) - len(bytes.TrimLeft(object, space))
+	after := len(bytes.TrimRight(object, space))
+	set, err := sjson.SetBytes(object[before:after], fenceMember, token)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(object[:before], set, object[after:]), nil
 }
 
 // fenceOf returns the fence of a document, 0 if there is none.

@@ -42,6 +42,8 @@ type scenario struct {
 	cancels int  // contexts that may end at any step
 	ticks   int  // how often time may pass
 	anyTime bool // also before a look at the lease
+	// frozen is the holder whose calls do not go on at a step; nil if all do.
+	frozen  func(step int) int
 	foreign bool // a script breaks the rules: only tokens and fences must hold
 	winners int  // of all scripts, exactly so many must get the lease; 0 is any
 }
@@ -68,10 +70,10 @@ type holder struct {
 	mu       sync.Mutex
 	grant    *lease.Lease
 	work     context.Context
-	got      int   // grants
-	writes   int   // guarded writes that succeeded
-	fenced   int   // those that were refused
-	finished bool  // the script has returned
+	got      int    // grants
+	writes   int    // guarded writes that succeeded
+	fenced   int    // those that were refused
+	finished bool   // the script has returned
 	history  []look // what it has seen
 	nonces   byte
 }
@@ -317,7 +319,7 @@ const maxSteps = 400
 func (w *world) explore(c chooser) (whole bool) {
 	ticks, cancels := 0, 0
 	cancelled := make([]bool, len(w.holders))
-	for range maxSteps {
+	for step := range maxSteps {
 		synctest.Wait()
 		w.checkNow()
 		if len(w.broken) > 0 {
@@ -346,6 +348,11 @@ func (w *world) explore(c chooser) (whole bool) {
 		}
 		if c.seen(w.state(pending, ticks, cancels)) {
 			return false
+		}
+		if w.frozen != nil && ticks < w.ticks {
+			pending = slices.DeleteFunc(pending, func(c *call) bool {
+				return c.who.id == w.frozen(step)
+			})
 		}
 		choices := len(pending) + len(alive)
 		// A look of a waiter that is late is as good as a later look: unless all is to be
