@@ -54,6 +54,13 @@ func (l *Lease) TTL() time.Duration {
 	return l.ttl
 }
 
+// Left is the time for which the grant is valid by the holder's clocks, unless it is
+// renewed; 0 if it is not.
+func (l *Lease) Left() time.Duration {
+	left, _ := l.left()
+	return left
+}
+
 // Valid returns nil while the grant is valid by the holder's clocks, and else why it is
 // not, which is ErrLost. At most one grant of a lease is valid at any time. The answer
 // may be old when it arrives: guard the writes, see Fence.
