@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/driver/memdriver"
@@ -409,4 +410,46 @@ func TestShorterTTL(t *testing.T) {
 		mustBe(t, l.Valid(), lease.ErrLost)
 		must(t, long.Release(t.Context()))
 	})
+}
+
+// A grant counts from the request, not from the answer: the others count from the write.
+func TestLateAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		doc, drv := inMemory(t)
+		drv.after = func(string) error { time.Sleep(600 * time.Millisecond); return nil }
+		l := mustAcquire(t, doc, &lease.Options{TTL: time.Second})
+		if left := l.Left(); left != 400*time.Millisecond {
+			t.Errorf("after the grant, %v are left", left)
+		}
+		must(t, l.Renew(t.Context()))
+		if left := l.Left(); left != 400*time.Millisecond {
+			t.Errorf("after the renewal, %v are left", left)
+		}
+		time.Sleep(400 * time.Millisecond)
+		mustBe(t, l.Valid(), lease.ErrLost)
+	})
+}
+
+// The clocks of a machine that was suspended, or whose time was set back: one of them has
+// advanced.
+func TestOneClockAdvances(t *testing.T) {
+	start := time.Now()
+	for name, now := range map[string]time.Time{
+		"suspended": withMonotonic(start.Add(10*time.Second), -10*time.Second),
+		"set back":  withMonotonic(start.Add(-time.Hour), time.Hour+10*time.Second),
+	} {
+		doc, _ := inMemory(t)
+		at := start
+		l := mustAcquire(t, doc, &lease.Options{TTL: 10 * time.Second, Now: func() time.Time { return at }})
+		must(t, l.Valid())
+		if at = now; l.Valid() == nil {
+			t.Errorf("%s: a grant that has expired is valid", name)
+		}
+	}
+}
+
+// withMonotonic moves only the monotonic reading of a time, the second word of it.
+func withMonotonic(t time.Time, by time.Duration) time.Time {
+	(*[3]int64)(unsafe.Pointer(&t))[1] += int64(by)
+	return t
 }
