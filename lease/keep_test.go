@@ -46,8 +46,8 @@ func TestKeepWithoutEngine(t *testing.T) {
 				hung, end := context.WithCancel(context.Background())
 				l := mustAcquire(t, doc, &lease.Options{TTL: 8 * time.Second})
 				start := time.Now()
-				work, stop := l.Keep(t.Context())
 				drv.before = func(string) error { return broken(hung) }
+				work, stop := l.Keep(t.Context())
 				<-work.Done()
 				if took := time.Since(start); took != 6*time.Second {
 					t.Errorf("after %v", took)
@@ -66,8 +66,6 @@ func TestKeepTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		doc, drv := inMemory(t)
 		l := mustAcquire(t, doc, &lease.Options{TTL: 8 * time.Second})
-		work, stop := l.Keep(t.Context())
-		defer stop()
 		failures := 0
 		drv.before = func(op string) error {
 			if op == "read" {
@@ -78,6 +76,8 @@ func TestKeepTriesAgain(t *testing.T) {
 			}
 			return nil
 		}
+		work, stop := l.Keep(t.Context())
+		defer stop()
 		time.Sleep(time.Minute)
 		must(t, work.Err())
 		must(t, l.Valid())

@@ -91,7 +91,7 @@ func (l *Lease) change(ctx context.Context, change func(r *Record)) error {
 		change(&d.Record)
 		return nil
 	})
-	if err != nil && lost != nil {
+	if errors.Is(err, ErrLost) { // and not what an earlier run has found
 		l.end(lost)
 	}
 	return err

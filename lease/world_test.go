@@ -5,6 +5,7 @@
 package lease_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -45,6 +46,7 @@ type scenario struct {
 	// frozen is the holder whose calls do not go on at a step; nil if all do.
 	frozen  func(step int) int
 	foreign bool // a script breaks the rules: only tokens and fences must hold
+	long    bool // not in -short
 	winners int  // of all scripts, exactly so many must get the lease; 0 is any
 }
 
@@ -76,6 +78,7 @@ type holder struct {
 	finished bool   // the script has returned
 	history  []look // what it has seen
 	nonces   byte
+	unknown  int // so many of its next writes to the lease have an unknown outcome
 }
 
 // world is one run.
@@ -85,6 +88,7 @@ type world struct {
 	start   time.Time
 	holders []*holder
 
+	all      sync.WaitGroup // of all goroutines
 	mu       sync.Mutex
 	pending  []*call
 	arrived  chan struct{}
@@ -172,6 +176,16 @@ func (g *gate) Read(ctx context.Context, key string) (
 func (g *gate) Swap(ctx context.Context, key string, old driver.Version, data []byte) (
 	v driver.Version, err error,
 ) {
+	if key == leaseKey && g.who.unknown > 0 {
+		// It takes effect at any time, or never.
+		g.who.unknown--
+		g.note("unknown")
+		data = bytes.Clone(data)
+		g.who.w.all.Go(func() {
+			_, _ = g.Swap(context.Background(), key, old, data)
+		})
+		return driver.Absent, driver.ErrUnknown
+	}
 	err = g.pass("swap "+key, func() error {
 		v, err = g.who.w.mem.Swap(ctx, key, old, data)
 		g.note(v.String(), err)
@@ -255,7 +269,10 @@ func (s scenario) world() *world {
 			p.clock = s.clocks[min(i, len(s.clocks)-1)]
 		}
 		p.ctx, p.cancel = context.WithCancelCause(context.Background())
-		db, err := store.New(&gate{p}, &store.Options{Logger: slog.New(slog.DiscardHandler)})
+		db, err := store.New(&gate{p}, &store.Options{
+			Logger: slog.New(slog.DiscardHandler),
+			Retry:  store.Retry{MinBackoff: 1, MaxBackoff: 1}, // no pauses of random length
+		})
 		if err != nil {
 			panic(err)
 		}
@@ -284,9 +301,8 @@ func (s scenario) run(t *testing.T, c chooser) *world {
 	var w *world
 	synctest.Test(t, func(*testing.T) {
 		w = s.world()
-		var all sync.WaitGroup
 		for i, p := range w.holders {
-			all.Go(func() {
+			w.all.Go(func() {
 				s.scripts[i](p)
 				p.mu.Lock()
 				p.finished = true
@@ -304,7 +320,7 @@ func (s scenario) run(t *testing.T, c chooser) *world {
 		for _, p := range w.holders {
 			p.cancel(nil)
 		}
-		all.Wait()
+		w.all.Wait()
 		if whole && len(w.broken) == 0 {
 			w.checkEnd()
 		}
