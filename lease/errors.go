@@ -89,7 +89,8 @@ func errEnded(token uint64, now Record) error {
 		return fmt.Errorf("%w: token %d was released, the last one is %d; acquire the lease again",
 			ErrLost, token, now.Token)
 	}
-	return fmt.Errorf("%w: token %d has ended, the lease is held by %s", ErrLost, token, now.holder())
+	return fmt.Errorf("%w: token %d has ended, the lease is held by %s",
+		ErrLost, token, now.holder())
 }
 
 // errExpired says that a grant has ended by the holder's own clocks.

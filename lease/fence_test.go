@@ -102,7 +102,8 @@ func TestGuardedDocuments(t *testing.T) {
 		return []byte(" {\"a\":1}\n"), nil
 	}))
 	must(t, err)
-	if data, _, err := doc.Read(t.Context()); err != nil || string(data) != " {\"a\":1,\"fence\":3}\n" {
+	if data, _, err := doc.Read(t.Context()); err != nil ||
+		string(data) != " {\"a\":1,\"fence\":3}\n" {
 		t.Errorf("%s, %v", data, err)
 	}
 }
@@ -174,7 +175,8 @@ func TestTokensGrow(t *testing.T) {
 				time.Sleep(time.Millisecond)
 				switch step {
 				case "acquire":
-					got, err := lease.Acquire(ctx, doc, &lease.Options{TTL: time.Second, Wait: -1})
+					opts := &lease.Options{TTL: time.Second, Wait: -1}
+					got, err := lease.Acquire(ctx, doc, opts)
 					if err != nil {
 						continue
 					}

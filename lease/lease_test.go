@@ -126,7 +126,8 @@ func TestGrants(t *testing.T) {
 			first := mustAcquire(t, doc, &lease.Options{Owner: "ada", TTL: time.Minute})
 			must(t, first.Valid())
 			_, err = lease.Acquire(ctx, doc, noWait)
-			mustBe(t, err, lease.ErrHeld, "acquire lease "+doc.Name()+": the lease is held by ada")
+			mustBe(t, err, lease.ErrHeld,
+				"acquire lease "+doc.Name()+": the lease is held by ada")
 			var held *lease.HeldError
 			if !errors.As(err, &held) || held.Holder.Token != first.Token() || held.Waited != 0 {
 				t.Errorf("held: %+v", held)
@@ -154,7 +155,8 @@ func TestGrants(t *testing.T) {
 			mustBe(t, first.Renew(ctx), lease.ErrLost)
 			mustBe(t, again.Renew(ctx), lease.ErrLost, "was released")
 			mustBe(t, again.Release(ctx), lease.ErrLost)
-			if r, err = lease.Status(ctx, doc); err != nil || !r.Free() || r.Token != first.Token() ||
+			if r, err = lease.Status(ctx, doc); err != nil || !r.Free() ||
+				r.Token != first.Token() ||
 				r.Released.IsZero() {
 				t.Errorf("free: %+v, %v", r, err)
 			}
@@ -183,7 +185,8 @@ func TestOtherMembersStay(t *testing.T) {
 	must(t, l.Release(t.Context()))
 	data, _, err := doc.Read(t.Context())
 	must(t, err)
-	if l.Token() != 42 || !bytes.HasPrefix(data, []byte(`{"note": "who leads", "token": 42, "n": 1.10,`)) {
+	if l.Token() != 42 ||
+		!bytes.HasPrefix(data, []byte(`{"note": "who leads", "token": 42, "n": 1.10,`)) {
 		t.Errorf("token %d, %s", l.Token(), data)
 	}
 }
@@ -234,7 +237,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("TTL %v: %v", wrong, err)
 		}
 	}
-	if _, err := lease.Acquire(t.Context(), doc, &lease.Options{Rand: strings.NewReader("short")}); err == nil {
+	short := &lease.Options{Rand: strings.NewReader("short")}
+	if _, err := lease.Acquire(t.Context(), doc, short); err == nil {
 		t.Error("a nonce of five bytes")
 	}
 	if _, err := lease.Resume(t.Context(), doc, "", nil); err == nil {
@@ -328,7 +332,8 @@ func TestSuspended(t *testing.T) {
 		wall = 10 * time.Second
 		mustBe(t, l.Valid(), lease.ErrLost, "not renewed within its TTL")
 		mustBe(t, l.Renew(t.Context()), lease.ErrLost)
-		_, err := doc.Update(t.Context(), l.Guard(func(old []byte) ([]byte, error) { return old, nil }))
+		keep := func(old []byte) ([]byte, error) { return old, nil }
+		_, err := doc.Update(t.Context(), l.Guard(keep))
 		mustBe(t, err, lease.ErrLost)
 	})
 }
@@ -440,7 +445,8 @@ func TestOneClockAdvances(t *testing.T) {
 	} {
 		doc, _ := inMemory(t)
 		at := start
-		l := mustAcquire(t, doc, &lease.Options{TTL: 10 * time.Second, Now: func() time.Time { return at }})
+		opts := &lease.Options{TTL: 10 * time.Second, Now: func() time.Time { return at }}
+		l := mustAcquire(t, doc, opts)
 		must(t, l.Valid())
 		if at = now; l.Valid() == nil {
 			t.Errorf("%s: a grant that has expired is valid", name)

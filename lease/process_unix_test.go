@@ -59,8 +59,10 @@ func (k task) open() (lock, data *store.Doc, err error) {
 	return lock, data, err
 }
 
+type change = func(old []byte) ([]byte, error)
+
 // put is a guarded write.
-func put(data *store.Doc, guard func(func([]byte) ([]byte, error)) func([]byte) ([]byte, error)) error {
+func put(data *store.Doc, guard func(change) change) error {
 	_, err := data.Update(context.Background(), guard(func(old []byte) ([]byte, error) {
 		var d struct{ N int }
 		if old == nil {
@@ -74,10 +76,8 @@ func put(data *store.Doc, guard func(func([]byte) ([]byte, error)) func([]byte) 
 	return err
 }
 
-func byToken(token uint64) func(func([]byte) ([]byte, error)) func([]byte) ([]byte, error) {
-	return func(fn func([]byte) ([]byte, error)) func([]byte) ([]byte, error) {
-		return lease.Guard(token, fn)
-	}
+func byToken(token uint64) func(change) change {
+	return func(fn change) change { return lease.Guard(token, fn) }
 }
 
 func work(todo string) error {
@@ -318,10 +318,11 @@ func TestKilledHolders(t *testing.T) {
 	must(t, err)
 	if string(fence) != strconv.FormatUint(newest, 10) ||
 		string(n) != strconv.Itoa(grants) && starved == 0 {
-		t.Errorf("the guarded document has fence %s and %s writes, want %d and %d", fence, n, newest, grants)
+		t.Errorf("the guarded document has fence %s and %s writes, want %d and %d",
+			fence, n, newest, grants)
 	}
-	t.Logf("%d holders killed, %d waiters, %d grants, never two owners; %d times a holder was starved; "+
-		"the longest gap was %v at a TTL of %v; %v", rounds, waiters, grants, starved,
+	t.Logf("%d holders killed, %d waiters, %d grants, never two owners; %d times a holder was "+
+		"starved; the longest gap was %v at a TTL of %v; %v", rounds, waiters, grants, starved,
 		longest.Round(time.Millisecond), k.TTL, time.Since(began).Round(time.Second))
 }
 

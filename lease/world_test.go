@@ -111,6 +111,11 @@ func (w *world) wrong(format string, args ...any) {
 	w.broken = append(w.broken, fmt.Sprintf(format, args...))
 }
 
+// tell adds a line to the trace.
+func (w *world) tell(format string, args ...any) {
+	w.trace = append(w.trace, fmt.Sprint(time.Since(w.start), ": ", fmt.Sprintf(format, args...)))
+}
+
 // gate is the engine as one holder sees it.
 type gate struct {
 	who *holder
@@ -139,7 +144,7 @@ func (g *gate) pass(op string, do func() error) error {
 		return errOver
 	}
 	err := do()
-	w.trace = append(w.trace, fmt.Sprintf("%v: %d %s: %v", time.Since(w.start), g.who.id, op, err))
+	w.tell("%d %s: %v", g.who.id, op, err)
 	return err
 }
 
@@ -206,8 +211,9 @@ func (g *gate) Delete(ctx context.Context, key string, old driver.Version) error
 }
 
 func (g *gate) List(context.Context, string) iter.Seq2[string, error] { return nil }
-func (g *gate) Caps() driver.Caps                                     { return g.who.w.mem.Caps() }
-func (g *gate) Close() error                                          { return nil }
+
+func (g *gate) Caps() driver.Caps { return g.who.w.mem.Caps() }
+func (g *gate) Close() error      { return nil }
 
 // swapped looks at what was published: tokens grow strictly, and no data of an older token
 // follows those of a newer one.
@@ -386,7 +392,7 @@ func (w *world) explore(c chooser) (whole bool) {
 			w.let(pending[n])
 		case n < len(pending)+len(alive):
 			p := alive[n-len(pending)]
-			w.trace = append(w.trace, fmt.Sprintf("%v: %d's context ends", time.Since(w.start), p.id))
+			w.tell("%d's context ends", p.id)
 			p.cancel(nil)
 			cancelled[p.id] = true
 			cancels++

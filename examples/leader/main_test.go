@@ -48,7 +48,9 @@ func TestLeaders(t *testing.T) {
 		go func() {
 			for lines := bufio.NewScanner(out); lines.Scan(); {
 				var next turn
-				if _, err := fmt.Sscanf(lines.Text(), "%s leads with token %d", &next.name, &next.token); err != nil {
+				_, err := fmt.Sscanf(lines.Text(), "%s leads with token %d",
+					&next.name, &next.token)
+				if err != nil {
 					t.Errorf("%q: %v", lines.Text(), err)
 				}
 				turns <- next

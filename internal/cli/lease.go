@@ -21,9 +21,9 @@ func (a *app) leaseCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use:   "lease VERB FILE",
 		Short: "Hold a lock with an owner and a time to live, or run a command under it",
-		Long: `Hold a lock with an owner and a time to live. The lock is the document in FILE: it needs
-no process that holds it, says who holds it, and passes on when it is not renewed. Each
-grant has a token, larger than all before, with which documents can refuse the late
+		Long: `Hold a lock with an owner and a time to live. The lock is the document in FILE: no
+process has to hold it, it says who holds it, and it passes on when it is not renewed.
+Each grant has a token, larger than all before, with which documents can refuse the late
 writes of a former holder.`,
 		Example: `  jsonstore lease run job.lease --ttl 1m --no-wait -- ./nightly.sh
   read token nonce < <(jsonstore lease acquire job.lease --ttl 1m)
@@ -245,8 +245,8 @@ func (a *app) leaseReleaseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "release FILE --nonce NONCE",
 		Short: "Give back the lease that acquire has printed the nonce of",
-		Long: `Give back the lease that acquire has printed the nonce of. If it is not that grant's any
-more, nothing is changed and the exit code is 6. The document stays: it has the last token.`,
+		Long: `Give back the lease that acquire has printed the nonce of. If another holder has it,
+nothing is changed and the exit code is 6. The document stays: it has the last token.`,
 		Example: `  jsonstore lease release job.lease --nonce "$nonce"`,
 		Args:    cobra.ExactArgs(1),
 	}
@@ -286,8 +286,8 @@ func (a *app) leaseStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status FILE",
 		Short: "Print who holds the lease, since when and for how long",
-		Long: `Print whether the lease is held, expired or free, its last token, and who holds it, since
-when and for how long, by this machine's clock.`,
+		Long: `Print whether the lease is held, expired or free, its last token, and who holds it,
+since when and for how long, by this machine's clock.`,
 		Example: `  jsonstore lease status job.lease
   jsonstore lease status job.lease -e >/dev/null && echo held`,
 		Args: cobra.ExactArgs(1),
