@@ -23,8 +23,8 @@ import (
 // ctx has just ended: then Acquire returns the grant. The caller must call Release. The
 // grant has to be renewed, see Keep; With does both.
 //
-// After store.ErrUnknown and store.ErrNotDurable the lease may be taken until its TTL has
-// passed, by nobody.
+// After store.ErrUnknown and store.ErrNotDurable nobody may have the lease until its TTL
+// has passed.
 func Acquire(ctx context.Context, doc *store.Doc, opts *Options) (*Lease, error) {
 	o, err := opts.withDefaults()
 	if err == nil {
@@ -109,7 +109,7 @@ func (a *acquiring) take(ctx context.Context, found Record, version store.Versio
 	}
 	l := &Lease{doc: a.doc, opts: a.opts, nonce: nonce, ttl: a.opts.TTL}
 	_, _, err = store.Update(ctx, a.doc.Expect(version), func(d *document) error {
-		// It may run again: a document that was absent, may have been made and deleted.
+		// It may run again, and later: the token of a new document is made from the time.
 		l.began = a.opts.Now()
 		mine.Granted, mine.Renewed = l.began.UTC(), l.began.UTC()
 		if version.IsAbsent() {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -207,4 +208,66 @@ func TestTokensGrow(t *testing.T) {
 			rt.Fatalf("%s", failure)
 		}
 	})
+}
+
+// Whatever document is planted: it is refused or held and stays as it is, or it is a lease
+// that is free or stale, and the next token is one more.
+func TestPlantedLaw(t *testing.T) {
+	member := func(name string, values ...string) *rapid.Generator[string] {
+		return rapid.Custom(func(t *rapid.T) string {
+			value := rapid.SampledFrom(append(values, "", "", "null", "[]")).Draw(t, name)
+			if value == "" {
+				return ""
+			}
+			return fmt.Sprintf("%q:%s", name, value)
+		})
+	}
+	old, now := `"1999-01-01T00:00:00Z"`, time.Now().UTC().Format(`"2006-01-02T15:04:05Z"`)
+	members := []*rapid.Generator[string]{
+		member("token", "7", "7", "7", "0", "-1", "9007199254740991", "1e3", `"7"`),
+		member("nonce", `"n"`, `"n"`, `""`, "5"),
+		member("owner", `"x"`, `""`), member("host", `"h"`), member("pid", "1", "-1", `"1"`),
+		member("granted", old, old, now), member("renewed", old, old, now, `"9999-12-31T23:59:59Z"`),
+		member("renewals", "3", "18446744073709551615"),
+		member("ttl_ms", "30000", "30000", "0", "-1", "9223372036854775807"),
+		member("released", old), member("note", `"x"`),
+	}
+	outcomes := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		var parts []string
+		for _, m := range members {
+			if part := m.Draw(t, "member"); part != "" {
+				parts = append(parts, part)
+			}
+		}
+		planted := "{" + strings.Join(parts, ",") + "}"
+		db, err := store.New(memdriver.New(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		doc, ctx := db.Doc("lease"), context.Background()
+		if _, err := doc.Create(ctx, []byte(planted)); err != nil {
+			t.Fatal(err)
+		}
+		before, statusErr := lease.Status(ctx, doc)
+		l, err := lease.Acquire(ctx, doc, noWait)
+		data, _, readErr := doc.Read(ctx)
+		switch {
+		case readErr != nil:
+			t.Fatal(readErr)
+		case errors.Is(err, store.ErrInvalid) && string(data) == planted:
+			outcomes["invalid"]++
+		case errors.Is(err, lease.ErrHeld) && statusErr == nil && string(data) == planted:
+			outcomes["held"]++
+		case err == nil && statusErr == nil && l.Token() == before.Token+1 && l.Valid() == nil:
+			outcomes["granted"]++
+			if before.Free() == before.Expired(time.Now()) {
+				t.Fatalf("granted: %s", planted)
+			}
+		default:
+			t.Fatalf("%s became %s: %v, %v", planted, data, err, statusErr)
+		}
+	})
+	t.Log(outcomes)
 }
