@@ -225,6 +225,7 @@ var scenarios = []scenario{
 	{name: "two stealers of one stale lease", planted: stale, scripts: []script{try, try}, winners: 1},
 	{name: "three stealers of one stale lease", planted: stale, scripts: []script{try, try, try}, winners: 1},
 	{name: "two that wait for a dead holder", planted: fresh, scripts: []script{late, late}, ticks: 5},
+	{name: "two that wait for a dead holder, at any time", long: true, planted: fresh, scripts: []script{late, late}, ticks: 3, anyTime: true},
 	{name: "two of an absent lease", scripts: []script{try, try}, winners: 1},
 	{name: "two of a free lease", planted: `{"token":3}`, scripts: []script{try, try}, winners: 1},
 	{name: "one dies, one waits", scripts: []script{renewing, late}, ticks: 3},
