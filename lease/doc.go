@@ -63,8 +63,8 @@
 //     write the document can end a lease, or take it.
 //   - Release keeps the document, since it has the last token. A lease document that was
 //     deleted starts again at a token made from the wall clock, in microseconds since
-//     1970. That is larger than all tokens before it, unless the clock that makes it is
-//     behind the clock that made the first token of the deleted document, or more than a
+//     1970. That is larger than all tokens before it, unless the clock that makes it is not
+//     ahead of the clock that made the first token of the deleted document, or more than a
 //     million grants were made a second. To delete the document of a lease that is
 //     held ends that grant without its holder's knowledge.
 //   - An old copy of the document brings old tokens back; guarded documents refuse them.

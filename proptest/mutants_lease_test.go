@@ -34,11 +34,11 @@ var leaseMutants = []mutant{
 		"	left = r.TTL() + r.TTL()/driftParts - ",
 		"	left = r.TTL() - ",
 	}}},
-	{"lease: a waiter that does not start again after a renewal", "TestEveryOrder", "lease/watch.go", []edit{{
+	{"lease: a waiter that does not start again after a renewal", "TestEveryOrder/one_dies|TestEveryOrder/two_that_wait_for_a_dead_holder", "lease/watch.go", []edit{{
 		"		w.seen, w.since, w.began, w.any = id, now, w.any, true\n",
 		"		if !w.any {\n			w.since = now\n		}\n		w.seen, w.began, w.any = id, w.any, true\n",
 	}}},
-	{"lease: renewals that look equal", "TestEveryOrder", "lease/renew.go", []edit{{
+	{"lease: renewals that look equal", "TestEveryOrder/one_dies", "lease/renew.go", []edit{{
 		"		r.Renewals++\n",
 		"",
 	}}},
