@@ -39,7 +39,8 @@ func TestMutants(t *testing.T) {
 
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
-		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants)
+		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
+		leaseMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that
@@ -121,7 +122,7 @@ func (m mutant) mustBeKilled(t *testing.T) {
 	}
 	start := time.Now()
 	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m")
-	if filepath.Base(dir) == "store" {
+	if base := filepath.Base(dir); base == "store" || base == "lease" {
 		cmd.Args = append(cmd.Args, "-rapid.nofailfile")
 	}
 	cmd.Dir = dir

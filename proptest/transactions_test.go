@@ -251,9 +251,6 @@ func (m *txMachine) transact(t *rapid.T) {
 		}
 	case ends == "panics":
 		t.Fatalf("the panic did not pass through: %v", err)
-	case (ends == "refuses" || r.failed != nil) && ends != "its context ends" &&
-		governing.opts.Retry.MaxTries == 1 && errors.Is(err, store.ErrConflict):
-		// TestKnownFaultAbsentInOneTry of package store.
 	case ends == "refuses":
 		m.mustEnd(t, err, errTxRefused)
 	case ends == "its context ends":
@@ -461,9 +458,6 @@ func (m *txMachine) look(t *rapid.T) {
 	seen := map[string]string{}
 	var keys []string
 	view, through := store.View, m.handle(t)
-	for through.opts.Retry.MaxTries == 1 { // TestKnownFaultViewOfAbsent of package store
-		through = m.handle(t)
-	}
 	first := through
 	if through.db != nil {
 		view = through.db.View

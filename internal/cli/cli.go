@@ -43,6 +43,7 @@ type app struct {
 	unheard        bool         // a result could not be written, so no further file is processed
 	exitChanged    bool         // --exit-changed
 	changed        bool         // a document was changed, or would be
+	runs           bool         // the verb runs a program, whose exit code is the command's
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -53,6 +54,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	if cmd, _, err := root.Find(args); err == nil {
+		_, a.runs = cmd.Annotations[runsProgram]
+	}
 	if err := root.ExecuteContext(ctx); err != nil {
 		// A bad flag ends the parsing of flags, perhaps before --json.
 		a.flags.json = a.flags.json || slices.Contains(args, "--json")
@@ -85,7 +89,7 @@ to the byte.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage("%v; see jsonstore help %s", err, cmd.Name())
+		return usage("%v; see jsonstore help %s", err, verbOf(cmd))
 	})
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
@@ -93,6 +97,7 @@ to the byte.`,
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.txnCommand(),
+		a.leaseCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)
 	root.AddCommand(a.workerCommands()...)
@@ -157,10 +162,20 @@ func (a *app) helpCommand(root *cobra.Command) *cobra.Command {
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage("%v: jsonstore %s; see jsonstore help %s", err, cmd.Use, cmd.Name())
+			var said errUsage
+			if errors.As(err, &said) {
+				return err
+			}
+			return usage("%v: %s; see jsonstore help %s", err, cmd.UseLine(), verbOf(cmd))
 		}
 		return nil
 	}
+}
+
+// verbOf is the verb of a command, with that of its group, as in "lease run".
+func verbOf(cmd *cobra.Command) string {
+	_, verb, _ := strings.Cut(cmd.CommandPath(), " ")
+	return verb
 }
 
 func version() string {
@@ -181,9 +196,12 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", text)
 	if cmd.HasParent() {
-		fmt.Fprintf(&b, "  jsonstore %s [flags]\n", cmd.Use)
+		fmt.Fprintf(&b, "  %s [flags]\n", cmd.UseLine())
 	} else {
-		fmt.Fprintf(&b, "  jsonstore VERB FILE … [flags]\n\nVerbs:\n")
+		b.WriteString("  jsonstore VERB FILE … [flags]\n")
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nVerbs:\n")
 		for _, verb := range cmd.Commands() {
 			if verb.IsAvailableCommand() {
 				fmt.Fprintf(&b, "  %-11s %s\n", verb.Name(), verb.Short)

@@ -23,6 +23,7 @@ import (
 	"syscall"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
+	"github.com/jsonstore/jsonstore/lease"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -38,6 +39,9 @@ const (
 	exitTimeout     = 7
 	exitIO          = 8
 	exitChanged     = 10
+	exitOurs        = 125 // of a verb that runs a program: a failure that is not the program's
+	exitNotRunnable = 126
+	exitNotFound    = 127
 	exitInterrupted = 130
 	exitTerminated  = 143
 )
@@ -49,7 +53,8 @@ Exit codes:
   2 usage               or patch failed              10 changed (--exit-changed)
   3 the expression    6 conflict                    130 interrupted
     does not compile                                143 the same, by SIGTERM
-With --each the first file that fails sets the exit code.
+With --each the first file that fails sets the exit code. A verb that runs a program exits with
+the program's code, 126 or 127 if it cannot be run, and 125 for all else.
 `
 
 // errNo is the answer no. It is not a failure, and prints no message.
@@ -77,6 +82,8 @@ func exitCode(err error) int {
 		{errors.As(err, &compile), exitCompile},
 		{errors.Is(err, context.Canceled), exitInterrupted},
 		{errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrLocked), exitTimeout},
+		{errors.Is(err, lease.ErrHeld), exitTimeout},
+		{errors.Is(err, lease.ErrLost), exitConflict},
 		{errors.As(err, &runtime), exitInvalid},
 		{errors.Is(err, store.ErrNotDurable), exitIO},
 		{errors.Is(err, store.ErrConflict), exitConflict},
@@ -98,6 +105,10 @@ func (a *app) fail(file string, err error) {
 	code := exitCode(err)
 	if code == exitInterrupted && a.cause != nil {
 		code = interruptedBy(a.cause())
+	}
+	kind := kinds[code]
+	if a.runs {
+		code = codeOfRun(code, err)
 	}
 	if a.code == exitDone {
 		a.code = code
@@ -136,7 +147,7 @@ func (a *app) fail(file string, err error) {
 			Want  *store.Version `json:"want,omitempty"`
 			Have  *store.Version `json:"have,omitempty"`
 		}{
-			File: file, Op: op, In: number, Kind: kinds[code], Exit: code,
+			File: file, Op: op, In: number, Kind: kind, Exit: code,
 			Error: inFlags.Replace(err.Error()),
 		}
 		var conflict *store.ConflictError

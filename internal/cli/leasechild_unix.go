@@ -1,0 +1,132 @@
+//go:build unix
+
+// A program that runs under a lease, on Unix: its process group, and signals.
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// child is the program.
+type child struct {
+	process *os.Process
+	group   bool // it has a process group of its own
+}
+
+// passedOn are the signals that the program gets. Those that were ignored when we began
+// stay ignored, as under nohup. SIGPIPE is there so that it is not ignored in the
+// program, as it is in this one.
+func passedOn() []os.Signal {
+	signals := []os.Signal{
+		syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGQUIT,
+	}
+	signals = slices.DeleteFunc(signals, signal.Ignored)
+	return append(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+}
+
+// startChild starts a program. The calling goroutine must run until the program has
+// ended: it keeps the thread that Linux takes for the parent.
+func startChild(path string, args, env []string) (*child, error) {
+	runtime.LockOSThread()
+	c := &child{group: !inForeground()}
+	attr := &os.ProcAttr{
+		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Sys: &syscall.SysProcAttr{Setpgid: c.group},
+	}
+	dieWithParent(attr.Sys)
+	var err error
+	c.process, err = os.StartProcess(path, args, attr)
+	if errors.Is(err, syscall.ENOEXEC) { // a script without #!
+		args = append([]string{"sh", path}, args[1:]...)
+		c.process, err = os.StartProcess("/bin/sh", args, attr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// inForeground reports whether this process is in the foreground of a terminal. Its
+// keys then signal the program too, as a process of the same group.
+func inForeground() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
+}
+
+// pass passes a signal on.
+func (c *child) pass(s os.Signal) {
+	switch {
+	case s == syscall.SIGPIPE:
+		// One of our messages had no reader.
+	case !c.group && (s == syscall.SIGINT || s == syscall.SIGQUIT):
+		// The terminal has sent it to both.
+	default:
+		c.signal(s.(syscall.Signal))
+	}
+}
+
+// isGone reports whether the program, which has ended, has left nothing in its group.
+func (c *child) isGone() bool {
+	return !c.group || errors.Is(syscall.Kill(-c.process.Pid, 0), syscall.ESRCH)
+}
+
+func (c *child) terminate() { c.signal(syscall.SIGTERM) }
+func (c *child) kill()      { c.signal(syscall.SIGKILL) }
+
+func (c *child) signal(s syscall.Signal) {
+	if c.group {
+		_ = syscall.Kill(-c.process.Pid, s)
+		return
+	}
+	_ = c.process.Signal(s)
+}
+
+// exitCodeOf is the exit code as shells have it.
+func exitCodeOf(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return state.ExitCode()
+}
+
+// lookUp finds a program as a shell does.
+func lookUp(name string) (string, error) {
+	places := []string{name}
+	if !strings.Contains(name, "/") {
+		places = nil
+		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+			places = append(places, filepath.Join(dir, name))
+		}
+	}
+	found := ""
+	for _, path := range places {
+		info, err := os.Stat(path)
+		switch {
+		case err != nil:
+		case info.Mode().IsRegular() && info.Mode()&0o111 != 0:
+			return path, nil
+		default:
+			found = path
+		}
+	}
+	if found != "" {
+		return "", &programError{exitNotRunnable, fmt.Errorf("%s: not executable", found)}
+	}
+	return "", &programError{exitNotFound, fmt.Errorf("%s: command not found", name)}
+}

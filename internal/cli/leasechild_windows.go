@@ -1,0 +1,41 @@
+// A program that runs under a lease, on Windows: there are no signals but Ctrl-C, which
+// the console sends to the program too.
+
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+)
+
+// child is the program.
+type child struct{ process *os.Process }
+
+func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
+
+func startChild(path string, args, env []string) (*child, error) {
+	process, err := os.StartProcess(path, args, &os.ProcAttr{
+		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+	})
+	return &child{process}, err
+}
+
+func (c *child) pass(os.Signal) {}
+func (c *child) isGone() bool   { return true }
+func (c *child) terminate()     { c.kill() }
+func (c *child) kill()          { _ = c.process.Kill() }
+
+func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }
+
+// lookUp finds a program in PATH, with the extensions of PATHEXT.
+func lookUp(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	switch {
+	case errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist):
+		return "", &programError{exitNotFound, err}
+	case err != nil:
+		return "", &programError{exitNotRunnable, err}
+	}
+	return path, nil
+}
