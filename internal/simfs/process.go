@@ -176,6 +176,7 @@ func (p *Process) sawInode(n *inode) {
 var (
 	openNames = [...]string{
 		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock",
+		fsys.OpenAppend: "open append",
 	}
 	renameNames = [...]string{
 		fsys.Replace: "rename", fsys.NoReplace: "rename new", fsys.Exchange: "exchange",
@@ -203,7 +204,12 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	n.opens++
 	f := &file{process: p, inode: n, name: name}
 	p.open = append(p.open, f)
-	// Published inodes do not change, so the content counts as seen at open.
+	n.grows = n.grows || how == fsys.OpenAppend
+	if n.grows {
+		_ = p.saw(nil, n.number)
+		return f, nil
+	}
+	// Other published inodes do not change, so the content counts as seen at open.
 	p.sawInode(n)
 	return f, nil
 }

@@ -70,8 +70,10 @@ type World struct {
 type inode struct {
 	number, generation uint64
 	data               []byte
-	synced             bool // data is on the device
-	written            bool // data is on the device, but its block addresses are not
+	synced             bool   // data is on the device
+	written            bool   // data is on the device, but its block addresses are not
+	grows              bool   // it was opened for appending: writes and reads of it are operations
+	durable            []byte // what was on the device when data was last synced
 	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32
