@@ -118,7 +118,6 @@ func (j *Journal) append(ctx context.Context, r *request) (uint64, int, error) {
 			return r.first, r.n, r.err
 		case j.turn <- struct{}{}:
 			rotated, err := j.lead(ctx, r)
-			j.release()
 			if rotated {
 				j.startTidying()
 			}
@@ -156,9 +155,10 @@ func (j *Journal) dropQueue() {
 	j.queue = nil
 }
 
-// lead appends a batch. An error is that of the caller: it concerns no other request, since
+// lead appends a batch, and gives the turn back. An error is that of the caller: it concerns no other request, since
 // each of them will lead or be in a later batch.
 func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error) {
+	defer j.release()
 	select {
 	case <-r.done:
 		return false, nil // in the batch of the caller before

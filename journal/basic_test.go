@@ -160,9 +160,10 @@ func TestRotation(t *testing.T) {
 func TestRotationByAge(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.jsonl")
-	j := openTest(t, path, Options{MaxAge: time.Hour})
+	opts := Options{MaxAge: time.Hour, Plain: true}
+	j := openTest(t, path, opts)
 	mustAppend(t, j, `1`, `2`)
-	other := openTest(t, path, Options{MaxAge: time.Hour}) // did not see when it was made
+	other := openTest(t, path, opts) // did not see when it was made
 	mustAppend(t, other, `3`)
 	if len(entries(t, dir)) != 1 {
 		t.Error("rotated too soon")

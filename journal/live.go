@@ -55,7 +55,10 @@ func (j *Journal) refresh() error {
 			return err
 		}
 	}
-	return j.count()
+	if info.Size == j.live.size {
+		return nil
+	}
+	return j.count(info.Size)
 }
 
 // number finds the number of the live file's first record.
@@ -127,11 +130,11 @@ func giveAccess(file fsys.File, is, like fsys.Info) {
 }
 
 // count counts the lines that were added since the last time, and moves what is no whole
-// line aside.
-func (j *Journal) count() error {
+// line aside. The file has the given size.
+func (j *Journal) count(size int64) error {
 	l := &j.live
-	buf := make([]byte, 64<<10)
-	whole, lines := l.size, l.lines // up to the last line end
+	buf := make([]byte, min(size-l.size+1, chunk)) // one more, to see the end
+	whole, lines := l.size, l.lines                // up to the last line end
 	at, torn := l.size, false
 	for !torn {
 		n, err := l.file.ReadAt(buf, at)
@@ -154,8 +157,11 @@ func (j *Journal) count() error {
 		}
 	}
 	l.size, l.lines = whole, lines
+	if !torn && at == whole {
+		return nil
+	}
 	info, err := l.file.Stat()
-	if err != nil || info.Size == whole {
+	if err != nil {
 		return err
 	}
 	return j.repair(info.Size)

@@ -93,7 +93,8 @@ func (s *source) line() (line []byte, seq uint64, err error) {
 
 // load reads whole lines. It keeps nothing of an unfinished one: a repair may replace that.
 func (s *source) load() error {
-	for size := chunk; ; size *= 2 {
+	// One more than what is left of a small file, to see its end.
+	for size := int(min(chunk, max(s.info.Size-s.offset, 256)+1)); ; size *= 2 {
 		if cap(s.buf) < size {
 			s.buf = make([]byte, size)
 		}
@@ -130,6 +131,7 @@ func (s *source) confirm(whole int) error {
 // pass looks for the end of a line that is too long. It returns errLong behind that, or
 // io.EOF and the same place if there is none yet.
 func (s *source) pass() error {
+	s.buf = make([]byte, chunk)
 	for at := s.offset; ; {
 		n, err := s.file.ReadAt(s.buf[:chunk], at)
 		if err != nil && err != io.EOF {

@@ -96,6 +96,7 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	}
 	t := p.current
 	t.next, t.wants = op+" "+filepath.Base(name), lock
+	p.world.Asking = p
 	// Waiting for a lock is never quiet: the explorer must see who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil

@@ -51,6 +51,9 @@ type World struct {
 	// The names are those of the methods of fsys.FS and fsys.File, in lower case.
 	Quiet func(op, name string) bool
 
+	// Asking is the process whose operation Quiet is about.
+	Asking *Process
+
 	// OnPublish is called at each change of a name that does not begin with a dot, with
 	// the old and the new content, nil for none. Its error is a violation.
 	OnPublish func(by *Process, name string, old, new []byte) error
