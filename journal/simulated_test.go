@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -141,7 +140,7 @@ func (s *scene) setup(w *simfs.World) (check func() error) {
 		if told.problem != nil {
 			return told.problem
 		}
-		return s.afterwards(w, told, s.deaths > 0)
+		return s.afterwards(w, told, s.deaths > 0 || !strings.HasSuffix(s.start, "\n"))
 	}
 }
 
@@ -241,17 +240,13 @@ func (s *scene) afterwards(w *simfs.World, told *said, torn bool) error {
 			if err != nil {
 				return fmt.Errorf("the next process: %w", err)
 			}
-			for r, err := range j.Records(context.Background(), 1) {
+			for r, err := range j.Records(context.Background(), s.from()) {
 				if err != nil {
 					return fmt.Errorf("found afterwards: %w", err)
 				}
 				found = append(found, r)
 			}
-			if int(seq) != len(found) || string(found[seq-1].Value) != `"next"` {
-				return fmt.Errorf("the next process appended %d, and found %d records", seq,
-					len(found))
-			}
-			return nil
+			return isLast(found, seq)
 		})
 	}, nil)
 	if err == nil {
@@ -263,15 +258,36 @@ func (s *scene) afterwards(w *simfs.World, told *said, torn bool) error {
 	return err
 }
 
+// from is from where records are read: all, or those that retention has left.
+func (s *scene) from() uint64 {
+	if s.rotator != nil && s.rotator.Retention != (Retention{}) {
+		return 0
+	}
+	return 1
+}
+
+// isLast wants the last record to have the number that the next process was told.
+func isLast(found []Record, seq uint64) error {
+	last := len(found) - 1
+	if last < 0 || found[last].Seq != seq || string(found[last].Value) != `"next"` {
+		return fmt.Errorf("the next process appended %d, and found %q", seq, valuesOf(found))
+	}
+	return nil
+}
+
 // judge compares the records that were found with what was said.
 func (told *said) judge(found []Record) error {
 	seen := map[string]bool{}
 	at := map[string]int{}
+	base := found[0].Seq
+	has := func(seq uint64, value string) bool {
+		return seq < base || seq-base < uint64(len(found)) && string(found[seq-base].Value) == value
+	}
 	for i, r := range found[:len(found)-1] {
 		value := string(r.Value)
 		switch {
-		case r.Seq != uint64(i)+1:
-			return fmt.Errorf("record %d is at %d", r.Seq, i+1)
+		case r.Seq != base+uint64(i):
+			return fmt.Errorf("record %d is at %d", r.Seq, base+uint64(i))
 		case !told.begun[value]:
 			return fmt.Errorf("found %s, which nobody appended", value)
 		case seen[value]:
@@ -280,12 +296,12 @@ func (told *said) judge(found []Record) error {
 		seen[value], at[value] = true, i
 	}
 	for seq, value := range told.acknowledged {
-		if int(seq) > len(found) || string(found[seq-1].Value) != value {
+		if !has(seq, value) {
 			return fmt.Errorf("%s was acknowledged as %d; found %q", value, seq, valuesOf(found))
 		}
 	}
 	for seq, value := range told.seen {
-		if int(seq) > len(found) || string(found[seq-1].Value) != value {
+		if !has(seq, value) {
 			return fmt.Errorf("a reader saw %s as %d; found %q", value, seq, valuesOf(found))
 		}
 	}
@@ -319,8 +335,6 @@ func noLitter(w *simfs.World, torn, compressed bool) error {
 	}
 	return nil
 }
-
-var errStop = errors.New("stop")
 
 // durabilities are the levels, by name.
 var durabilities = []store.Durability{store.Durable, store.Ordered, store.Volatile}

@@ -4,7 +4,8 @@
 //	compress  .NAME.gz.tmp gets the compressed segment, and is flushed. Its writer holds a
 //	          lock on it, so that two do not write it at once
 //	lock      the journal's
-//	name      it is renamed to the segment's name and .gz, and the directory is flushed
+//	flush     the directory, so that the rotation is on the device
+//	name      the file is renamed to the segment's name and .gz, and the directory is flushed
 //	remove    the uncompressed segment
 //	unlock
 //
@@ -21,7 +22,6 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
-	"github.com/jsonstore/jsonstore/store"
 )
 
 // startTidying tidies on another goroutine, which Close waits for.
@@ -118,6 +118,11 @@ func (j *Journal) replaceSegment(ctx context.Context, s Segment) error {
 			// Retention has removed the segment: it must not come back.
 			return errors.Join(ignoreNotExist(err), ignoreNotExist(j.files.Remove(j.gzTemp())))
 		}
+		// A power cut must not keep the compressed segment and lose the rotation: the records
+		// would be in the live file too.
+		if err := j.syncDir(); err != nil {
+			return err
+		}
 		if err := j.files.Rename(j.gzTemp(), s.Path+gzSuffix, fsys.Replace); err != nil {
 			return err
 		}
@@ -176,8 +181,9 @@ func zip(ctx context.Context, to io.Writer, from io.Reader) error {
 	}
 }
 
-// retain removes the segments that Retention does not keep. The caller has the lock. Each removal is
-// flushed before the next, so that a power cut leaves no gap between segments.
+// retain removes the segments that Retention does not keep. The caller has the lock. Rotations
+// and each removal are flushed before the next one, so that a power cut leaves no gap between
+// segments.
 func (j *Journal) retain() error {
 	segments, err := j.list()
 	if err != nil {
@@ -205,13 +211,11 @@ func (j *Journal) retain() error {
 			(keep.Bytes == 0 || total <= keep.Bytes) {
 			break
 		}
+		if err := j.syncDir(); err != nil {
+			return err
+		}
 		for _, path := range g.paths {
 			if err := ignoreNotExist(j.files.Remove(path)); err != nil {
-				return err
-			}
-		}
-		if j.opts.Durability != store.Volatile {
-			if err := j.syncDir(); err != nil {
 				return err
 			}
 		}
