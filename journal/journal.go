@@ -31,6 +31,8 @@ type Journal struct {
 	lock   lockFile
 	live   liveFile
 	mended []Repair // not reported yet
+	// unflushed is the error of a failed flush of the directory.
+	unflushed error
 
 	mu     sync.Mutex
 	queue  []*request

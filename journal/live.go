@@ -8,7 +8,6 @@ package journal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -96,8 +95,8 @@ func (j *Journal) openLive() error {
 // cut could else keep the new name and lose the old file.
 func (j *Journal) create() error {
 	if j.opts.Durability != store.Volatile {
-		if err := fsys.SyncDir(j.files, j.dir()); err != nil {
-			return fmt.Errorf("flush the directory: %w", err)
+		if err := j.syncDir(); err != nil {
+			return err
 		}
 	}
 	j.touchLock()

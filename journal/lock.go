@@ -75,6 +75,11 @@ func (j *Journal) acquire(ctx context.Context) error {
 // lockOnce locks the file that has the name now.
 func (j *Journal) lockOnce(ctx context.Context) (locked bool, err error) {
 	l := &j.lock
+	defer func() {
+		if err != nil {
+			l.close() // it may be locked
+		}
+	}()
 	if l.wait == nil {
 		if l.file == nil {
 			if err := j.openLock(); err != nil {

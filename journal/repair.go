@@ -3,7 +3,7 @@
 //
 //	copy      .NAME.torn.tmp gets the tail, and is flushed
 //	name      it is renamed to .NAME.<number>.torn, and the directory is flushed
-//	cut off   the live file is truncated, and flushed
+//	cut off   the live file is truncated, and flushed; it is removed if it has no whole line
 //
 // A repair that dies is begun again. If the tail has its name already, no second copy is made.
 
@@ -28,16 +28,23 @@ func (j *Journal) repair(size int64) error {
 	if err != nil {
 		return fmt.Errorf("move the torn tail aside: %w", err)
 	}
+	j.mended = append(j.mended, Repair{Journal: j.path, Path: path, Bytes: size - l.size,
+		Seq: l.next()})
+	if l.lines == 0 {
+		err := j.files.Remove(j.path)
+		j.forgetLive()
+		return errors.Join(err, j.number())
+	}
 	if err := l.file.Truncate(l.size); err != nil {
 		return fmt.Errorf("cut the torn tail off: %w", err)
 	}
 	if j.opts.Durability != store.Volatile {
 		if err := l.file.Sync(); err != nil {
-			return fmt.Errorf("flush the journal: %w", err)
+			// A later flush would not say that this one has failed.
+			_, renameErr := j.rename()
+			return errors.Join(fmt.Errorf("flush the journal: %w", err), renameErr)
 		}
 	}
-	j.mended = append(j.mended, Repair{Journal: j.path, Path: path, Bytes: size - l.size,
-		Seq: l.next()})
 	return nil
 }
 
@@ -60,7 +67,7 @@ func (j *Journal) setAside(tail *io.SectionReader) (path string, err error) {
 		path = j.tornName(j.live.next(), n)
 		err = j.files.Rename(temp, path, fsys.NoReplace)
 		if err == nil {
-			return path, fsys.SyncDir(j.files, j.dir())
+			return path, j.syncDir()
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			break
@@ -68,7 +75,7 @@ func (j *Journal) setAside(tail *io.SectionReader) (path string, err error) {
 		var same bool
 		if same, err = j.hasContent(path, tail); err == nil && same {
 			// A repair died before it cut the tail off. The name may not be on the device.
-			return path, errors.Join(j.files.Remove(temp), fsys.SyncDir(j.files, j.dir()))
+			return path, errors.Join(j.files.Remove(temp), j.syncDir())
 		}
 	}
 	return "", errors.Join(err, ignoreNotExist(j.files.Remove(temp)))

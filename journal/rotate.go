@@ -21,11 +21,17 @@ import (
 
 func (j *Journal) dir() string { return filepath.Dir(j.path) }
 
+// syncDir makes names durable. After an error all further calls fail: the kernel would
+// report success without having written what the first one could not.
 func (j *Journal) syncDir() error {
-	if err := fsys.SyncDir(j.files, j.dir()); err != nil {
-		return fmt.Errorf("flush the directory: %w", err)
+	if j.unflushed != nil {
+		return j.unflushed
 	}
-	return nil
+	if err := fsys.SyncDir(j.files, j.dir()); err != nil {
+		j.unflushed = fmt.Errorf("flush the directory: %w; check the device, and open the "+
+			"journal again", err)
+	}
+	return j.unflushed
 }
 
 // Rotate turns the live file into a segment now, compresses segments and removes those that
