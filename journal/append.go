@@ -18,7 +18,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
+	"time"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/store"
@@ -167,11 +169,15 @@ func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error
 	if j.isClosed() {
 		return false, store.ErrClosed
 	}
+	if j.opts.Durability == store.Durable {
+		j.gather()
+	}
 	if err := j.acquire(ctx); err != nil {
 		return false, err
 	}
 	batch, rotated, err := j.appendBatch()
 	j.lock.unlock()
+	j.last = len(batch)
 	if j.opts.Durability == store.Durable && slices.ContainsFunc(batch, (*request).isIn) {
 		if err := j.flush(); err != nil {
 			j.seal(ctx)
@@ -186,6 +192,25 @@ func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error
 		close(r.done)
 	}
 	return rotated, err
+}
+
+// gatherFor is less than a flush takes.
+const gatherFor = 100 * time.Microsecond
+
+// gather waits until as many callers are in the queue as the last batch had. They were just
+// answered, and many append again at once. Without this, one caller that came too late for a batch
+// would have the next flush to itself, while all others wait for the one after it.
+func (j *Journal) gather() {
+	for start := time.Now(); j.waiting() < j.last && time.Since(start) < gatherFor; {
+		runtime.Gosched()
+	}
+}
+
+// waiting is the length of the queue.
+func (j *Journal) waiting() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.queue)
 }
 
 // isIn reports whether a record of the request is in the journal.

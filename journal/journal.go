@@ -30,6 +30,7 @@ type Journal struct {
 	turn   chan struct{}
 	lock   lockFile
 	live   liveFile
+	last   int      // requests in the last batch
 	mended []Repair // not reported yet
 	// unflushed is the error of a failed flush of the directory.
 	unflushed error
