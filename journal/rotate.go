@@ -52,6 +52,9 @@ func (j *Journal) Rotate(ctx context.Context) (Segment, error) {
 	if err == nil {
 		err = j.tidy(ctx)
 	}
+	if _, lstatErr := j.files.Lstat(made.Path + gzSuffix); made.First > 0 && lstatErr == nil {
+		made.Path, made.Compressed = made.Path+gzSuffix, true
+	}
 	return made, j.wrap("rotate", err)
 }
 
