@@ -92,6 +92,7 @@ to the byte.`,
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
+		a.journalCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)
 	root.AddCommand(a.workerCommands()...)
@@ -180,9 +181,16 @@ func (a *app) help(cmd *cobra.Command, _ []string) {
 	}
 	fmt.Fprintf(&b, "%s\n\nUsage:\n", text)
 	if cmd.HasParent() {
-		fmt.Fprintf(&b, "  jsonstore %s [flags]\n", cmd.Use)
+		use := strings.TrimSuffix(cmd.CommandPath(), cmd.Name()) + cmd.Use
+		if cmd.HasSubCommands() {
+			use += " VERB FILE …"
+		}
+		fmt.Fprintf(&b, "  %s [flags]\n", use)
 	} else {
-		fmt.Fprintf(&b, "  jsonstore VERB FILE … [flags]\n\nVerbs:\n")
+		fmt.Fprintf(&b, "  jsonstore VERB FILE … [flags]\n")
+	}
+	if cmd.HasSubCommands() {
+		b.WriteString("\nVerbs:\n")
 		for _, verb := range cmd.Commands() {
 			if verb.IsAvailableCommand() {
 				fmt.Fprintf(&b, "  %-11s %s\n", verb.Name(), verb.Short)
