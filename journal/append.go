@@ -42,10 +42,10 @@ type request struct {
 
 // Append adds a record, and returns its sequence number. The value is JSON; line breaks
 // and white space around it are removed, its other bytes stay as they are. The record is
-// in the journal when the write of its line is, and is on the device when Append returns, as
-// far as Options.Durability says. If the error is store.ErrNotDurable, the record is in the journal
-// and has the number, but a power cut may remove it. After store.ErrUnknown, it may be in
-// the journal or not. After other errors it is not.
+// in the journal when the write of its line is, and is on the device when Append returns,
+// as far as Options.Durability says. If the error is store.ErrNotDurable, the record is
+// in the journal and has the number, but a power cut may remove it. After
+// store.ErrUnknown, it may be in the journal or not. After other errors it is not.
 func (j *Journal) Append(ctx context.Context, value []byte) (seq uint64, err error) {
 	seq, _, err = j.AppendAll(ctx, value)
 	return seq, err
@@ -157,8 +157,8 @@ func (j *Journal) dropQueue() {
 	j.queue = nil
 }
 
-// lead appends a batch, and gives the turn back. An error is that of the caller: it concerns no other request, since
-// each of them will lead or be in a later batch.
+// lead appends a batch, and gives the turn back. An error is that of the caller: it
+// concerns no other request, since each of them will lead or be in a later batch.
 func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error) {
 	defer j.release()
 	select {
@@ -172,7 +172,7 @@ func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error
 	if j.opts.Durability == store.Durable {
 		j.gather()
 	}
-	if err := j.acquire(ctx); err != nil {
+	if err := j.acquire(ctx, j.ending); err != nil {
 		return false, err
 	}
 	batch, rotated, err := j.appendBatch()
@@ -197,9 +197,10 @@ func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error
 // gatherFor is less than a flush takes.
 const gatherFor = 100 * time.Microsecond
 
-// gather waits until as many callers are in the queue as the last batch had. They were just
-// answered, and many append again at once. Without this, one caller that came too late for a batch
-// would have the next flush to itself, while all others wait for the one after it.
+// gather waits until as many callers are in the queue as the last batch had. They were
+// just answered, and many append again at once. Without this, one caller that came too
+// late for a batch would have the next flush to itself, while all others wait for the one
+// after it.
 func (j *Journal) gather() {
 	for start := time.Now(); j.waiting() < j.last && time.Since(start) < gatherFor; {
 		runtime.Gosched()
@@ -237,8 +238,8 @@ func (j *Journal) appendBatch() (batch []*request, rotated bool, err error) {
 	return batch, rotated, nil
 }
 
-// takeBatch takes the first requests from the queue: at least one, and no more than fit into
-// the live file.
+// takeBatch takes the first requests from the queue: at least one, and no more than fit
+// into the live file.
 func (j *Journal) takeBatch() (batch []*request) {
 	room := int64(maxBatch)
 	if j.opts.MaxBytes > 0 {
@@ -285,8 +286,8 @@ func (j *Journal) write(batch []*request) {
 }
 
 // landed finds out how much of the data a write at start has put into the file, and cuts
-// off what is no whole line. It returns the length of the whole lines, by which it moves the size.
-// A line that a program has added without the lock, before ours, is counted.
+// off what is no whole line. It returns the length of the whole lines, by which it moves
+// the size. A line that a program has added without the lock, before ours, is counted.
 func (j *Journal) landed(data []byte, start int64, n int, err error) (in int, _ error) {
 	l := &j.live
 	info, statErr := l.file.Stat()
@@ -311,8 +312,8 @@ func (j *Journal) landed(data []byte, start int64, n int, err error) (in int, _ 
 	return in, err
 }
 
-// amongForeign counts the lines that a program without the lock has put before ours. got is the
-// length of all of them.
+// amongForeign counts the lines that a program without the lock has put before ours. got
+// is the length of all of them.
 func (j *Journal) amongForeign(data []byte, got int64) error {
 	l := &j.live
 	all := make([]byte, max(0, got))

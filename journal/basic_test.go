@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -243,7 +244,11 @@ func TestTornTail(t *testing.T) {
 				t.Fatal(err)
 			}
 			var repaired []Repair
-			j := openTest(t, path, Options{OnRepair: func(r Repair) { repaired = append(repaired, r) }})
+			j := openTest(
+				t,
+				path,
+				Options{OnRepair: func(r Repair) { repaired = append(repaired, r) }},
+			)
 			// A repair that died before it cut the tail off has left a copy.
 			seq := uint64(strings.Count(test.kept, "\n")) + 1
 			if err := os.WriteFile(j.tornName(seq, 0), []byte("another"), 0o600); err != nil {
@@ -389,7 +394,9 @@ func TestFollow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	j := openTest(t, path, Options{MaxBytes: 20})
 	const records = 300
-	go func() {
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	writer.Go(func() {
 		other, err := Open(path, &Options{MaxBytes: 20})
 		if err != nil {
 			t.Error(err)
@@ -402,7 +409,7 @@ func TestFollow(t *testing.T) {
 				return
 			}
 		}
-	}()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := uint64(0)

@@ -20,7 +20,9 @@ import (
 
 // Report is what Check finds. Nothing is wrong with the journal if Corrupt is empty.
 type Report struct {
-	Segments []FileReport // in the order of their numbers; the last one is the live file, if it exists
+	// Segments are in the order of their numbers. The last one is the live file, if it
+	// exists.
+	Segments []FileReport
 	Corrupt  []*CorruptError
 	// TornBytes is the length of an unfinished line at the end of the live file, which a
 	// process that was killed has left. The next Append moves it aside.
@@ -41,9 +43,9 @@ type FileReport struct {
 // Records is the number of its records.
 func (f FileReport) Records() uint64 { return f.Last + 1 - f.First }
 
-// Check reads all files of the journal. It changes nothing, and takes the lock only to look
-// at the end of the live file. The error is fs.ErrNotExist if there is no journal; a corrupt one is no
-// error.
+// Check reads all files of the journal. It changes nothing, and takes the lock only to
+// look at the end of the live file. The error is fs.ErrNotExist if there is no journal; a
+// corrupt one is no error.
 func (j *Journal) Check(ctx context.Context) (Report, error) {
 	report, err := j.check(ctx)
 	return report, j.wrap("check", err)
@@ -72,7 +74,10 @@ func (j *Journal) check(ctx context.Context) (r Report, err error) {
 		if err := r.file(ctx, j, found.live, s); err != nil {
 			return r, err
 		}
-		err := j.exclusively(ctx, func() (err error) { r.TornBytes, err = j.tornBytes(); return err })
+		err := j.exclusively(ctx, j.ending, func() (err error) {
+			r.TornBytes, err = j.tornBytes()
+			return err
+		})
 		if err != nil && !errors.Is(err, store.ErrLocked) {
 			return r, err
 		}
@@ -138,8 +143,8 @@ func (r *Report) file(ctx context.Context, j *Journal, file fsys.File, s Segment
 	return nil
 }
 
-// tornBytes is the length of the end of the live file behind its last line end. The caller has
-// the lock, so that no line is being written.
+// tornBytes is the length of the end of the live file behind its last line end. The
+// caller has the lock, so that no line is being written.
 func (j *Journal) tornBytes() (int64, error) {
 	file, err := j.files.Open(j.path, fsys.OpenExisting, 0)
 	if err != nil {
@@ -170,7 +175,8 @@ func (j *Journal) tornFiles() (paths []string, err error) {
 	dir, base := filepath.Dir(j.path), filepath.Base(j.path)
 	entries, err := j.files.ReadDir(dir)
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name, "."+base+".") && strings.HasSuffix(entry.Name, tornSuffix) {
+		if strings.HasPrefix(entry.Name, "."+base+".") &&
+			strings.HasSuffix(entry.Name, tornSuffix) {
 			paths = append(paths, filepath.Join(dir, entry.Name))
 		}
 	}
@@ -178,8 +184,8 @@ func (j *Journal) tornFiles() (paths []string, err error) {
 	return paths, err
 }
 
-// Last returns the number of the last record, or 0 if there is none. It is fs.ErrNotExist if
-// there is no journal. It reads the live file.
+// Last returns the number of the last record, or 0 if there is none. It is fs.ErrNotExist
+// if there is no journal. It reads the live file.
 func (j *Journal) Last(ctx context.Context) (uint64, error) {
 	last, err := j.lastNumber(ctx)
 	return last, j.wrap("read", err)

@@ -15,8 +15,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// Goroutines of two handles, some of which give up: each record that was acknowledged is there
-// once, in the order of its goroutine, and what was given up is not.
+// Goroutines of two handles, some of which give up: each record that was acknowledged is
+// there once, in the order of its goroutine, and what was given up is not.
 func TestGoroutines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	opts := Options{MaxBytes: 2000, Durability: store.Volatile}
@@ -31,7 +31,10 @@ func TestGoroutines(t *testing.T) {
 			for i := range each {
 				ctx, cancel := context.WithCancel(t.Context())
 				if g%4 == 0 {
-					ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(300))*time.Microsecond)
+					ctx, cancel = context.WithTimeout(
+						ctx,
+						time.Duration(random.IntN(300))*time.Microsecond,
+					)
 				}
 				value := fmt.Sprintf(`"%d %d"`, g, i)
 				seq, err := handles[g%2].Append(ctx, []byte(value))
@@ -89,8 +92,8 @@ func holdLock(t *testing.T, j *Journal) (unlock func()) {
 	return func() { file.Close() }
 }
 
-// A caller whose context ends leaves at once, though another process holds the lock; those who
-// wait are not disturbed.
+// A caller whose context ends leaves at once, though another process holds the lock;
+// those who wait are not disturbed.
 func TestGivingUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	j := openTest(t, path, Options{})
@@ -103,7 +106,10 @@ func TestGivingUp(t *testing.T) {
 	}()
 	for range 3 {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		if _, err := j.Append(ctx, []byte(`"given up"`)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := j.Append(ctx, []byte(`"given up"`)); !errors.Is(
+			err,
+			context.DeadlineExceeded,
+		) {
 			t.Error(err)
 		}
 		cancel()
@@ -154,8 +160,8 @@ func TestCloseWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestSharedFlush: goroutines that wait while a batch is flushed share the next write and the
-// next flush.
+// TestSharedFlush: goroutines that wait while a batch is flushed share the next write and
+// the next flush.
 func TestSharedFlush(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.jsonl")
 	writes, syncs := 0, 0
@@ -204,7 +210,10 @@ func BenchmarkAppend(b *testing.B) {
 	for _, durability := range durabilities {
 		for _, goroutines := range []int{1, 8, 64} {
 			b.Run(fmt.Sprintf("%v/%d", durability, goroutines), func(b *testing.B) {
-				j, err := Open(filepath.Join(b.TempDir(), "a.jsonl"), &Options{Durability: durability})
+				j, err := Open(
+					filepath.Join(b.TempDir(), "a.jsonl"),
+					&Options{Durability: durability},
+				)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -24,12 +24,16 @@ type fault struct {
 }
 
 var faults = map[string]fault{
-	"fails":          {simfs.Fault{Err: syscall.EIO}, false, ""},
-	"happens":        {simfs.Fault{Err: syscall.EIO, After: true}, false, ""},
-	"half a write":   {simfs.Fault{Err: syscall.ENOSPC, Short: true}, false, "write"},
-	"a full disk":    {simfs.Fault{Err: syscall.ENOSPC, Short: true}, true, "write"},
-	"a full disk, 2": {simfs.Fault{Err: syscall.ENOSPC}, true, "create|open append|open lock|rename|write"},
-	"all fail":       {simfs.Fault{Err: syscall.EIO}, true, ""},
+	"fails":        {simfs.Fault{Err: syscall.EIO}, false, ""},
+	"happens":      {simfs.Fault{Err: syscall.EIO, After: true}, false, ""},
+	"half a write": {simfs.Fault{Err: syscall.ENOSPC, Short: true}, false, "write"},
+	"a full disk":  {simfs.Fault{Err: syscall.ENOSPC, Short: true}, true, "write"},
+	"a full disk, 2": {
+		simfs.Fault{Err: syscall.ENOSPC},
+		true,
+		"create|open append|open lock|rename|write",
+	},
+	"all fail": {simfs.Fault{Err: syscall.EIO}, true, ""},
 }
 
 func (f fault) is(op string) bool {
@@ -108,9 +112,9 @@ func (f *faulty) run(files fsys.FS) error {
 	return nil
 }
 
-// TestFaults: each call fails, before and after its effect, half done, once, and with all calls
-// after it. Nothing that was acknowledged is lost, nobody is told that a record is absent that is
-// there, no line is broken, and no file stays open.
+// TestFaults: each call fails, before and after its effect, half done, once, and with all
+// calls after it. Nothing that was acknowledged is lost, nobody is told that a record is
+// absent that is there, no line is broken, and no file stays open.
 func TestFaults(t *testing.T) {
 	needsSlashes(t)
 	count, byOp := 0, map[string]int{}
@@ -135,7 +139,8 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	t.Logf("%d faults: %v", count, byOp)
-	for _, op := range []string{"write", "truncate", "sync", "syncdir", "rename new", "rename", "open append",
+	for _, op := range []string{"write", "truncate", "sync", "syncdir", "rename new", "rename",
+		"open append",
 		"create", "remove", "readdir", "stat"} {
 		if byOp[op] == 0 {
 			t.Errorf("no fault of %s", op)
@@ -190,7 +195,8 @@ func (f *faulty) notDurable(bad *CorruptError) bool {
 	return true
 }
 
-// judge lets a process without faults append, and compares what it finds with what was told.
+// judge lets a process without faults append, and compares what it finds with what was
+// told.
 func (f *faulty) judge(w *simfs.World, cut bool) error {
 	found := map[string][]uint64{}
 	var last uint64

@@ -37,14 +37,15 @@ type Journal struct {
 
 	mu     sync.Mutex
 	queue  []*request
-	closed bool
+	closed bool // Close was called
+	ended  bool // and has the turn, or has given it back
 	tidies bool // a goroutine tidies
 
 	// background runs a function on another goroutine; simulations run it at once.
 	background func(func())
 	simulated  bool // blocks in the kernel without a goroutine
 	tidying    sync.WaitGroup
-	ending     context.Context // ends with Close
+	ending     context.Context // ends when Close is called
 	end        context.CancelFunc
 }
 
@@ -121,10 +122,10 @@ func (j *Journal) Name() string { return j.name }
 // Path returns the path of the live file, absolute and without symbolic links.
 func (j *Journal) Path() string { return j.path }
 
-// Close closes the handle. Appends that are being written are finished first; those that wait,
-// and later ones, fail with store.ErrClosed. It waits for the compression of a segment,
-// which it interrupts. A goroutine that waits in the kernel for the lock ends when the lock
-// is free.
+// Close closes the handle. Appends that are being written are finished first; those that
+// wait, and later ones, fail with store.ErrClosed. If a segment is being compressed, it
+// waits for that. A goroutine that waits in the kernel for the lock ends when the lock is
+// free.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	again := j.closed
@@ -134,12 +135,15 @@ func (j *Journal) Close() error {
 		return j.wrap("close", store.ErrClosed)
 	}
 	j.end()
+	j.tidying.Wait()
 	j.turn <- struct{}{}
+	j.mu.Lock()
+	j.ended = true
+	j.mu.Unlock()
 	j.dropQueue()
 	j.forgetLive()
 	j.lock.close()
 	<-j.turn
-	j.tidying.Wait()
 	return nil
 }
 
@@ -157,7 +161,10 @@ func (j *Journal) take(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if j.isClosed() {
+	j.mu.Lock()
+	ended := j.ended
+	j.mu.Unlock()
+	if ended {
 		j.release()
 		return store.ErrClosed
 	}
@@ -174,13 +181,14 @@ func (j *Journal) release() {
 	}
 }
 
-// exclusively calls do while no other goroutine or process appends or rotates.
-func (j *Journal) exclusively(ctx context.Context, do func() error) error {
+// exclusively calls do while no other goroutine or process appends or rotates. The end of
+// either context ends the wait.
+func (j *Journal) exclusively(ctx, ending context.Context, do func() error) error {
 	if err := j.take(ctx); err != nil {
 		return err
 	}
 	defer j.release()
-	if err := j.acquire(ctx); err != nil {
+	if err := j.acquire(ctx, ending); err != nil {
 		return err
 	}
 	defer j.lock.unlock()

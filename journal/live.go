@@ -1,7 +1,8 @@
-// The live file, to which records are appended: what a handle knows of it, and how it finds out.
+// The live file, to which records are appended: what a handle knows of it, and how it
+// finds out.
 //
-// All of it happens under the lock. A handle counts lines from where it counted last. Others
-// append in between, and may have rotated the file.
+// All of it happens under the lock. A handle counts lines from where it counted last.
+// Others append in between, and may have rotated the file.
 
 package journal
 
@@ -14,7 +15,8 @@ import (
 	"github.com/jsonstore/jsonstore/store"
 )
 
-// liveFile is what a handle knows of the live file. Only the goroutine with the turn uses it.
+// liveFile is what a handle knows of the live file. Only the goroutine with the turn uses
+// it.
 type liveFile struct {
 	file  fsys.File // open for appending; nil if none is
 	info  fsys.Info // which file it is
@@ -36,8 +38,8 @@ func (j *Journal) forgetLive() {
 	j.live = liveFile{born: j.live.born}
 }
 
-// refresh finds the live file, repairs its end, and counts its lines. If there is no live file, it only
-// finds the number of the next record.
+// refresh finds the live file, repairs its end, and counts its lines. If there is no live
+// file, it only finds the number of the next record.
 func (j *Journal) refresh() error {
 	info, err := j.files.Lstat(j.path)
 	switch {
@@ -91,8 +93,8 @@ func (j *Journal) openLive() error {
 	return nil
 }
 
-// create makes the live file. The renaming of the one before must be on the device first: a power
-// cut could else keep the new name and lose the old file.
+// create makes the live file. The renaming of the one before must be on the device first:
+// a power cut could else keep the new name and lose the old file.
 func (j *Journal) create() error {
 	if j.opts.Durability != store.Volatile {
 		if err := j.syncDir(); err != nil {
@@ -118,8 +120,8 @@ func (j *Journal) likeLast() {
 	}
 }
 
-// giveAccess gives a file the owner, group and mode of another. What cannot be given narrows
-// access.
+// giveAccess gives a file the owner, group and mode of another. What cannot be given
+// narrows access.
 func giveAccess(file fsys.File, is, like fsys.Info) {
 	mode := like.Mode.Perm()
 	if (is.UID != like.UID || is.GID != like.GID) && file.Chown(like.UID, like.GID) != nil {

@@ -1,6 +1,6 @@
 // The lock of a journal: a kernel lock on a file beside it, as documents have
-// (store/lock.go). The lock file may be deleted by a program that holds the lock: after each
-// locking, the file with the name is compared with the locked file.
+// (store/lock.go). The lock file may be deleted by a program that holds the lock: after
+// each locking, the file with the name is compared with the locked file.
 
 package journal
 
@@ -40,9 +40,9 @@ func (l *lockFile) unlock() {
 	}
 }
 
-// acquire takes the lock. It waits until the context or the handle ends, or as long as
-// LockWait says. The caller has the turn.
-func (j *Journal) acquire(ctx context.Context) error {
+// acquire takes the lock. It waits until one of the contexts ends, or as long as LockWait
+// says. The caller has the turn.
+func (j *Journal) acquire(ctx, ending context.Context) error {
 	if wait := j.opts.LockWait; wait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, wait, fmt.Errorf(
@@ -53,7 +53,7 @@ func (j *Journal) acquire(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		locked, err := j.lockOnce(ctx)
+		locked, err := j.lockOnce(ctx, ending)
 		if err != nil {
 			return fmt.Errorf("lock the journal: %w", err)
 		}
@@ -73,7 +73,7 @@ func (j *Journal) acquire(ctx context.Context) error {
 }
 
 // lockOnce locks the file that has the name now.
-func (j *Journal) lockOnce(ctx context.Context) (locked bool, err error) {
+func (j *Journal) lockOnce(ctx, ending context.Context) (locked bool, err error) {
 	l := &j.lock
 	defer func() {
 		if err != nil {
@@ -100,7 +100,7 @@ func (j *Journal) lockOnce(ctx context.Context) (locked bool, err error) {
 		l.wait = startWait(l.file)
 		l.file = nil
 	}
-	file, over, err := l.wait.join(ctx, j.ending)
+	file, over, err := l.wait.join(ctx, ending)
 	if over {
 		l.wait, l.file = nil, file
 	}
@@ -128,9 +128,9 @@ func (j *Journal) openLock() error {
 	return nil
 }
 
-// touchLock records that the live file is made now. A user who may not set the time of the lock file
-// changes its size, which sets it too. If neither works the age of the live file is that of
-// the lock file, which only rotates it too soon.
+// touchLock records that the live file is made now. A user who may not set the time of
+// the lock file changes its size, which sets it too. If neither works the age of the live
+// file is that of the lock file, which only rotates it too soon.
 func (j *Journal) touchLock() {
 	now := j.files.Now()
 	if j.lock.file.SetMtime(now) == nil || j.lock.file.Truncate(0) == nil {

@@ -61,18 +61,22 @@ type Options struct {
 	// without a lock. Default: a warning to slog.Default().
 	OnRepair func(Repair)
 
-	// OnTidy is called with the error of compressing or removing segments after a rotation by
-	// size or age, on a goroutine of its own. The next rotation tries again. Default: a
-	// warning to slog.Default().
+	// OnTidy is called with the error of compressing or removing segments after a
+	// rotation by size or age, on a goroutine of its own. The next rotation tries again.
+	// Default: a warning to slog.Default().
 	OnTidy func(error)
 }
 
 // Retention bounds the segments of a journal. The oldest are removed first, after each
 // rotation. The newest segment always stays. The zero value keeps all.
 type Retention struct {
-	Segments int           // the largest number of segments; 0 means no limit
-	Bytes    int64         // the largest sum of their sizes, as they are on the disk; 0 means no limit
-	Age      time.Duration // the age after its last record at which a segment is removed; 0 means no limit
+	// Segments is their largest number. Default 0: no limit.
+	Segments int
+	// Bytes is the largest sum of their sizes, compressed. Default 0: no limit.
+	Bytes int64
+	// Age is the age after its last record at which a segment is removed. Default 0: no
+	// limit.
+	Age time.Duration
 }
 
 // Repair is a torn tail that was moved aside: the end of a live file that is no whole line.

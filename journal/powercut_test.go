@@ -50,8 +50,8 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error) {
 	return after
 }
 
-// goOn lets the next process append to what was found, and cuts the power again at each moment of
-// that. It must find what was acknowledged, whole and without a gap.
+// goOn lets the next process append to what was found, and cuts the power again at each
+// moment of that. It must find what was acknowledged, whole and without a gap.
 func (p *powerCuts) goOn(found *simfs.World, model simfs.Model, told *said, cuts int) error {
 	var key strings.Builder
 	fmt.Fprint(&key, cuts, len(told.acknowledged))
@@ -119,20 +119,31 @@ func (p *powerCuts) goOn(found *simfs.World, model simfs.Model, told *said, cuts
 	return nil
 }
 
-// TestPowerCuts: at every moment of every order, with everything that a file system may keep or lose.
-// Durable keeps what was acknowledged, Ordered has no gap; both that Ordered loses records and
-// that Volatile has gaps does occur.
+// TestPowerCuts: at every moment of every order, with everything that a file system may
+// keep or lose. Durable keeps what was acknowledged, Ordered has no gap; both that
+// Ordered loses records and that Volatile has gaps does occur.
 func TestPowerCuts(t *testing.T) {
 	needsSlashes(t)
 	const x = "\"x\"\n"
 	scenes := map[string]scene{
-		"two batches":       {appenders: make([]Options, 2), batch: true},
-		"two, a torn tail":  {appenders: make([]Options, 2), start: x + "\"to"},
-		"one that rotates":  {appenders: []Options{{MaxBytes: 6, Plain: true}}, twice: true, start: x},
-		"two and a rotator": {appenders: make([]Options, 2), rotator: &Options{Plain: true}, start: x},
-		"a rotator":         {rotator: &Options{}, start: x},
-		"a rotator that removes": {rotator: &Options{Plain: true, Retention: Retention{Segments: 1}},
-			appenders: []Options{{MaxBytes: 4, Plain: true}}, start: x},
+		"two batches":      {appenders: make([]Options, 2), batch: true},
+		"two, a torn tail": {appenders: make([]Options, 2), start: x + "\"to"},
+		"one that rotates": {
+			appenders: []Options{{MaxBytes: 6, Plain: true}},
+			twice:     true,
+			start:     x,
+		},
+		"two and a rotator": {
+			appenders: make([]Options, 2),
+			rotator:   &Options{Plain: true},
+			start:     x,
+		},
+		"a rotator": {rotator: &Options{}, start: x},
+		"a rotator that removes": {
+			rotator:   &Options{Plain: true, Retention: Retention{Segments: 1}},
+			appenders: []Options{{MaxBytes: 4, Plain: true}},
+			start:     x,
+		},
 		"one and a death": {appenders: make([]Options, 2), deaths: 1},
 	}
 	for name, s := range scenes {
@@ -156,8 +167,15 @@ func TestPowerCuts(t *testing.T) {
 				if err := e.Run(); err != nil {
 					t.Fatal(err)
 				}
-				t.Logf("%d states, %d found after a cut, %d without what was acknowledged, %d with "+
-					"a gap, %.2f s", e.States, p.states, p.lost, p.gaps, time.Since(start).Seconds())
+				t.Logf(
+					"%d states, %d found after a cut, %d without what was acknowledged, %d with "+
+						"a gap, %.2f s",
+					e.States,
+					p.states,
+					p.lost,
+					p.gaps,
+					time.Since(start).Seconds(),
+				)
 				if len(s.appenders) == 2 && durability != store.Durable && p.lost == 0 {
 					t.Error("nothing was lost, though nothing was flushed")
 				}

@@ -1,5 +1,5 @@
-// Reading: from any number on, across segments, and on into what is appended. Readers take no
-// lock.
+// Reading: from any number on, across segments, and on into what is appended. Readers
+// take no lock.
 
 package journal
 
@@ -23,10 +23,11 @@ type Record struct {
 	Value json.RawMessage // as it was appended; the caller's own
 }
 
-// Records iterates over the records from a number on, up to the last one at the time that it gets
-// there. From 0 it begins with the oldest record. What cannot be read comes as an error in
-// its place, a *CorruptError, and the iteration goes on behind it. After other errors, such
-// as that of the context, it ends. A journal that does not exist has no records.
+// Records iterates over the records from a number on, up to the last one at the time that
+// it gets there. From 0 it begins with the oldest record. What cannot be read comes as an
+// error in its place, a *CorruptError, and the iteration goes on behind it. After other
+// errors, such as that of the context, it ends. A journal that does not exist has no
+// records.
 func (j *Journal) Records(ctx context.Context, from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		c := j.cursor(from)
@@ -35,9 +36,9 @@ func (j *Journal) Records(ctx context.Context, from uint64) iter.Seq2[Record, er
 	}
 }
 
-// Follow is Records, but waits at the end for more, until the context ends: that is its last
-// error. It looks for new records up to once a millisecond, and as seldom as Options.Poll
-// says while there are none.
+// Follow is Records, but waits at the end for more, until the context ends: that is its
+// last error. It looks for new records up to once a millisecond, and as seldom as
+// Options.Poll says while there are none.
 func (j *Journal) Follow(ctx context.Context, from uint64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		c := j.cursor(from)
@@ -166,9 +167,9 @@ func (c *cursor) pass(err error) error {
 	return bad
 }
 
-// atEnd is called at the end of the live file. It returns io.EOF if it is still that. If the
-// file was rotated, no line comes to it any more: a writer compares file and name under the
-// lock. So it is read to its end once more, and left.
+// atEnd is called at the end of the live file. It returns io.EOF if it is still that. If
+// the file was rotated, no line comes to it any more: a writer compares file and name
+// under the lock. So it is read to its end once more, and left.
 func (c *cursor) atEnd() error {
 	if c.ended {
 		c.leave()
@@ -217,7 +218,11 @@ func (c *cursor) choose(found found) error {
 		if found.live == nil {
 			return io.EOF
 		}
-		source, err := newSource(found.live, Segment{Path: c.j.path, First: first}, c.j.opts.MaxSize)
+		source, err := newSource(
+			found.live,
+			Segment{Path: c.j.path, First: first},
+			c.j.opts.MaxSize,
+		)
 		c.source = source
 		return err
 	}
@@ -263,9 +268,9 @@ type found struct {
 	segments []Segment
 }
 
-// snapshot finds the files of a journal as they are at one moment: the live file is the same before
-// and after the directory was read, so that it was not rotated meanwhile. The caller closes
-// the live file.
+// snapshot finds the files of a journal as they are at one moment: the live file is the
+// same before and after the directory was read, so that it was not rotated meanwhile. The
+// caller closes the live file.
 func (j *Journal) snapshot() (found, error) {
 	for {
 		live, err := j.files.Open(j.path, fsys.OpenExisting, 0)

@@ -5,7 +5,8 @@
 //	name      it is renamed to .NAME.<number>.torn, and the directory is flushed
 //	cut off   the live file is truncated, and flushed; it is removed if it has no whole line
 //
-// A repair that dies is begun again. If the tail has its name already, no second copy is made.
+// A repair that dies is begun again. If the tail has its name already, no second copy is
+// made.
 
 package journal
 

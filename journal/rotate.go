@@ -1,11 +1,11 @@
-// Rotation: the live file becomes a segment. One rename does it, so that a process that dies
-// leaves nothing half done:
+// Rotation: the live file becomes a segment. One rename does it, so that a process that
+// dies leaves nothing half done:
 //
 //	flush   the live file, since a later record may be flushed before this segment is
 //	rename  to the numbers of its records
 //
-// The next append finds no live file. It flushes the directory, so that the rename is on the
-// device, and makes the new one.
+// The next append finds no live file. It flushes the directory, so that the rename is on
+// the device, and makes the new one.
 
 package journal
 
@@ -40,7 +40,10 @@ func (j *Journal) syncDir() error {
 // taken place.
 func (j *Journal) Rotate(ctx context.Context) (Segment, error) {
 	var made Segment
-	err := j.exclusively(ctx, func() (err error) {
+	if j.isClosed() {
+		return made, j.wrap("rotate", store.ErrClosed)
+	}
+	err := j.exclusively(ctx, j.ending, func() (err error) {
 		if err = j.refresh(); err == nil && j.live.lines > 0 {
 			made, err = j.rotate()
 		}
@@ -103,12 +106,13 @@ func (j *Journal) rename() (Segment, error) {
 	return made, nil
 }
 
-// seal rotates the live file after a failed flush. What was written since the last one may not
-// be on the device, and no further flush would say so. Records behind it would be lost
-// with it.
+// seal rotates the live file after a failed flush. What was written since the last one
+// may not be on the device, and no further flush would say so. Records behind it would be
+// lost with it.
 func (j *Journal) seal(ctx context.Context) {
 	failed := j.live.info
-	if j.acquire(context.WithoutCancel(ctx)) == nil {
+	ctx = context.WithoutCancel(ctx)
+	if j.acquire(ctx, ctx) == nil {
 		if j.live.file != nil && j.refresh() == nil && j.live.info.SameFile(failed) &&
 			j.live.lines > 0 {
 			_, _ = j.rename()

@@ -226,7 +226,8 @@ func removeLock(files fsys.FS) error {
 	return files.Remove(path)
 }
 
-// afterwards lets the next process append, rotate and tidy, and checks all that is there then.
+// afterwards lets the next process append, rotate and tidy, and checks all that is there
+// then.
 func (s *scene) afterwards(w *simfs.World, told *said, torn bool) error {
 	var found []Record
 	// Compression takes a million bytes of memory, and there are a million orders.

@@ -64,9 +64,9 @@ const (
 
 var errLong = errors.New("the line is longer than MaxSize")
 
-// line returns the next whole line without its end, valid until the next call, and its number.
-// It returns io.EOF if there is none; in the live file there may be one later. After errLong
-// the next line can be read.
+// line returns the next whole line without its end, valid until the next call, and its
+// number. It returns io.EOF if there is none; in the live file there may be one later.
+// After errLong the next line can be read.
 func (s *source) line() (line []byte, seq uint64, err error) {
 	if len(s.lines) == 0 {
 		load := s.load
@@ -114,8 +114,9 @@ func (s *source) load() error {
 	}
 }
 
-// confirm reads whole lines again. The first time, the beginning of a torn tail may have been
-// read before a repair, and its end behind that. A line whose end was seen changes no more.
+// confirm reads whole lines again. The first time, the beginning of a torn tail may have
+// been read before a repair, and its end behind that. A line whose end was seen changes
+// no more.
 func (s *source) confirm(whole int) error {
 	if n, err := s.file.ReadAt(s.buf[:whole], s.offset); n < whole {
 		if err == nil || err == io.EOF {

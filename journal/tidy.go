@@ -1,5 +1,5 @@
-// Tidying: compression and removal of segments. No append waits for it, except for the steps
-// under the lock:
+// Tidying: compression and removal of segments. No append waits for it, except for the
+// steps under the lock:
 //
 //	compress  .NAME.gz.tmp gets the compressed segment, and is flushed. Its writer holds a
 //	          lock on it, so that two do not write it at once
@@ -24,6 +24,10 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
+// tidyWait bounds the wait for the lock, so that Close does not wait for a program that
+// holds it.
+const tidyWait = 10 * time.Second
+
 // startTidying tidies on another goroutine, which Close waits for.
 func (j *Journal) startTidying() {
 	j.mu.Lock()
@@ -38,11 +42,11 @@ func (j *Journal) startTidying() {
 	}
 	j.background(func() {
 		defer j.tidying.Done()
-		err := j.tidy(j.ending)
+		err := j.tidy(context.Background())
 		j.mu.Lock()
 		j.tidies = false
 		j.mu.Unlock()
-		if err != nil && j.ending.Err() == nil {
+		if err != nil {
 			j.opts.OnTidy(j.wrap("tidy", err))
 		}
 	})
@@ -65,7 +69,13 @@ func (j *Journal) tidy(ctx context.Context) error {
 	if j.opts.Retention == (Retention{}) {
 		return nil
 	}
-	return j.exclusively(ctx, j.retain)
+	return j.exclusivelySoon(ctx, j.retain)
+}
+
+func (j *Journal) exclusivelySoon(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, tidyWait)
+	defer cancel()
+	return j.exclusively(ctx, ctx, do)
 }
 
 // compress replaces a segment by a compressed one.
@@ -91,14 +101,15 @@ func (j *Journal) compress(ctx context.Context, s Segment) error {
 		err = j.replaceSegment(ctx, s)
 	}
 	if err != nil {
-		// On a full disk the space is needed. Its lock is held, and it has not been renamed.
+		// On a full disk the space is needed. Its lock is held, and it has not been
+		// renamed.
 		return errors.Join(err, ignoreNotExist(j.files.Remove(j.gzTemp())))
 	}
 	return nil
 }
 
-// likeSegment gives a compressed segment the access and the time of the segment, and flushes
-// it.
+// likeSegment gives a compressed segment the access and the time of the segment, and
+// flushes it.
 func likeSegment(temp fsys.File, segment fsys.Info) error {
 	is, err := temp.Stat()
 	if err != nil {
@@ -113,13 +124,13 @@ func likeSegment(temp fsys.File, segment fsys.Info) error {
 
 // replaceSegment publishes the temporary file in the place of a segment.
 func (j *Journal) replaceSegment(ctx context.Context, s Segment) error {
-	return j.exclusively(ctx, func() error {
+	return j.exclusivelySoon(ctx, func() error {
 		if _, err := j.files.Lstat(s.Path); err != nil {
 			// Retention has removed the segment: it must not come back.
 			return errors.Join(ignoreNotExist(err), ignoreNotExist(j.files.Remove(j.gzTemp())))
 		}
-		// A power cut must not keep the compressed segment and lose the rotation: the records
-		// would be in the live file too.
+		// A power cut must not keep the compressed segment and lose the rotation: the
+		// records would be in the live file too.
 		if err := j.syncDir(); err != nil {
 			return err
 		}
@@ -181,9 +192,9 @@ func zip(ctx context.Context, to io.Writer, from io.Reader) error {
 	}
 }
 
-// retain removes the segments that Retention does not keep. The caller has the lock. Rotations
-// and each removal are flushed before the next one, so that a power cut leaves no gap between
-// segments.
+// retain removes the segments that Retention does not keep. The caller has the lock.
+// Rotations and each removal are flushed before the next one, so that a power cut leaves
+// no gap between segments.
 func (j *Journal) retain() error {
 	segments, err := j.list()
 	if err != nil {

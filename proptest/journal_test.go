@@ -71,11 +71,11 @@ func appendToJournal(encoded []byte) error {
 	}
 }
 
-// TestJournalStorm: 8 processes append to one journal, for the time JSONSTORE_JOURNAL, are
-// killed at random moments and started again. It is in the directory JSONSTORE_JOURNAL_DIR, by
-// default a temporary one. Every acknowledged record is in the journal once, at its number and in
-// the order of its process; numbers have no gap; no line is torn, not in the live file either
-// while it is written.
+// TestJournalStorm: 8 processes append to one journal, for the time JSONSTORE_JOURNAL,
+// are killed at random moments and started again. It is in the directory
+// JSONSTORE_JOURNAL_DIR, by default a temporary one. Every acknowledged record is in the
+// journal once, at its number and in the order of its process; numbers have no gap; no
+// line is torn, not in the live file either while it is written.
 func TestJournalStorm(t *testing.T) {
 	const writers = 8
 	last := 1500 * time.Millisecond
@@ -103,9 +103,20 @@ func TestJournalStorm(t *testing.T) {
 	found := s.judge()
 	segments, _ := filepath.Glob(filepath.Join(dir, "audit.jsonl.*"))
 	torn, _ := filepath.Glob(filepath.Join(dir, ".audit.jsonl.*.torn"))
-	t.Logf("%d processes, %.0f s, %d kills, %d records acknowledged, %d found, %d wrong; %d segments, "+
-		"%d torn tails moved aside, %d looks at the live file; seed %d", writers, last.Seconds(),
-		s.kills, len(s.acknowledged), found, s.wrong, len(segments), len(torn), looks, seed)
+	t.Logf(
+		"%d processes, %.0f s, %d kills, %d records acknowledged, %d found, %d wrong; %d segments, "+
+			"%d torn tails moved aside, %d looks at the live file; seed %d",
+		writers,
+		last.Seconds(),
+		s.kills,
+		len(s.acknowledged),
+		found,
+		s.wrong,
+		len(segments),
+		len(torn),
+		looks,
+		seed,
+	)
 	if s.kills == 0 || len(s.acknowledged) == 0 {
 		t.Error("nobody was killed, or nothing acknowledged")
 	}
@@ -157,8 +168,8 @@ func (s *journalStorm) writer(i int, random *rand.Rand) {
 	}
 }
 
-// watch follows the journal, and reads the live file like a program that knows nothing of the
-// package. Stop returns how often it did that.
+// watch follows the journal, and reads the live file like a program that knows nothing of
+// the package. Stop returns how often it did that.
 func (s *journalStorm) watch() (stop func() (looks int)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
@@ -208,7 +219,8 @@ func (s *journalStorm) watch() (stop func() (looks int)) {
 	}
 }
 
-// judge compares the journal with what was acknowledged, and returns the number of its records.
+// judge compares the journal with what was acknowledged, and returns the number of its
+// records.
 func (s *journalStorm) judge() (found int) {
 	s.t.Helper()
 	j, err := journal.Open(s.file, &journal.Options{OnRepair: func(journal.Repair) {}})

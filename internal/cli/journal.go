@@ -31,7 +31,12 @@ func (f *journalFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&f.plain, "plain", false, "leave segments uncompressed")
 	flags.IntVar(&f.keepSegments, "keep-segments", 0, "keep at most `N` segments")
 	flags.Int64Var(&f.keepBytes, "keep-bytes", 0, "keep segments of at most `N` bytes in all")
-	flags.DurationVar(&f.keepAge, "keep-age", 0, "keep segments for this `TIME` after their last record")
+	flags.DurationVar(
+		&f.keepAge,
+		"keep-age",
+		0,
+		"keep segments for this `TIME` after their last record",
+	)
 }
 
 func (a *app) journalCommand() *cobra.Command {
@@ -139,9 +144,10 @@ func (a *app) journalRotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate FILE",
 		Short: "Make a segment of the journal's file now, compress and remove segments",
-		Long: `Make a segment of the journal's file now, and print its path; then compress the segments
-and remove those that --keep-segments, --keep-bytes and --keep-age do not keep. The newest
-segment always stays, since the numbers go on from it. A file without records stays as it is.`,
+		Long: `Make a segment of the journal's file now, and print its path; then compress the
+segments and remove those that --keep-segments, --keep-bytes and --keep-age do not keep.
+The newest segment always stays, since the numbers go on from it. A file without records
+stays as it is.`,
 		Example: "  jsonstore journal rotate audit.jsonl --keep-age 720h",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -185,10 +191,10 @@ func (a *app) journalCheckCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE",
 		Short: "Read all of the journal, and say what is wrong with it",
-		Long: `Read all of the journal, and list its files with the numbers of their records. The exit code
-is 5 if a file is corrupt: each is named, with the records that cannot be read. Nothing is
-changed. A torn tail, which a process that was killed has left, is no damage: the next append
-moves it aside.`,
+		Long: `Read all of the journal, and list its files with the numbers of their records.
+The exit code is 5 if a file is corrupt: each is named, with the records that cannot be
+read. Nothing is changed. A torn tail, which a process that was killed has left, is no
+damage: the next append moves it aside.`,
 		Example: "  jsonstore journal check audit.jsonl",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

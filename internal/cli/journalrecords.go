@@ -24,10 +24,10 @@ func (a *app) journalAppendCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "append FILE VALUE...",
 		Short: "Append values, and print their numbers",
-		Long: `Append JSON values to a journal, and print their numbers, one a line. The VALUE - stands for
-standard input, with a value in each line: the lines that can be read at once share a write and a
-flush, and are numbered when they are durable. A line that is no JSON ends it; those before it
-are in the journal.`,
+		Long: `Append JSON values to a journal, and print their numbers, one a line. The VALUE -
+stands for standard input, with a value in each line: the lines that can be read at once
+share a write and a flush, and their numbers are printed when they are durable. A line that
+is no JSON ends it; those before it are in the journal.`,
 		Example: `  jsonstore journal append audit.jsonl '{"user": "ada", "did": "login"}'
   tail -F app.log | jq -R --unbuffered . | jsonstore journal append app.jsonl - -q >/dev/null`,
 		Args: cobra.MinimumNArgs(2),
@@ -86,7 +86,10 @@ func (a *app) showNumbers(j *journal.Journal, first uint64, n int) error {
 	}
 	var b bytes.Buffer
 	if a.flags.json {
-		err := encodeLine(&b, segmentJSON{File: j.Name(), First: first, Last: first + uint64(n) - 1})
+		err := encodeLine(
+			&b,
+			segmentJSON{File: j.Name(), First: first, Last: first + uint64(n) - 1},
+		)
 		if err != nil {
 			return err
 		}
@@ -113,6 +116,7 @@ func (a *app) appendLines(ctx context.Context, j *journal.Journal, asString bool
 	number := 0
 	for {
 		var batch [][]byte
+		var numbers []int // of their lines
 		var inputErr error
 		size, waits := 0, true
 		for len(batch) < lineBatch && size < batchSize {
@@ -129,28 +133,39 @@ func (a *app) appendLines(ctx context.Context, j *journal.Journal, asString bool
 			}
 			value := line.text
 			if asString {
-				if value, inputErr = quoteText("a line of standard input", string(value)); inputErr != nil {
+				value, inputErr = quoteText("a line of standard input", string(value))
+				if inputErr != nil {
 					break
 				}
 			}
-			batch, size, waits = append(batch, value), size+len(value), false
+			batch, numbers = append(batch, value), append(numbers, number)
+			size, waits = size+len(value), false
 		}
 		first, n, err := a.appendGood(ctx, j, batch)
 		if shown := a.showNumbers(j, first, n); err == nil {
 			err = shown
 		}
 		if errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge) {
-			return fmt.Errorf("standard input, line %d: %w", number-len(batch)+n+1, err)
+			return atLine(numbers[n], err)
 		}
 		switch {
 		case err != nil:
 			return err
 		case inputErr != nil:
-			return fmt.Errorf("standard input, line %d: %w", number, inputErr)
+			return atLine(number, inputErr)
 		case waits: // there are no more lines
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// atLine says which line of standard input an error is about.
+func atLine(number int, err error) error {
+	var where *store.Error
+	if errors.As(err, &where) {
+		err = where.Err
+	}
+	return fmt.Errorf("standard input, line %d: %w", number, err)
 }
 
 // appendGood appends a batch, up to the first value that cannot be.
@@ -182,8 +197,8 @@ type inputLine struct {
 	err  error
 }
 
-// inputLines reads lines of standard input on a goroutine. A read cannot be interrupted: if the
-// context ends first, the goroutine is left behind.
+// inputLines reads lines of standard input on a goroutine. A read cannot be interrupted:
+// if the context ends first, the goroutine is left behind.
 func (a *app) inputLines(ctx context.Context) (lines <-chan inputLine, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	out := make(chan inputLine, lineBatch)
@@ -237,9 +252,9 @@ func (a *app) journalReadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "read FILE",
 		Short: "Print the records, one a line",
-		Long: `Print the records, one a line, also those of compressed segments. With --json each line has the
-number too. Records that cannot be read are named, those behind them are printed, and
-the exit code is 5.`,
+		Long: `Print the records, one a line, also those of compressed segments. With --json each
+line has the number too. Records that cannot be read are named, those behind them are
+printed, and the exit code is 5.`,
 		Example: "  jsonstore journal read audit.jsonl --from 100 --to 200",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -265,8 +280,8 @@ func (a *app) journalFollowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "follow FILE",
 		Short: "Print new records as they come, across rotation",
-		Long: `Print new records as they come, one a line, until it is interrupted. With --from it begins
-with older ones. The journal need not exist yet.`,
+		Long: `Print new records as they come, one a line, until it is interrupted. With --from it
+begins with older ones. The journal need not exist yet.`,
 		Example: "  jsonstore journal follow audit.jsonl --from 1 | jq .user",
 		Args:    cobra.ExactArgs(1),
 	}
@@ -298,8 +313,8 @@ with older ones. The journal need not exist yet.`,
 
 func isAbsent(err error) bool { return exitCode(err) == exitAbsent }
 
-// printRecords prints records up to a number, 0 for all. What cannot be read is reported, and
-// sets the exit code.
+// printRecords prints records up to a number, 0 for all. What cannot be read is reported,
+// and sets the exit code.
 func (a *app) printRecords(
 	file string, to uint64, buffered bool, records iter.Seq2[journal.Record, error],
 ) (err error) {
