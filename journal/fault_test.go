@@ -158,6 +158,13 @@ func (f *faulty) try() error {
 	if err := w.Sequentially("faulty", f.run, nil); err != nil {
 		return err
 	}
+	if strings.HasPrefix(f.struck, "write ") && !f.forGood && !f.torn {
+		for _, name := range w.Names() {
+			if strings.HasSuffix(name, tornSuffix) {
+				return fmt.Errorf("%s: half a line was left to the next append", name)
+			}
+		}
+	}
 	switch {
 	case f.open != 0:
 		return fmt.Errorf("%d files are open", f.open)

@@ -63,6 +63,9 @@ func (p *powerCuts) goOn(found *simfs.World, model simfs.Model, told *said, cuts
 	}
 	p.tried[key.String()] = true
 	p.states++
+	if err := p.keepsTail(found); err != nil {
+		return fmt.Errorf("%w (found: %s)", err, key.String())
+	}
 	again := func() error { return nil }
 	if cuts > 0 {
 		again = func() error {
@@ -117,6 +120,22 @@ func (p *powerCuts) goOn(found *simfs.World, model simfs.Model, told *said, cuts
 		p.lost++
 	}
 	return nil
+}
+
+// keepsTail wants a torn tail to be where it was or in a file of its own: it was on the
+// device.
+func (p *powerCuts) keepsTail(found *simfs.World) error {
+	start := p.scene.start
+	tail := start[strings.LastIndexByte(start, '\n')+1:]
+	if tail == "" || strings.HasPrefix(string(found.Content(simulatedPath)), start) {
+		return nil
+	}
+	for _, name := range found.Names() {
+		if strings.HasSuffix(name, tornSuffix) && string(found.Content(name)) == tail {
+			return nil
+		}
+	}
+	return fmt.Errorf("the torn tail %q is lost", tail)
 }
 
 // TestPowerCuts: at every moment of every order, with everything that a file system may

@@ -3,10 +3,11 @@
 //
 //	copy      .NAME.torn.tmp gets the tail, and is flushed
 //	name      it is renamed to .NAME.<number>.torn, and the directory is flushed
-//	cut off   the live file is truncated, and flushed; it is removed if it has no whole line
+//	cut off   the live file is truncated; it is removed if it has no whole line
 //
-// A repair that dies is begun again. If the tail has its name already, no second copy is
-// made.
+// The truncation needs no flush: that of the next record covers it, and if the tail comes
+// back before, it is moved aside again. A repair that dies is begun again. If the tail has
+// its name already, no second copy is made.
 
 package journal
 
@@ -18,7 +19,6 @@ import (
 	"io/fs"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
-	"github.com/jsonstore/jsonstore/store"
 )
 
 // repair moves the end of the live file, from the last whole line up to a size, aside.
@@ -38,13 +38,6 @@ func (j *Journal) repair(size int64) error {
 	}
 	if err := l.file.Truncate(l.size); err != nil {
 		return fmt.Errorf("cut the torn tail off: %w", err)
-	}
-	if j.opts.Durability != store.Volatile {
-		if err := l.file.Sync(); err != nil {
-			// A later flush would not say that this one has failed.
-			_, renameErr := j.rename()
-			return errors.Join(fmt.Errorf("flush the journal: %w", err), renameErr)
-		}
 	}
 	return nil
 }

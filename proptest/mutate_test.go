@@ -39,7 +39,7 @@ func TestMutants(t *testing.T) {
 
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
-		txMutants,
+		txMutants, journalMutants,
 		listMutants)
 }
 
