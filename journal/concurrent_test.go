@@ -204,36 +204,3 @@ func TestSharedFlush(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-// BenchmarkAppend is the rate of durable appends by goroutines of one handle.
-func BenchmarkAppend(b *testing.B) {
-	for _, durability := range durabilities {
-		for _, goroutines := range []int{1, 8, 64} {
-			b.Run(fmt.Sprintf("%v/%d", durability, goroutines), func(b *testing.B) {
-				j, err := Open(
-					filepath.Join(b.TempDir(), "a.jsonl"),
-					&Options{Durability: durability},
-				)
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer j.Close()
-				value := padded(1)
-				var all sync.WaitGroup
-				b.ResetTimer()
-				for g := range goroutines {
-					all.Go(func() {
-						for range (b.N + g) / goroutines {
-							if _, err := j.Append(b.Context(), value); err != nil {
-								b.Error(err)
-								return
-							}
-						}
-					})
-				}
-				all.Wait()
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
-			})
-		}
-	}
-}

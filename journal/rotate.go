@@ -96,11 +96,7 @@ func (j *Journal) rename() (Segment, error) {
 	made := Segment{First: l.first, Last: l.next() - 1}
 	made.Path = segmentName(j.path, made.First, made.Last)
 	if err := j.files.Rename(j.path, made.Path, fsys.NoReplace); err != nil {
-		// The error does not say whether the rename has happened.
-		named, lstatErr := j.files.Lstat(made.Path)
-		if lstatErr != nil || !named.SameFile(l.info) {
-			return Segment{}, err
-		}
+		return Segment{}, err // if it has happened all the same, refresh finds that out
 	}
 	j.forgetLive()
 	return made, nil

@@ -73,10 +73,6 @@ var journalMutants = []mutant{
 		"	if j.opts.Durability != store.Volatile {\n		if err := j.syncDir()",
 		"	if false {\n		if err := j.syncDir()",
 	}}},
-	{"journal: a rotation that may have happened done over", "TestFaults", "journal/rotate.go", []edit{{
-		"		if lstatErr != nil || !named.SameFile(l.info) {\n",
-		"		if lstatErr != nil || named.Ino > 0 {\n",
-	}}},
 	{"journal: the segment removed before the compressed one is on the device", journalCuts + "/a_rotator", "journal/tidy.go", []edit{{
 		"		if err := j.syncDir(); err != nil {\n			return err\n		}\n		return ignoreNotExist(j.files.Remove(s.Path))\n",
 		"		return ignoreNotExist(j.files.Remove(s.Path))\n",
