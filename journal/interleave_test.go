@@ -29,6 +29,7 @@ func scenes() map[string]*scene {
 		"one that rotates and a reader": {appenders: []Options{small}, twice: true, start: x, reader: true, deaths: 1},
 		"one, a rotator and a reader":   {appenders: one, rotator: plain, reader: true, start: x},
 		"one, a rotator and a death":    {appenders: one, rotator: &Options{}, start: x, deaths: 1},
+		"one, a rotator, a late reader": {appenders: one, rotator: plain, reader: true, from2: true, start: x},
 		"a rotator, a reader, a death":  {rotator: &Options{}, reader: true, start: x, deaths: 1},
 		"two, a rotator and a death":    {appenders: two, rotator: plain, start: x, deaths: 1},
 

@@ -39,6 +39,7 @@ type scene struct {
 	batch     bool     // each append is of two values
 	rotator   *Options // rotates on demand, compresses and removes
 	reader    bool
+	from2     bool // the reader begins with the second record
 	remover   bool // a program that removes the lock file while it holds the lock
 	deaths    int
 	large     bool // takes minutes
@@ -131,7 +132,11 @@ func (s *scene) setup(w *simfs.World) (check func() error) {
 		})
 	}
 	if s.reader {
-		w.Go("reader", func(files fsys.FS) error { return readSimulated(files, told) })
+		from := uint64(1)
+		if s.from2 {
+			from = 2
+		}
+		w.Go("reader", func(files fsys.FS) error { return readSimulated(files, told, from) })
 	}
 	if s.remover {
 		w.Go("remover", removeLock)
@@ -180,11 +185,11 @@ func (s *scene) append(files fsys.FS, name string, opts Options, told *said) err
 }
 
 // readSimulated reads, and once more from where it was.
-func readSimulated(files fsys.FS, told *said) error {
+func readSimulated(files fsys.FS, told *said, from uint64) error {
 	return withSimulated(files, Options{}, func(j *Journal) error {
-		c := j.cursor(1)
+		c := j.cursor(from)
 		defer c.close()
-		last := uint64(0)
+		last := from - 1
 		for range 2 {
 			for {
 				r, err := c.read()
