@@ -19,6 +19,9 @@ import (
 // spin is how long a wait polls before it sleeps: the lock is held for microseconds.
 const spin = 20 * time.Microsecond
 
+// maxLock is the largest size of a lock file of documents or journals.
+const maxLock = 2
+
 // lockFile is the lock file of a handle. Only the goroutine that has the turn uses it.
 type lockFile struct {
 	file fsys.File // open, or nil
@@ -133,6 +136,9 @@ func (j *Journal) openLock() error {
 // file is that of the lock file, which only rotates it too soon.
 func (j *Journal) touchLock() {
 	now := j.files.Now()
+	if info := j.lock.info; info.Links != 1 || info.Size > maxLock {
+		return // a user may have linked this name to a file of another
+	}
 	if j.lock.file.SetMtime(now) == nil || j.lock.file.Truncate(0) == nil {
 		j.live.born = now
 	}

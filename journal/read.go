@@ -15,6 +15,7 @@ import (
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/splice"
+	"github.com/jsonstore/jsonstore/store"
 )
 
 // Record is a record of a journal.
@@ -58,7 +59,7 @@ func (j *Journal) Follow(ctx context.Context, from uint64) iter.Seq2[Record, err
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			case <-j.ending.Done():
-				return j.ending.Err()
+				return store.ErrClosed
 			}
 		})
 	}

@@ -18,7 +18,9 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -161,7 +163,12 @@ func (j *Journal) openTemp() (fsys.File, error) {
 			var named fsys.Info
 			named, err = j.files.Lstat(j.gzTemp())
 			if err == nil && named.SameFile(is) {
-				return file, file.Truncate(0)
+				if err = j.isOwn(is); err == nil {
+					err = file.Truncate(0)
+				}
+				if err == nil {
+					return file, nil
+				}
 			}
 		}
 		file.Close() // it has become a segment
@@ -169,6 +176,16 @@ func (j *Journal) openTemp() (fsys.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// isOwn is an error if another user may have made the temporary file: that user could read
+// the segment, or have linked the name to another file.
+func (j *Journal) isOwn(temp fsys.Info) error {
+	ours := j.simulated || os.Geteuid() < 0 || temp.UID == uint32(os.Geteuid())
+	if temp.Mode.IsRegular() && temp.Links == 1 && ours {
+		return nil
+	}
+	return fmt.Errorf("%s belongs to another user, or has another name; remove it", j.gzTemp())
 }
 
 // zip writes compressed data.

@@ -112,3 +112,35 @@ func TestReadWhileRepaired(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A temporary file with another name, and a lock file with one, are left alone.
+func TestLinkedNames(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "other")
+	j := openTest(t, path, Options{})
+	mustAppend(t, j, "1")
+	if err := os.WriteFile(other, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(other)
+	if err == nil {
+		err = os.Link(other, j.gzTemp())
+	}
+	if err != nil {
+		t.Skip(err)
+	}
+	if _, err := j.Rotate(t.Context()); err == nil || !strings.Contains(err.Error(), "remove it") {
+		t.Error(err)
+	}
+	if err := os.Remove(j.lockPath()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(other, j.lockPath()); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, openTest(t, path, Options{}), "2") // makes a live file
+	after, err := os.Stat(other)
+	if err != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("%v, %v", after, err)
+	}
+}
