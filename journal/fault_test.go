@@ -116,7 +116,7 @@ func (f *faulty) run(files fsys.FS) error {
 // calls after it. Nothing that was acknowledged is lost, nobody is told that a record is
 // absent that is there, no line is broken, and no file stays open.
 func TestFaults(t *testing.T) {
-	needsSlashes(t)
+	needsSimulation(t)
 	count, byOp := 0, map[string]int{}
 	for name, kind := range faults {
 		for _, durability := range durabilities {

@@ -26,7 +26,7 @@ func scenes() map[string]*scene {
 		"one batch, a reader, a death":  {appenders: one, batch: true, twice: true, reader: true, deaths: 1},
 		"two and a lock remover":        {appenders: two, remover: true},
 		"two that rotate and a death":   {appenders: []Options{small, small}, twice: true, deaths: 1},
-		"one that rotates and a reader": {appenders: []Options{small}, twice: true, start: x, reader: true, deaths: 1},
+		"one that rotates and a reader": {appenders: []Options{small}, twice: true, start: x, reader: true, deaths: 1, middle: true},
 		"one, a rotator and a reader":   {appenders: one, rotator: plain, reader: true, start: x},
 		"one, a rotator and a death":    {appenders: one, rotator: &Options{}, start: x, deaths: 1},
 		"one, a rotator, a late reader": {appenders: one, rotator: plain, reader: true, from2: true, start: x},
@@ -41,11 +41,14 @@ func scenes() map[string]*scene {
 
 // TestInterleavings tries out every order of the operations.
 func TestInterleavings(t *testing.T) {
-	needsSlashes(t)
+	needsSimulation(t)
 	for name, s := range scenes() {
 		t.Run(name, func(t *testing.T) {
 			if _, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE"); s.large && !exhaustive {
 				t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
+			}
+			if s.middle && testing.Short() {
+				t.Skip("takes seconds, and -short is set")
 			}
 			t.Parallel()
 			start := time.Now()
@@ -56,9 +59,13 @@ func TestInterleavings(t *testing.T) {
 	}
 }
 
-// needsSlashes is for simulations, whose names have slashes.
-func needsSlashes(t *testing.T) {
+// needsSimulation is for tests on the simulated file system, whose names have slashes. They start
+// millions of coroutines, of which one runs at a time: no races, and much work for their detector.
+func needsSimulation(t *testing.T) {
 	t.Helper()
+	if raceDetector {
+		t.Skip("has no two goroutines that run at once")
+	}
 	if runtime.GOOS == "windows" {
 		t.Skip("the simulated file system has slashes")
 	}

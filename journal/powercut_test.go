@@ -111,7 +111,7 @@ func (p *powerCuts) goOn(found *simfs.World, model simfs.Model, told *said, cuts
 		return nil
 	}
 	// The process before, of which a second cut may have left the record, is no surprise.
-	judged := &said{maps.Clone(inside), maps.Clone(told.begun), map[uint64]string{}, nil}
+	judged := &said{maps.Clone(inside), maps.Clone(told.begun), map[uint64]string{}}
 	judged.begun[`"next"`] = true
 	if err := judged.judge(records); err != nil {
 		return fmt.Errorf("%w (found: %s)", err, key.String())
@@ -142,7 +142,7 @@ func (p *powerCuts) keepsTail(found *simfs.World) error {
 // keep or lose. Durable keeps what was acknowledged, Ordered has no gap; both that
 // Ordered loses records and that Volatile has gaps does occur.
 func TestPowerCuts(t *testing.T) {
-	needsSlashes(t)
+	needsSimulation(t)
 	const x = "\"x\"\n"
 	scenes := map[string]scene{
 		"two batches":      {appenders: make([]Options, 2), batch: true},

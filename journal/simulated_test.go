@@ -43,6 +43,7 @@ type scene struct {
 	remover   bool // a program that removes the lock file while it holds the lock
 	deaths    int
 	large     bool // takes minutes
+	middle    bool // takes some seconds
 
 	said *said
 }
@@ -52,14 +53,6 @@ type said struct {
 	acknowledged map[uint64]string // values by number
 	begun        map[string]bool   // values whose append has begun
 	seen         map[uint64]string // by readers
-	problem      error
-}
-
-func (s *said) fail(format string, args ...any) error {
-	if s.problem == nil {
-		s.problem = fmt.Errorf(format, args...)
-	}
-	return s.problem
 }
 
 // quiet returns what says whether an operation is noticed by no other process.
@@ -106,7 +99,7 @@ func (s *scene) setup(w *simfs.World) (check func() error) {
 	if !s.remover {
 		w.Put(names.Lock(simulatedPath), "")
 	}
-	s.said = &said{map[uint64]string{}, map[string]bool{}, map[uint64]string{}, nil}
+	s.said = &said{map[uint64]string{}, map[string]bool{}, map[uint64]string{}}
 	told := s.said
 	if s.start != "" {
 		w.Put(simulatedPath, s.start)
@@ -142,9 +135,6 @@ func (s *scene) setup(w *simfs.World) (check func() error) {
 		w.Go("remover", removeLock)
 	}
 	return func() error {
-		if told.problem != nil {
-			return told.problem
-		}
 		return s.afterwards(w, told, s.deaths > 0 || !strings.HasSuffix(s.start, "\n"))
 	}
 }
