@@ -163,7 +163,7 @@ func TestPowerCuts(t *testing.T) {
 			appenders: []Options{{MaxBytes: 4, Plain: true}},
 			start:     x,
 		},
-		"one and a death": {appenders: make([]Options, 2), deaths: 1},
+		"two and a death": {appenders: make([]Options, 2), deaths: 1},
 	}
 	for name, s := range scenes {
 		for _, durability := range durabilities {
