@@ -21,7 +21,7 @@ type entry struct {
 }
 
 func (j job) journal(ctx context.Context) error {
-	log, err := openJournal(j.File, j.Opts.Durability)
+	log, err := openJournal(j.File, j.Opts.Durability, func(journal.Repair) {})
 	if err != nil {
 		return err
 	}
@@ -40,9 +40,11 @@ func (j job) journal(ctx context.Context) error {
 	}
 }
 
-func openJournal(file string, durability store.Durability) (*journal.Journal, error) {
+func openJournal(
+	file string, durability store.Durability, repaired func(journal.Repair),
+) (*journal.Journal, error) {
 	return journal.Open(file, &journal.Options{
-		Durability: durability, MaxBytes: 100_000, OnRepair: func(journal.Repair) {},
+		Durability: durability, MaxBytes: 100_000, OnRepair: repaired,
 		OnTidy: func(error) {},
 	})
 }
