@@ -16,7 +16,8 @@ func TestAudit(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
-			if err := run(t.Context(), []string{dir, "ada", fmt.Sprint("login ", i)}, io.Discard); err != nil {
+			args := []string{dir, "ada", fmt.Sprint("login ", i)}
+			if err := run(t.Context(), args, io.Discard); err != nil {
 				t.Error(err)
 			}
 		})
