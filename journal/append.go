@@ -264,8 +264,11 @@ func (j *Journal) write(batch []*request) {
 	}
 	l := &j.live
 	data := batch[0].data
-	for _, r := range batch[1:] {
-		data = append(data[:len(data):len(data)], r.data...)
+	if len(batch) > 1 {
+		data = nil
+		for _, r := range batch {
+			data = append(data, r.data...)
+		}
 	}
 	start := l.size
 	n, err := l.file.Write(data)

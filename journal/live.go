@@ -77,7 +77,11 @@ func (j *Journal) openLive() error {
 	if err := j.number(); err != nil {
 		return err
 	}
-	file, err := j.files.Open(j.path, fsys.OpenAppend, j.opts.Perm)
+	perm := j.opts.Perm
+	if j.live.first > 1 {
+		perm &= 0o600 // likeLast gives it more
+	}
+	file, err := j.files.Open(j.path, fsys.OpenAppend, perm)
 	if err != nil {
 		return err
 	}
