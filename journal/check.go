@@ -133,7 +133,7 @@ func (r *Report) file(ctx context.Context, j *Journal, file fsys.File, s Segment
 	case about.Live:
 		about.Last = next - 1
 	case err != io.EOF:
-		r.bad(s.Path, next, s.Last, err)
+		r.bad(s.Path, min(next, s.Last), s.Last, err)
 	case next <= s.Last:
 		r.bad(s.Path, next, s.Last, corrupt("the file ends after record %d", next-1))
 	case next > s.Last+1:

@@ -137,8 +137,8 @@ func (c *cursor) read() (Record, error) {
 			if err := c.atEnd(); err != nil {
 				return Record{}, err
 			}
-		case err == io.EOF && c.source.seq > c.source.last:
-			c.leave()
+		case (err == io.EOF || errors.Is(err, ErrCorrupt)) && c.source.seq > c.source.last:
+			c.leave() // with all its records; check names a damaged end
 		case err == io.EOF:
 			return Record{}, c.pass(corrupt("the file ends after record %d", c.source.seq-1))
 		case errors.Is(err, ErrCorrupt):
