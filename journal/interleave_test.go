@@ -33,9 +33,9 @@ func scenes() map[string]*scene {
 		"a rotator, a reader, a death":  {rotator: &Options{}, reader: true, start: x, deaths: 1},
 		"two, a rotator and a death":    {appenders: two, rotator: plain, start: x, deaths: 1},
 
-		"two, a rotator, a reader and a death": {appenders: two, rotator: plain, reader: true, start: x, deaths: 1, large: true},
-		"two that rotate and a reader":         {appenders: []Options{small, small}, twice: true, reader: true, large: true},
-		"two batches, a reader and a death":    {appenders: two, batch: true, reader: true, deaths: 1, large: true},
+		"two, a rotator and a reader":       {appenders: two, rotator: plain, reader: true, start: x, large: true},
+		"two that rotate and a reader":      {appenders: []Options{small, small}, start: x, reader: true, large: true},
+		"two batches, a reader and a death": {appenders: two, batch: true, reader: true, deaths: 1, large: true},
 	}
 }
 
