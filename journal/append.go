@@ -3,7 +3,7 @@
 //
 //	lock     the kernel's lock of the journal
 //	refresh  count what others have appended, repair a torn tail, rotate if it is time
-//	write    the lines of all callers in one write. A record is in the journal when its line is
+//	write    the lines of all callers, in one write. It puts the records into the journal
 //	unlock
 //	flush    once for all of them, in store.Durable
 //	answer
@@ -40,12 +40,14 @@ type request struct {
 	err   error
 }
 
-// Append adds a record, and returns its sequence number. The value is JSON; line breaks
-// and white space around it are removed, its other bytes stay as they are. The record is
-// in the journal when the write of its line is, and is on the device when Append returns,
-// as far as Options.Durability says. If the error is store.ErrNotDurable, the record is
-// in the journal and has the number, but a power cut may remove it. After
-// store.ErrUnknown, it may be in the journal or not. After other errors it is not.
+// Append adds a record, and returns its sequence number. The value is JSON. White space
+// around it is removed, and with line breaks also that between its tokens; its other bytes
+// stay as they are. The write of the line puts the record into the journal. Append then
+// waits as long as Options.Durability says.
+//
+// If the error is store.ErrNotDurable, the record is in the journal and has the number, but
+// a power cut may remove it. After store.ErrUnknown, it may be in the journal or not. After
+// other errors it is not, also if the context has ended.
 func (j *Journal) Append(ctx context.Context, value []byte) (seq uint64, err error) {
 	seq, _, err = j.AppendAll(ctx, value)
 	return seq, err
@@ -341,7 +343,7 @@ func (j *Journal) flush() error {
 		return fmt.Errorf("flush the journal: %w", err)
 	}
 	if !l.named {
-		// Whoever made the file may have died before it flushed the name.
+		// The process that made the file may have died before it flushed the name.
 		if err := j.syncDir(); err != nil {
 			return err
 		}

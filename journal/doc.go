@@ -51,6 +51,10 @@
 //   - A program that appends without the lock ("echo >>") can write to a file that is being
 //     rotated, and its line is then reported as corrupt.
 //   - A reader takes no lock. It can see records that a power cut then removes.
+//   - After a failed flush (store.ErrNotDurable) and a power cut, the records that were told
+//     to be not durable can be missing; their segment is then corrupt, and named.
+//   - A zero byte in the live file is taken for what a power cut has left: the lines from
+//     there on are moved aside, though a bad device may be the cause.
 //   - Locks do not work between machines: network file systems are refused by default.
 //   - A name has at most [MaxName] bytes.
 package journal
