@@ -40,7 +40,7 @@ func TestMutants(t *testing.T) {
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
 		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
-		leaseMutants)
+		leaseMutants, journalMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that

@@ -41,6 +41,7 @@ var jobs = map[string]func(task []byte) error{
 	"foreign": writeForeign,
 
 	"transactions": takePartInTransactions,
+	"journal":      appendToJournal,
 }
 
 func doJob(todo string) error {
@@ -135,24 +136,8 @@ func startWorker(t *testing.T, todo task) *process {
 
 func startJob(t *testing.T, job string, todo any) *process {
 	t.Helper()
-	encoded, err := json.Marshal(todo)
+	p, err := launch(job, todo)
 	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{cmd: exec.Command(os.Args[0])}
-	p.cmd.Env = append(os.Environ(), workerVariable+"="+job+" "+string(encoded),
-		// Without this the race detector delays the end of a process by a second.
-		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=20")
-	p.cmd.Stderr = &p.errs
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.out = bufio.NewReader(out)
-	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -160,6 +145,28 @@ func startJob(t *testing.T, job string, todo any) *process {
 		_ = p.cmd.Wait()
 	})
 	return p
+}
+
+// launch starts a worker, which the caller ends.
+func launch(job string, todo any) (*process, error) {
+	encoded, err := json.Marshal(todo)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(os.Args[0])}
+	p.cmd.Env = append(os.Environ(), workerVariable+"="+job+" "+string(encoded),
+		// Without this the race detector delays the end of a process by a second.
+		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=20")
+	p.cmd.Stderr = &p.errs
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.out = bufio.NewReader(out)
+	return p, p.cmd.Start()
 }
 
 // acknowledged reads the output of the worker until it ends, passes each line to seen, and

@@ -98,6 +98,7 @@ to the byte.`,
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.txnCommand(),
 		a.leaseCommand(),
+		a.journalCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)
 	root.AddCommand(a.workerCommands()...)

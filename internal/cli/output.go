@@ -23,6 +23,7 @@ import (
 	"syscall"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
+	"github.com/jsonstore/jsonstore/journal"
 	"github.com/jsonstore/jsonstore/lease"
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -90,7 +91,8 @@ func exitCode(err error) int {
 		{errors.Is(err, store.ErrVersion), exitUsage},
 		{errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
 		{errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge), exitInvalid},
-		{errors.Is(err, fs.ErrNotExist), exitAbsent},
+		{errors.Is(err, journal.ErrCorrupt), exitInvalid},
+		{errors.Is(err, fs.ErrNotExist) || errors.Is(err, journal.ErrRemoved), exitAbsent},
 	} {
 		if c.is {
 			return c.code

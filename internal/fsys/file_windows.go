@@ -4,6 +4,7 @@ package fsys
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -18,6 +19,19 @@ type file struct {
 	*os.File
 	in   system
 	name string // as given to in
+
+	appends bool // each write goes to the end
+}
+
+// Write writes at the end of a file that is open for appending. Two handles must not append at
+// once: the system has no such write for a handle that can also truncate.
+func (f file) Write(p []byte) (int, error) {
+	if f.appends {
+		if _, err := f.File.Seek(0, io.SeekEnd); err != nil {
+			return 0, err
+		}
+	}
+	return f.File.Write(p)
 }
 
 func (f file) WriteBack() error   { return nil }

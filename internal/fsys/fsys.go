@@ -77,6 +77,9 @@ const (
 	OpenNew
 	// OpenLock opens for reading, and writing if permitted, and creates a missing file.
 	OpenLock
+	// OpenAppend opens for reading and writing, and creates a missing file. Each write goes
+	// to the end of the file.
+	OpenAppend
 )
 
 // RenameHow says what a rename does with an existing target.

@@ -197,6 +197,8 @@ func (s system) open(name string, how How, perm fs.FileMode) (*file, error) {
 			}
 		}
 		return f, err
+	case OpenAppend:
+		return s.openFlag(name, unix.O_RDWR|unix.O_CREAT|unix.O_APPEND, perm)
 	}
 	return s.openFlag(name, unix.O_RDONLY, 0)
 }

@@ -88,7 +88,8 @@ func (s system) open(name string, how How) (f file, err error) {
 	err = insist(func() error {
 		handle, err := at.open(access, windows.FILE_ATTRIBUTE_NORMAL, disposition, options)
 		if err == nil {
-			f = file{File: os.NewFile(uintptr(handle), name), in: s, name: name}
+			f = file{File: os.NewFile(uintptr(handle), name), in: s, name: name,
+				appends: how == OpenAppend}
 		}
 		return err
 	}, func(err error) bool {

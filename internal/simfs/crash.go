@@ -113,6 +113,9 @@ func (w *World) diskHash(seed maphash.Seed) uint64 {
 			buf = append(buf, n.data...)
 			if n.synced {
 				buf = append(buf, 1)
+			} else {
+				buf = binary.AppendUvarint(buf, uint64(len(n.durable)))
+				buf = append(buf, n.durable...)
 			}
 		}
 	}
@@ -246,8 +249,34 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 
 // leftovers are the contents that a file may have after a power cut.
 func (n *inode) leftovers() [][]byte {
-	if n.synced || len(n.data) == 0 {
+	switch {
+	case n.synced || len(n.data) == 0 && len(n.durable) == 0:
 		return [][]byte{n.data}
+	case !n.grows:
+		return [][]byte{n.data, {}, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
 	}
-	return [][]byte{n.data, {}, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
+	if bytes.HasPrefix(n.data, n.durable) {
+		return after(n.durable, n.data[len(n.durable):])
+	}
+	// It was truncated, and perhaps written to again. The size may be the old one, beside new
+	// content.
+	kept := 0
+	for kept < min(len(n.data), len(n.durable)) && n.data[kept] == n.durable[kept] {
+		kept++
+	}
+	longer := max(len(n.data), len(n.durable))
+	padded := append(bytes.Clone(n.data), make([]byte, longer-len(n.data))...)
+	return append(after(n.data[:kept], n.data[kept:]), n.durable, padded)
+}
+
+// after are the contents that a file may have whose first part is on the device, and the rest is
+// not: blocks that were not written are zeros, whatever comes after them.
+func after(durable, rest []byte) (all [][]byte) {
+	half := len(rest) / 2
+	zeros := make([]byte, len(rest))
+	for _, left := range [][]byte{rest, {}, rest[:half], zeros,
+		append(zeros[:half:half], rest[half:]...)} {
+		all = append(all, append(bytes.Clone(durable), left...))
+	}
+	return all
 }

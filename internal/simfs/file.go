@@ -22,8 +22,20 @@ type file struct {
 	closed  bool
 }
 
+// look is the beginning of a read. Reading a file that grows is an operation.
+func (f *file) look() error {
+	if !f.inode.grows {
+		return f.process.alive()
+	}
+	if err := f.process.turn("read", f.name, nil); err != nil {
+		return err
+	}
+	f.process.sawInode(f.inode)
+	return nil
+}
+
 func (f *file) Read(buf []byte) (int, error) {
-	if err := f.process.alive(); err != nil {
+	if err := f.look(); err != nil {
 		return 0, err
 	}
 	if f.offset >= len(f.inode.data) {
@@ -35,21 +47,53 @@ func (f *file) Read(buf []byte) (int, error) {
 }
 
 func (f *file) ReadAt(buf []byte, offset int64) (int, error) {
-	if err := f.process.alive(); err != nil {
+	if err := f.look(); err != nil {
 		return 0, err
 	}
 	return bytes.NewReader(f.inode.data).ReadAt(buf, offset)
 }
 
+// Write writes at the end. A write to a file that grows is two operations, each for half of the
+// data: others see the first half, and the process may die before the second.
 func (f *file) Write(data []byte) (int, error) {
+	if !f.inode.grows || len(data) < 2 {
+		return f.writeAtOnce(data)
+	}
+	half := len(data) / 2
+	n, err := f.writeAtOnce(data[:half])
+	if err == nil {
+		var more int
+		more, err = f.writeAtOnce(data[half:])
+		n += more
+	}
+	return n, err
+}
+
+func (f *file) writeAtOnce(data []byte) (int, error) {
+	if f.inode.grows {
+		if err := f.process.turn("write", f.name, nil); err != nil {
+			return 0, err
+		}
+	}
 	if err := f.process.alive(); err != nil {
 		return 0, err
 	}
+	f.inode.leavesDevice()
 	f.inode.data = append(bytes.Clone(f.inode.data), data...)
-	f.inode.synced, f.inode.written = false, false
 	f.inode.mtime = f.process.world.round(f.process.world.Clock)
 	f.process.world.changed(f.inode)
+	if f.inode.grows {
+		return len(data), f.process.saw(nil)
+	}
 	return len(data), nil
+}
+
+// leavesDevice says that the data is about to differ from what is on the device.
+func (n *inode) leavesDevice() {
+	if n.synced {
+		n.durable = n.data
+	}
+	n.synced, n.written = false, false
 }
 
 // Truncate is visible to other processes: the size of a lock file is a mark.
@@ -58,14 +102,23 @@ func (f *file) Truncate(size int64) error {
 		return err
 	}
 	n, w := f.inode, f.process.world
+	n.leavesDevice()
 	n.data = append(bytes.Clone(n.data), make([]byte, size)...)[:size]
-	n.synced, n.written = false, false
 	n.mtime = w.round(w.Clock)
 	w.changed(n)
 	return f.process.saw(nil)
 }
 
-func (f *file) Stat() (fsys.Info, error) { return f.process.info(f.inode), f.process.alive() }
+// Stat is an operation if the file grows.
+func (f *file) Stat() (fsys.Info, error) {
+	if f.inode.grows {
+		if err := f.process.turn("stat", f.name, nil); err != nil {
+			return fsys.Info{}, err
+		}
+		_ = f.process.saw(nil, uint64(len(f.inode.data)), uint64(f.inode.links))
+	}
+	return f.process.info(f.inode), f.process.alive()
+}
 
 // Generation is unavailable: versions by time have to do without.
 func (f *file) Generation() (uint64, bool) { return 0, false }

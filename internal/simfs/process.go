@@ -96,6 +96,7 @@ func (p *Process) turn(op, name string, lock *inode) error {
 	}
 	t := p.current
 	t.next, t.wants = op+" "+filepath.Base(name), lock
+	p.world.Asking = p
 	// Waiting for a lock is never quiet: the explorer must see who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil
@@ -176,6 +177,7 @@ func (p *Process) sawInode(n *inode) {
 var (
 	openNames = [...]string{
 		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock",
+		fsys.OpenAppend: "open append",
 	}
 	renameNames = [...]string{
 		fsys.Replace: "rename", fsys.NoReplace: "rename new", fsys.Exchange: "exchange",
@@ -203,7 +205,12 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	n.opens++
 	f := &file{process: p, inode: n, name: name}
 	p.open = append(p.open, f)
-	// Published inodes do not change, so the content counts as seen at open.
+	n.grows = n.grows || how == fsys.OpenAppend
+	if n.grows {
+		_ = p.saw(nil, n.number)
+		return f, nil
+	}
+	// Other published inodes do not change, so the content counts as seen at open.
 	p.sawInode(n)
 	return f, nil
 }

@@ -51,6 +51,9 @@ type World struct {
 	// The names are those of the methods of fsys.FS and fsys.File, in lower case.
 	Quiet func(op, name string) bool
 
+	// Asking is the process whose operation Quiet is about.
+	Asking *Process
+
 	// OnPublish is called at each change of a name that does not begin with a dot, with
 	// the old and the new content, nil for none. Its error is a violation.
 	OnPublish func(by *Process, name string, old, new []byte) error
@@ -70,8 +73,10 @@ type World struct {
 type inode struct {
 	number, generation uint64
 	data               []byte
-	synced             bool // data is on the device
-	written            bool // data is on the device, but its block addresses are not
+	synced             bool   // data is on the device
+	written            bool   // data is on the device, but its block addresses are not
+	grows              bool   // it was opened for appending: writes and reads of it are operations
+	durable            []byte // what was on the device when data was last synced
 	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32

@@ -82,6 +82,8 @@ func (j job) run() error {
 		return j.flush()
 	case byHand, noDir:
 		return j.countByHand()
+	case journaling:
+		return j.journal(ctx)
 	}
 	j.Opts.Logger = slog.New(slog.DiscardHandler)
 	switch j.Kind {
