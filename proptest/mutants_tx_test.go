@@ -167,7 +167,7 @@ var txMutants = []mutant{
 	}}},
 	{"tx: what another program has put in place is replaced", "TestForeignInTransaction", "txcommit.go txstage.go txpublish.go", []edit{{
 		"e.isFile(now) || err != nil && absent; !atOld {\n",
-		"true; !atOld {\n",
+		"(e.isFile(now) || true) || err != nil && absent; !atOld {\n",
 	}}},
 	{"tx: a writer does not meet the intent", txOrders + "_one_and_a_death_and_a_writer", "recover.go", []edit{{
 		"		if err != nil || !held.blocked {\n",
