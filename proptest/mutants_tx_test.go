@@ -175,7 +175,7 @@ var txMutants = []mutant{
 	}}},
 	{"tx: what another program has put in place is replaced", "TestForeignInTransaction", "txcommit.go txstage.go txpublish.go", []edit{{
 		"	if !a.current.isAt(now, err == nil) {\n",
-		"	if false {\n",
+		"	if !a.current.isAt(now, err == nil) && false {\n",
 	}}},
 	{"tx: a writer does not meet the intent", txOrders + "_one_and_a_death_and_a_writer", "recover.go", []edit{{
 		"		if err != nil || !held.blocked {\n",

@@ -655,7 +655,7 @@ func txSimulations(all map[string]simulation) {
 		{"small", "ext4: one that creates and one that deletes", txScenario{plans: deletes, ext4: true}},
 		{"small", "a stranger plants: one and a writer", txScenario{plans: one, writers: "b", plants: "b"}},
 		{"middle", "a stranger plants: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, plants: "a"}},
-		{"large", "a stranger plants: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, plants: "b"}},
+		{"middle", "a stranger plants: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, plants: "b"}},
 		{"middle", "one, the deaths of it and of a recoverer, a writer", txScenario{plans: one, writers: "b", deaths: 2}},
 		{"large", "one, the deaths of it and of a recoverer, and a reader", txScenario{plans: one, writers: "b", readers: []string{"ba"}, deaths: 2}},
 		{"small", "one whose context ends, and a death and a reader", txScenario{plans: ends, readers: []string{"ab"}, deaths: 1}},

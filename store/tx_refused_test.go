@@ -377,7 +377,9 @@ func TestSweepUnlisted(t *testing.T) {
 // TestTransactFAT: where files do not keep their inode numbers, what a dead process has left
 // could not be finished.
 func TestTransactFAT(t *testing.T) {
-	for kind, want := range map[string]error{"vfat": ErrUnsupported, "exfat": ErrUnsupported, "ext4": nil} {
+	for kind, want := range map[string]error{
+		"vfat": ErrUnsupported, "exfat": ErrUnsupported, "ext4": nil,
+	} {
 		w := simfs.New()
 		w.Kind = kind
 		w.Quiet = func(string, string) bool { return true }
@@ -387,7 +389,8 @@ func TestTransactFAT(t *testing.T) {
 				return err
 			}
 			return Transact(context.Background(), func(tx *Tx) error {
-				return errors.Join(tx.Write(docs['a'], []byte("1")), tx.Write(docs['b'], []byte("1")))
+				return errors.Join(tx.Write(docs['a'], []byte("1")),
+					tx.Write(docs['b'], []byte("1")))
 			})
 		}, nil)
 		if !errors.Is(err, want) || (w.Content(simulatedDoc('a')) == nil) != (want != nil) {
