@@ -78,7 +78,7 @@ var viewMutants = []mutant{
 		"	case t.mustLock:\n",
 		"	case false:\n",
 	}}},
-	{"view: keys are listed again after the documents", orders + "/view:_flips:_a_listing,_one_that_changes", "still.go", []edit{{
+	{"view: keys are listed again after the documents", "TestKeysAgain", "still.go", []edit{{
 		"	if err := tx.relist(); err != nil || len(docs) == 0 {\n		return err\n	}\n",
 		"	if len(docs) == 0 {\n		return tx.relist()\n	}\n",
 	}, {

@@ -263,6 +263,59 @@ func TestKeysComeAndGo(t *testing.T) {
 	}
 }
 
+// TestKeysAgain: a listing is right again by the time it is compared, but a document that was
+// read is not.
+func TestKeysAgain(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	other := openKeys(t, dir, Options{}, "a")
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listings := 0
+	db, err := openFiles(&simfs.Faulty{FS: files, Inject: func(op, _ string) simfs.Fault {
+		if op == "readdir" {
+			if listings++; listings == 2 {
+				return simfs.Fault{Err: aside(func() error {
+					return other.Transact(ctx, func(tx *Tx) error {
+						return errors.Join(tx.Write(other.Doc("a"), []byte("3")),
+							tx.Delete(other.Doc("c")))
+					})
+				})}
+			}
+		}
+		return simfs.Fault{}
+	}}, "", ".", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	runs, seen := 0, ""
+	err = db.View(ctx, func(tx *Tx) error {
+		keys, err := tx.Keys("")
+		if err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			if err := aside(func() error {
+				return other.Transact(ctx, func(tx *Tx) error {
+					return errors.Join(tx.Write(other.Doc("a"), []byte("2")),
+						tx.Create(other.Doc("c"), []byte("2")))
+				})
+			}); err != nil {
+				return err
+			}
+		}
+		seen, err = all(tx, db.Doc("a"))
+		seen += " of " + strings.Join(keys, " ")
+		return err
+	})
+	if err != nil || seen != "3 of a" || runs != 2 {
+		t.Errorf("%d runs: %q, %v", runs, seen, err)
+	}
+}
+
 // TestKeysMixed: a document moves while its directory is listed, so that each listing has
 // both of its names, which never were there together.
 func TestKeysMixed(t *testing.T) {
