@@ -242,7 +242,8 @@ func (c *call) judge(made docState, err error) combine.Result[docState] {
 	return combine.Result[docState]{Kind: combine.Put, State: made}
 }
 
-// refuse returns the result for a function that refuses the document with err. The file
+// refuse returns the result for a function, or an expectation, that refuses the document
+// with err. The file
 // may have been read while a committed transaction was about to replace it. What is
 // published is verified under the lock, which no transaction has then; a refusal is not.
 // So the document is looked at again. If it may have changed, this counts as a result that

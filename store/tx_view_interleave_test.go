@@ -332,13 +332,14 @@ func viewSimulations(all map[string]simulation) {
 		}
 	}
 	for name, f := range flipping {
-		all["view: flips: "+name] = simulation{setup: f.setup, large: f.times > 2,
+		all["view: flips: "+name] = simulation{setup: f.setup, large: f.times > 2 || f.tries > 1,
 			middle: len(f.order) > 2 || f.lists}
 	}
 }
 
 var flipping = map[string]flips{
-	"two":                             {times: 2, order: "ab", tries: 2},
+	"two":                             {times: 2, order: "ab"},
+	"two, with their locks":           {times: 2, order: "ab", tries: 2},
 	"two, thrice":                     {times: 3, order: "ab"},
 	"two, bare":                       {times: 3, order: "ab", bare: true},
 	"one, and one that changes":       {times: 2, order: "ac"},

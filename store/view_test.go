@@ -263,6 +263,59 @@ func TestKeysComeAndGo(t *testing.T) {
 	}
 }
 
+// TestKeysAgain: a listing is right again by the time it is compared, but a document that was
+// read is not.
+func TestKeysAgain(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	other := openKeys(t, dir, Options{}, "a")
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listings := 0
+	db, err := openFiles(&simfs.Faulty{FS: files, Inject: func(op, _ string) simfs.Fault {
+		if op == "readdir" {
+			if listings++; listings == 2 {
+				return simfs.Fault{Err: aside(func() error {
+					return other.Transact(ctx, func(tx *Tx) error {
+						return errors.Join(tx.Write(other.Doc("a"), []byte("3")),
+							tx.Delete(other.Doc("c")))
+					})
+				})}
+			}
+		}
+		return simfs.Fault{}
+	}}, "", ".", &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	runs, seen := 0, ""
+	err = db.View(ctx, func(tx *Tx) error {
+		keys, err := tx.Keys("")
+		if err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			if err := aside(func() error {
+				return other.Transact(ctx, func(tx *Tx) error {
+					return errors.Join(tx.Write(other.Doc("a"), []byte("2")),
+						tx.Create(other.Doc("c"), []byte("2")))
+				})
+			}); err != nil {
+				return err
+			}
+		}
+		seen, err = all(tx, db.Doc("a"))
+		seen += " of " + strings.Join(keys, " ")
+		return err
+	})
+	if err != nil || seen != "3 of a" || runs != 2 {
+		t.Errorf("%d runs: %q, %v", runs, seen, err)
+	}
+}
+
 // TestKeysMixed: a document moves while its directory is listed, so that each listing has
 // both of its names, which never were there together.
 func TestKeysMixed(t *testing.T) {
@@ -685,6 +738,78 @@ func TestViewSeesHomeChange(t *testing.T) {
 	}
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// putDead leaves what a process leaves that dies after it has committed a transaction which
+// makes both documents content.
+func putDead(t *testing.T, a, b, content string) {
+	t.Helper()
+	in := stagedIntent(t, a, content)
+	in.Committed, in.Members = true, []string{filepath.Base(b)}
+	putIntent(t, a, in)
+	in = stagedIntent(t, b, content)
+	in.Home = filepath.Base(a)
+	putIntent(t, b, in)
+}
+
+// TestPublishedMeanwhile: what a view reads from a staged file is published before its second
+// look. The intents stay.
+func TestPublishedMeanwhile(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	db := openKeys(t, dir, Options{}, "a", "b")
+	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	putDead(t, a, b, "7")
+	runs, seen := 0, ""
+	err := db.View(ctx, func(tx *Tx) error {
+		runs++
+		first, err := all(tx, db.Doc("a"))
+		if err != nil {
+			return err
+		}
+		if err := os.Rename(names.Transaction(a, someDigits), a); err != nil {
+			return err
+		}
+		second, err := all(tx, db.Doc("b"))
+		seen = first + " " + second
+		return err
+	})
+	if err != nil || seen != "7 7" || runs != 1 {
+		t.Errorf("%d runs: %q, %v", runs, seen, err)
+	}
+}
+
+// TestOtherIntentComes: the transaction through which a view has read a document is finished,
+// and the next one is committed and not published.
+func TestOtherIntentComes(t *testing.T) {
+	ctx := impatient(t)
+	dir := t.TempDir()
+	db := openKeys(t, dir, Options{}, "a", "b")
+	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
+	putDead(t, a, b, "7")
+	runs, seen := 0, ""
+	err := db.View(ctx, func(tx *Tx) error {
+		first, err := all(tx, db.Doc("a"))
+		if err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			if err := aside(func() error {
+				keep := func(old []byte) ([]byte, error) { return old, nil }
+				_, err := db.Doc("a").Update(ctx, keep)
+				return err
+			}); err != nil {
+				return err
+			}
+			putDead(t, a, b, "8")
+		}
+		second, err := all(tx, db.Doc("b"))
+		seen = first + " " + second
+		return err
+	})
+	if err != nil || seen != "8 8" || runs != 2 {
+		t.Errorf("%d runs: %q, %v", runs, seen, err)
 	}
 }
 
