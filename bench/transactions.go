@@ -22,9 +22,9 @@ import (
 // renamesPeer is what a user would write by hand.
 var renamesPeer = peer{
 	name: "flock + renames",
-	about: "for several documents: under one blocking flock for all of them, a temporary file for " +
-		"each, then the renames in a row; fsync of the files and, durable, of the directory; a " +
-		"crash among the renames leaves some of them",
+	about: "for several documents: under one blocking flock for all of them, a temporary file " +
+		"for each, then the renames in a row; fsync of the files and, durable, of the directory; " +
+		"a crash among the renames leaves some of them",
 	open: func(s setting) (handle, error) {
 		return &renames{setting: s, lock: flock.New(s.Path + ".lck")}, nil
 	},

@@ -23,9 +23,9 @@ type txOp struct {
 	expects *store.Version
 }
 
-// onDoc returns the error that the operation has for a document in memory, and its content then;
-// nil for none.
-func (o txOp) onDoc(content string, there bool) (error, *string) {
+// onDoc returns the content of a document in memory after the operation, nil for none, and the
+// operation's error.
+func (o txOp) onDoc(content string, there bool) (after *string, want error) {
 	db, err := store.New(memdriver.New(), nil)
 	if err != nil {
 		panic(err)
@@ -37,13 +37,13 @@ func (o txOp) onDoc(content string, there bool) (error, *string) {
 			panic(err)
 		}
 	}
-	want := o.alone(doc)
+	want = o.alone(doc)
 	data, _, err := doc.Read(context.Background())
 	if err != nil {
-		return want, nil
+		return nil, want
 	}
-	after := string(data)
-	return want, &after
+	text := string(data)
+	return &text, want
 }
 
 // sameError reports whether two errors are of the same kind.
@@ -121,7 +121,10 @@ func (m *txMachine) drawOp(t *rapid.T) txOp {
 		op.do = func(tx *store.Tx, doc *store.Doc) error { return tx.Delete(doc) }
 		op.alone = func(doc *store.Doc) error { return doc.Delete(ctx) }
 	case "add":
-		op.do = func(tx *store.Tx, doc *store.Doc) error { _, err := tx.Add(doc, path, n); return err }
+		op.do = func(tx *store.Tx, doc *store.Doc) error {
+			_, err := tx.Add(doc, path, n)
+			return err
+		}
 		op.alone = func(doc *store.Doc) error { _, _, err := doc.Add(ctx, path, n); return err }
 	case "set":
 		op.do = func(tx *store.Tx, doc *store.Doc) error { return tx.Set(doc, path, n) }

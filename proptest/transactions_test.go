@@ -313,8 +313,8 @@ func (r *txRun) run(t *rapid.T, tx *store.Tx) error {
 			}
 		}
 		doc := s.handle.doc(s.key)
-		if tx2, key := r.p.through, s.key; tx2 != nil && tx2 == s.handle {
-			doc = tx.Doc(key)
+		if r.p.through != nil && r.p.through == s.handle {
+			doc = tx.Doc(s.key)
 		}
 		if r.used[s.key] == nil {
 			r.used[s.key] = doc
@@ -329,7 +329,7 @@ func (r *txRun) run(t *rapid.T, tx *store.Tx) error {
 			continue
 		}
 		before, there := r.next[s.key]
-		want, after := s.op.onDoc(before, there)
+		after, want := s.op.onDoc(before, there)
 		got := s.op.do(tx, doc)
 		// A run that another has written in between may see what does not fit together.
 		if r.stale && r.runs == 1 {
@@ -389,9 +389,6 @@ func (r *txRun) end(t *rapid.T) error {
 		key := rapid.SampledFrom(txKeys).Draw(t, "another's key")
 		h := r.m.handle(t)
 		content := fmt.Sprintf(`{"another":%d}`, rapid.IntRange(0, 1).Draw(t, "content"))
-		if governs := r.governing(); governs != nil && governs.opts.Locking && r.runs > 1 {
-			return nil
-		}
 		done := make(chan error)
 		go func() {
 			_, err := h.doc(key).Update(context.Background(), func([]byte) ([]byte, error) {
@@ -411,23 +408,15 @@ func (r *txRun) end(t *rapid.T) error {
 	return nil
 }
 
-func (r *txRun) governing() *txHandle {
-	if r.p.through != nil {
-		return r.p.through
-	}
-	return r.first
-}
-
 // alone is an update or a deletion of one document.
 func (m *txMachine) alone(t *rapid.T) {
-	key, doc := rapid.SampledFrom(txKeys).Draw(t, "key"), (*store.Doc)(nil)
-	doc = m.handle(t).doc(key)
-	op := m.drawOp(t)
+	key := rapid.SampledFrom(txKeys).Draw(t, "key")
+	doc, op := m.handle(t).doc(key), m.drawOp(t)
 	if op.expects != nil {
 		return
 	}
 	before, there := m.model[key]
-	want, after := op.onDoc(before, there)
+	after, want := op.onDoc(before, there)
 	if got := op.alone(doc); !sameError(got, want) {
 		t.Fatalf("%s of %s: %v, want %v", op.name, key, got, want)
 	}
@@ -517,4 +506,3 @@ func (m *txMachine) look(t *rapid.T) {
 		t.Fatalf("the files have %q, %v; want %q", found, err, m.model)
 	}
 }
-

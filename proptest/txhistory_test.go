@@ -98,7 +98,9 @@ var txModel = porcupine.Model{
 		return state.(variables).step(input.(*txRecord))
 	},
 	DescribeOperation: func(input, _ any) string { return input.(*txRecord).String() },
-	DescribeState:     func(state any) string { return fmt.Sprintf("%q", state.(variables).content) },
+	DescribeState: func(state any) string {
+		return fmt.Sprintf("%q", state.(variables).content)
+	},
 }
 
 // txHistory is a history as it is saved when the check fails.

@@ -69,7 +69,8 @@ func TestTransactUnsupported(t *testing.T) {
 			}
 			for what, err := range map[string]error{"transact": store.Transact(ctx, write),
 				"view": store.View(ctx, read)} {
-				if !errors.Is(err, store.ErrUnsupported) || !strings.Contains(err.Error(), test.says) {
+				if !errors.Is(err, store.ErrUnsupported) ||
+					!strings.Contains(err.Error(), test.says) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}

@@ -211,10 +211,13 @@ func commitOtherVersion(t *testing.T, drv transactor) {
 func commitTwice(t *testing.T, drv transactor) {
 	old := fill(t, drv, "a", "b")
 	before := state(t, drv, "a", "b", "c")
+	keep := driver.Change{Key: "b", Old: old["b"], Keep: true}
+	write := driver.Change{Key: "b", Old: old["b"], Data: []byte("9")}
 	for _, two := range [][2]driver.Change{
-		{{Key: "b", Old: old["b"], Data: []byte("8")}, {Key: "b", Old: old["b"], Data: []byte("9")}},
-		{{Key: "b", Old: old["b"], Keep: true}, {Key: "b", Old: old["b"], Delete: true}},
-		{{Key: "b", Old: old["b"], Keep: true}, {Key: "b", Old: old["b"], Keep: true}},
+		{write, {Key: "b", Old: old["b"], Data: []byte("8")}},
+		{keep, {Key: "b", Old: old["b"], Delete: true}},
+		{keep, keep},
+		{keep, write},
 		{{Key: "c", Data: []byte("8")}, {Key: "c", Data: []byte("9")}},
 	} {
 		_, err := drv.Commit(context.Background(), []driver.Change{two[0],

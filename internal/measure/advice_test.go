@@ -40,7 +40,8 @@ func TestAdvice(t *testing.T) {
 			want: []string{"no more updates"}},
 		{name: "goroutines", rows: []Update{row(byGoroutines, Update{Goroutines: 1, RatePerS: 100}), row(byGoroutines, Update{Goroutines: 64, RatePerS: 2500})}, want: []string{"64 of them make 2,500", "25.0 times"}},
 		{name: "transactions", rows: []Update{row(byTransaction, Update{Transaction: 1, Goroutines: 1, Processes: 1, MedianUs: 500}), row(byTransaction, Update{Transaction: 10, Goroutines: 1, Processes: 1, MedianUs: 900}), row(byTransaction, Update{Transaction: 10, Goroutines: 64, Processes: 1, MedianUs: 7}), row(byTransaction, Update{Transaction: 10, Goroutines: 1, Processes: 8, MedianUs: 8})},
-			want: []string{"takes 500 µs for one document, 900 µs for 10:"}, without: []string{"7 µs", "8 µs"}},
+			want:    []string{"takes 500 µs for one document, 900 µs for 10:"},
+			without: []string{"7 µs", "8 µs"}},
 		{name: "sizes", rows: []Update{row(bySize, Update{Bytes: 200, MedianUs: 500}), row(bySize, Update{Bytes: 1_000_000, MedianUs: 3000})}, want: []string{"1 MB takes 3 ms, against 500 µs for 200 bytes"}},
 		{name: "lost", rows: []Update{one("durable", 5)}, lost: 3, want: []string{"LOST: 3"}},
 	} {

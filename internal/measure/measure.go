@@ -163,8 +163,8 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 
 func (u Update) title() string {
 	if u.Transaction > 0 {
-		return fmt.Sprintf("%s transactions of %d, processes %d, goroutines %d, documents %d of %d "+
-			"bytes", u.Sync, u.Transaction, u.Processes, u.Goroutines, u.Documents, u.Bytes)
+		return fmt.Sprintf("%s transactions of %d, processes %d, goroutines %d, documents %d of "+
+			"%d bytes", u.Sync, u.Transaction, u.Processes, u.Goroutines, u.Documents, u.Bytes)
 	}
 	return fmt.Sprintf("%s %s, processes %d, goroutines %d, documents %d of %d bytes", u.Sync,
 		u.Mode, u.Processes, u.Goroutines, u.Documents, u.Bytes)
