@@ -75,7 +75,8 @@ func parse() (c config, err error) {
 		"numbers of documents in a directory")
 	flag.StringVar(&transactions, "transactions", "2,10", "numbers of documents in a transaction")
 	flag.IntVar(&c.kills, "kills", 100,
-		"kill `N` processes of each peer in the middle of transactions; 0 leaves that out")
+		"kill `N` processes of each peer in the middle of transactions, and count how often some "+
+			"of the documents are changed and others not; 0 leaves that out")
 	flag.StringVar(&levels, "durability", "durable,ordered,volatile",
 		"some of `durable, ordered, volatile`")
 	flag.BoolVar(&c.updates, "updates", false, "measure updates and transactions, and nothing else")
@@ -157,8 +158,7 @@ func (c config) sections() []section {
 				cell{Durability: durability, Processes: n, Goroutines: 1, Size: 200})
 		}
 	}
-	extremes := slices.DeleteFunc(slices.Clone(c.levels),
-		func(d store.Durability) bool { return d == store.Ordered })
+	extremes := c.extremes()
 	for _, durability := range extremes {
 		for _, n := range c.goroutines {
 			if n > 1 {
@@ -187,6 +187,12 @@ func (c config) sections() []section {
 		}
 	}
 	return append(all, c.transactionSections(extremes)...)
+}
+
+// extremes are the levels without ordered.
+func (c config) extremes() []store.Durability {
+	return slices.DeleteFunc(slices.Clone(c.levels),
+		func(d store.Durability) bool { return d == store.Ordered })
 }
 
 func plural(one, many string, n int) string {

@@ -153,24 +153,29 @@ func (c config) halves(top string) (string, error) {
 		return "", nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "#### found half done after a kill, of %d durable processes\n\n|", c.kills)
-	for _, n := range c.transactions {
-		fmt.Fprintf(&b, " | %d documents", n)
+	fmt.Fprintf(&b, "#### found half done after a kill, of %d processes\n\n|", c.kills)
+	levels := c.extremes()
+	for _, durability := range levels {
+		for _, n := range c.transactions {
+			fmt.Fprintf(&b, " | %v, %d documents", durability, n)
+		}
 	}
-	b.WriteString(" |\n| ---" + strings.Repeat(" | ---:", len(c.transactions)) + " |\n")
+	b.WriteString(" |\n| ---" + strings.Repeat(" | ---:", len(levels)*len(c.transactions)) + " |\n")
 	for _, p := range c.transacting() {
 		fmt.Fprintf(os.Stderr, "bench: kills of %s\n", p.name)
 		fmt.Fprintf(&b, "| %s", p.name)
-		for _, n := range c.transactions {
-			half, err := p.halves(top, n, c.kills)
-			if err != nil {
-				return "", fmt.Errorf("kills of %s: %w", p.name, err)
+		for _, durability := range levels {
+			for _, n := range c.transactions {
+				half, err := p.halves(top, durability, n, c.kills)
+				if err != nil {
+					return "", fmt.Errorf("kills of %s: %w", p.name, err)
+				}
+				if half > 0 && p.ours {
+					return "", fmt.Errorf("%s: %d of %d transactions were found half done", p.name,
+						half, c.kills)
+				}
+				fmt.Fprintf(&b, " | %d", half)
 			}
-			if half > 0 && p.ours {
-				return "", fmt.Errorf("%s: %d of %d transactions were found half done", p.name,
-					half, c.kills)
-			}
-			fmt.Fprintf(&b, " | %d", half)
 		}
 		b.WriteString(" |\n")
 	}
@@ -179,10 +184,12 @@ func (c config) halves(top string) (string, error) {
 }
 
 // halves returns how many of some killed processes have left a part of a transaction.
-func (p peer) halves(top string, documents, kills int) (half int, err error) {
+func (p peer) halves(
+	top string, durability store.Durability, documents, kills int,
+) (half int, err error) {
 	transactions := 0
 	for range kills {
-		counts, err := p.killed(top, documents)
+		counts, err := p.killed(top, durability, documents)
 		if err != nil {
 			return half, err
 		}
@@ -202,7 +209,9 @@ func (p peer) halves(top string, documents, kills int) (half int, err error) {
 
 // killed starts a process that makes transactions of new documents, kills it at a random moment,
 // and returns how often each document was updated.
-func (p peer) killed(top string, documents int) (counts []int, err error) {
+func (p peer) killed(
+	top string, durability store.Durability, documents int,
+) (counts []int, err error) {
 	dir, err := os.MkdirTemp(top, "killed-")
 	if err != nil {
 		return nil, err
@@ -210,7 +219,7 @@ func (p peer) killed(top string, documents int) (counts []int, err error) {
 	defer os.RemoveAll(dir)
 	w := work{Peer: p.name, Goroutines: 1, Time: time.Hour, Transaction: documents,
 		Setting: setting{Path: filepath.Join(dir, "document.json"), Documents: documents,
-			Durability: store.Durable}}
+			Durability: durability}}
 	create := p.create
 	if create == nil {
 		create = writeFiles

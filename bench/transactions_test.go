@@ -41,14 +41,14 @@ func TestHalvesAreSeen(t *testing.T) {
 	for _, p := range (config{only: regexp.MustCompile("")}).transacting() {
 		switch p.name {
 		case "jsonstore":
-			if half, err := p.halves(t.TempDir(), 10, 10); half > 0 || err != nil {
+			if half, err := p.halves(t.TempDir(), store.Durable, 10, 10); half > 0 || err != nil {
 				t.Errorf("%s: %d half, %v", p.name, half, err)
 			}
 		case renamesPeer.name:
 			// With so many documents, most of the time goes into the renames.
 			found := 0
 			for range 50 {
-				half, err := p.halves(t.TempDir(), 300, 5)
+				half, err := p.halves(t.TempDir(), store.Volatile, 300, 5)
 				if err != nil && !strings.Contains(err.Error(), "no process has made") {
 					t.Fatal(err)
 				}
