@@ -39,13 +39,14 @@ const alone = "alone"
 // transactions is an experiment with transactions.
 type transactions struct {
 	*experiment
-	half int // groups that were found half changed
+	half    int // groups that were found half changed
+	intents int // cuts that left intents
 }
 
 // TestTransactionCuts: after a power cut each durable or ordered transaction is in all of its
 // documents or in none, every acknowledged durable one is there, and the next writer goes on and
-// leaves nothing behind. One cut in four is followed by another as soon as what the first has
-// left is finished. The settings are those of TestPowerCuts.
+// leaves nothing behind. Some cuts are followed by another, in the midst of the recovery or as soon
+// as it is over. The settings are those of TestPowerCuts.
 func TestTransactionCuts(t *testing.T) {
 	cuts := number(t, "JSONSTORE_CUTS", 3)
 	for _, system := range fileSystems("ext4") {
@@ -66,7 +67,8 @@ func TestTransactionCuts(t *testing.T) {
 					x.cutOnce()
 				}
 				x.report(start)
-				t.Logf("%d groups of documents were half changed", x.half)
+				t.Logf("%d groups of documents were half changed; %d times there were intents", x.half,
+					x.intents)
 			})
 		}
 	}
@@ -120,6 +122,12 @@ func (x *transactions) cutOnce() {
 	x.start()
 	before := x.cutOff()
 	v := verdict{map[string]bool{}, map[string]bool{}, map[*process]int64{}}
+	if left, _ := filepath.Glob(filepath.Join(x.mount, "*/.*.tx")); len(left) > 0 {
+		x.intents++
+	}
+	if x.random.IntN(3) == 0 {
+		x.cutRecovery()
+	}
 	x.lookAndGoOn(before, v, "")
 	if x.opts.Durability != store.Volatile && x.random.IntN(4) == 0 {
 		x.cut()
@@ -138,6 +146,24 @@ func (x *transactions) cutOnce() {
 	for _, missing := range v.lost {
 		x.worst = max(x.worst, missing)
 	}
+}
+
+// cutRecovery cuts the power again while a process finishes what the last cut has left.
+func (x *transactions) cutRecovery() {
+	x.t.Helper()
+	j := job{Kind: finishing, File: x.mount, Opts: x.opts}
+	for _, g := range groups {
+		j.Keys = append(j.Keys, g.keys...)
+	}
+	p, err := j.start(0)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	time.Sleep(time.Duration(x.random.IntN(30_000)) * time.Microsecond)
+	x.cut()
+	p.kill()
+	x.cuts++
+	x.restart()
 }
 
 // lookAndGoOn looks at all documents: two times in three as readers see them before anybody has

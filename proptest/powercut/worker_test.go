@@ -69,6 +69,8 @@ const (
 	transacting kind = "transact"
 	// moves a document between two names, and counts that in a third document
 	moving kind = "move"
+	// writes to each document once, and so finishes what dead processes have left
+	finishing kind = "finish"
 	// transfers between accounts, and counts that in a document of its own
 	banking kind = "bank"
 )
@@ -87,6 +89,8 @@ func (j job) run() error {
 		return j.keep(ctx)
 	case transacting, moving:
 		return j.transact(ctx)
+	case finishing:
+		return j.finish(ctx)
 	case banking:
 		return j.bank(ctx)
 	}
