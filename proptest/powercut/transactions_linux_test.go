@@ -67,7 +67,7 @@ func TestTransactionCuts(t *testing.T) {
 					x.cutOnce()
 				}
 				x.report(start)
-				t.Logf("%d groups of documents were half changed; %d times there were intents", x.half,
+				t.Logf("%d groups of documents were half changed; %d cuts left intents", x.half,
 					x.intents)
 			})
 		}
