@@ -248,13 +248,13 @@ func (c *call) judge(made docState, err error) combine.Result[docState] {
 // published is verified under the lock, which no transaction has then; a refusal is not.
 // So the document is looked at again. If it may have changed, this counts as a result that
 // keeps it: then the lock is taken, and the version that was refused is confirmed, or it
-// is a conflict.
+// is a conflict. Where no transaction ever was, the version that was read is what counts.
 func (c *call) refuse(err error) combine.Result[docState] {
 	if read := c.order.blind; read != nil {
 		// The try may have ended if the batch does not wait for this function. Then the
 		// result is dropped, and all that was closed is the file.
 		same, lookErr := c.doc.drv.files.isStill(c.order.path, read)
-		if !same || lookErr != nil {
+		if (!same || lookErr != nil) && !c.doc.drv.files.neverInTransaction(c.order.path) {
 			c.refused = err
 			return combine.Result[docState]{Kind: combine.Keep, State: c.order.state}
 		}

@@ -15,6 +15,7 @@ func samples() map[string]simulation {
 	all := map[string]simulation{}
 	sampledCrowds(all)
 	sampledTransactions(all)
+	sampledViews(all)
 	for mode, opts := range simulatedModes {
 		for _, writers := range []int{5, 8} {
 			s := scenario{deleter: &opts, creator: &opts, restorer: &opts, remover: true,

@@ -173,3 +173,10 @@ func (s *loaded) isAt(now fsys.Info, exists bool) bool {
 	}
 	return now.SameFile(s.info) && now.Mtime == s.info.Mtime && now.Size == s.info.Size
 }
+
+// neverInTransaction reports whether no transaction ever had an intent beside the document
+// at path: its lock file says so.
+func (d *fileDriver) neverInTransaction(path string) bool {
+	lock, err := d.files.Lstat(names.Lock(path))
+	return err == nil && lock.Mode.IsRegular() && lockMark(lock.Size) == markNoIntent
+}
