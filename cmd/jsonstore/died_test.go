@@ -39,13 +39,14 @@ func died(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		switch {
 		case i > 0:
-			in["home"] = filepath.Base(files[0])
+			in["home"], in["homeDir"] = filepath.Base(files[0]), directory(ts, dir)
 		case committed:
-			var members []string
+			var members, dirs []any
 			for _, member := range files[1:] {
 				members = append(members, filepath.Base(member))
+				dirs = append(dirs, directory(ts, dir))
 			}
-			in["committed"], in["members"] = true, members
+			in["committed"], in["members"], in["memberDirs"] = true, members, dirs
 		}
 		line, err := json.Marshal(in)
 		ts.Check(err)
@@ -53,6 +54,13 @@ func died(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(os.WriteFile(dir+"."+name+".tx",
 			fmt.Appendf(line, "%s\n", sum(line)), 0o600))
 	}
+}
+
+// directory identifies a directory, which is that of the intent.
+func directory(ts *testscript.TestScript, dir string) map[string]any {
+	info, err := os.Stat(dir)
+	ts.Check(err)
+	return map[string]any{"ino": info.Sys().(*syscall.Stat_t).Ino}
 }
 
 func sum(data []byte) string {

@@ -331,12 +331,6 @@ func (p *Process) Remove(name string) error {
 	return p.saw(nil)
 }
 
-// NeedsClosed implements fsys.FS.
-func (p *Process) NeedsClosed() bool { return p.world.Closed }
-
-// IsMountPoint implements fsys.FS.
-func (p *Process) IsMountPoint(string) bool { return false }
-
 // turnToTake is turn for an operation that takes the name from the file at from. In a
 // Closed world, a document must be closed for that. Waiting stands for the retries
 // until it is.
@@ -361,20 +355,6 @@ func (p *Process) turnToTake(op, name, from string) error {
 	}
 	return nil
 }
-
-// OneJournal implements fsys.FS.
-func (p *Process) OneJournal(string) bool { return p.world.Journal }
-
-// Network implements fsys.FS.
-func (p *Process) Network(string) (string, error) {
-	if slices.ContainsFunc(p.world.processes, func(q *Process) bool { return q.Mount > 0 }) {
-		return "fuse", nil
-	}
-	return "", nil
-}
-
-// LockOwner implements fsys.FS.
-func (p *Process) LockOwner(fsys.Info) (int, string, bool) { return 0, "", false }
 
 // Now implements fsys.FS.
 func (p *Process) Now() int64 {
