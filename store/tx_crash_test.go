@@ -304,11 +304,8 @@ func TestTransactionPowerCuts(t *testing.T) {
 						// Where nothing is flushed anything may be lost, which takes long to go
 						// through.
 						large := durability == Volatile && (!journal || name != "one")
-						large = large || c.deaths > 0 && c.opts.GuardForeign
-						if !journal {
-							large = large || name == "two" || durability == Durable &&
-								strings.HasSuffix(name, "a writer")
-						}
+						large = large || c.deaths > 0 && c.opts.GuardForeign || name == "two" ||
+							!journal && durability == Durable && strings.HasSuffix(name, "a writer")
 						if !exhaustive && large {
 							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
 						}

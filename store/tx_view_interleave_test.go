@@ -327,7 +327,8 @@ func viewSimulations(all map[string]simulation) {
 		}
 	}
 	for name, f := range flipping {
-		all["view: flips: "+name] = simulation{setup: f.setup, large: f.times > 2 || f.tries > 1,
+		all["view: flips: "+name] = simulation{setup: f.setup,
+			large:  f.times > 2 || f.tries > 1 || f.lists && f.order == "c",
 			middle: len(f.order) > 2 || f.lists}
 	}
 }
