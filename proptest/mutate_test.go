@@ -27,13 +27,22 @@ type mutant struct {
 // edit replaces from, which the files have exactly once, by to.
 type edit struct{ from, to string }
 
-// TestMutants takes minutes, mostly for compiling. It runs if JSONSTORE_MUTANTS is set.
+// TestMutants takes long, mostly for compiling. It runs if JSONSTORE_MUTANTS is set: to 1 for all
+// of them, or to 0/3, 1/3 or 2/3 for every third.
 func TestMutants(t *testing.T) {
-	if _, ok := os.LookupEnv("JSONSTORE_MUTANTS"); !ok {
-		t.Skip("takes minutes: set JSONSTORE_MUTANTS=1")
+	setting, ok := os.LookupEnv("JSONSTORE_MUTANTS")
+	if !ok {
+		t.Skip("takes long: set JSONSTORE_MUTANTS=1")
 	}
-	for _, m := range allMutants() {
-		t.Run(m.name, func(t *testing.T) { m.mustBeKilled(t) })
+	part, parts := 0, 1
+	_, err := fmt.Sscanf(setting, "%d/%d", &part, &parts)
+	if setting != "1" && (err != nil || parts < 1) {
+		t.Fatalf("JSONSTORE_MUTANTS=%s: want 1, or a part such as 0/3", setting)
+	}
+	for i, m := range allMutants() {
+		if setting == "1" || i%parts == part {
+			t.Run(m.name, func(t *testing.T) { m.mustBeKilled(t) })
+		}
 	}
 }
 
