@@ -239,9 +239,9 @@ var scenarios = []scenario{
 	{name: "background renewal, contexts end", long: true, scripts: []script{kept, late}, ticks: 3, cancels: 1},
 	{name: "a renewal with an unknown outcome", long: true, scripts: []script{unsure, late}, ticks: 3},
 	{name: "a grant with an unknown outcome", scripts: []script{unsureAtFirst, late}, ticks: 2},
-	{name: "twice each", long: true, scripts: []script{twice, twice}, ticks: 1},
+	{name: "twice each", large: true, scripts: []script{twice, twice}, ticks: 1},
 	{name: "a deleter", scripts: []script{late, after(deleter)}, ticks: 5, foreign: true},
-	{name: "a planter", long: true, scripts: []script{once, planter, once}, ticks: 1, foreign: true},
+	{name: "a planter", large: true, scripts: []script{once, planter, once}, ticks: 1, foreign: true},
 	{name: "planted: garbage", planted: `[1`, scripts: []script{once}, ticks: 2},
 	{name: "planted: another document", planted: `{"theme":"dark"}`, scripts: []script{once}, ticks: 2},
 	{name: "planted: a TTL beyond all", planted: strings.Replace(stale, `8}`, `9223372036854775807}`, 1), scripts: []script{once}, ticks: 2},
@@ -263,10 +263,14 @@ func after(s script) script {
 func TestEveryOrder(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
-			if s.long && testing.Short() {
+			_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
+			switch {
+			case s.large && !exhaustive:
+				t.Skip("takes many seconds: set JSONSTORE_EXHAUSTIVE=1")
+			case s.long && testing.Short():
 				t.Skip("takes seconds")
 			}
-			if _, ok := os.LookupEnv("JSONSTORE_EXHAUSTIVE"); ok && s.ticks > 0 {
+			if exhaustive && s.ticks > 0 {
 				s.ticks++
 			} else if testing.Short() && s.ticks > 1 {
 				s.ticks--

@@ -47,6 +47,7 @@ type scenario struct {
 	frozen  func(step int) int
 	foreign bool // a script breaks the rules: only tokens and fences must hold
 	long    bool // not in -short
+	large   bool // only with JSONSTORE_EXHAUSTIVE
 	winners int  // of all scripts, exactly so many must get the lease; 0 is any
 }
 

@@ -305,6 +305,8 @@ func TestTransactionPowerCuts(t *testing.T) {
 						// through.
 						large := durability == Volatile && (!journal || name != "one")
 						large = large || c.deaths > 0 && c.opts.GuardForeign || name == "two" ||
+							name == "one of three" && durability != Durable ||
+							name == "one that deletes, guarded" && durability != Durable ||
 							!journal && durability == Durable && strings.HasSuffix(name, "a writer")
 						if !exhaustive && large {
 							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")

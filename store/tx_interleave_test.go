@@ -666,9 +666,11 @@ func txSimulations(all map[string]simulation) {
 		for mode, opts := range simulatedModes {
 			size, s := row.size, row.txScenario
 			switch {
+			case mode == "mtime" && size != "large" && !s.ext4:
+				size = "large"
 			case size == "heavy" && mode == "hash", size == "small" && mode != "hash":
 				size = "middle"
-			case size == "heavy", size == "middle" && mode == "mtime":
+			case size == "heavy":
 				size = "large"
 			}
 			s.opts = opts

@@ -316,10 +316,10 @@ func viewSimulations(all map[string]simulation) {
 		for mode, opts := range simulatedModes {
 			size, s := row.size, row.txScenario
 			switch {
+			case mode == "mtime":
+				size = "large"
 			case size == "small" && mode != "hash":
 				size = "middle"
-			case size == "middle" && mode == "mtime":
-				size = "large"
 			}
 			s.opts = opts
 			name := "view: " + row.name + ", " + mode
