@@ -134,7 +134,7 @@ func TestPageInABrowser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if drawn != 9 || overflow > 0 || small > 0 {
+			if drawn != 10 || overflow > 0 || small > 0 {
 				t.Errorf("%s, %d pixels wide: %d charts, %d pixels too wide, %d texts too small",
 					scheme, width, drawn, overflow, small)
 			}
