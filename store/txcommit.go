@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -80,6 +81,9 @@ func (tx *Tx) commitFiles() error {
 		return nil
 	case len(c.written) == 1 && len(c.read) == 0:
 		return tx.commitOne(c.written[0])
+	case runtime.GOOS == "windows" && len(c.written) > 0:
+		return fmt.Errorf("%w: a transaction that writes and has several documents, on Windows: "+
+			"an intent that is open cannot be replaced there", ErrUnsupported)
 	}
 	c.written = homeFirst(c.written)
 	defer c.close()

@@ -5,6 +5,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -91,6 +92,14 @@ func (r *runner) transfers(ctx context.Context, c *Check, dir string, way Way,
 		if _, err := doc.Create(ctx, fmt.Appendf(nil, `{"units":%d}`, opening)); err != nil {
 			return err
 		}
+	}
+	err = StoreTools.Transfer(ctx, docs[0], docs[1])
+	if errors.Is(err, store.ErrUnsupported) {
+		c.Text = "there are no transactions on this system"
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	var (
 		slots sync.WaitGroup
