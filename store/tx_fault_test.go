@@ -31,6 +31,7 @@ type txFault struct {
 // as they were and says what went wrong, or changes both; then the handle is as good as before,
 // nothing stays open, and the next writers and a sweep leave nothing behind.
 func TestTransactionFaults(t *testing.T) {
+	skipUnderRaceDetector(t) // one goroutine, and some 60,000 runs
 	faults := []simfs.Fault{{Err: syscall.ENOSPC, Short: true}, {Err: io.ErrShortWrite,
 		Short: true},
 		{Err: syscall.EIO}, {Err: syscall.EIO, After: true}, {Err: syscall.EMFILE}}
