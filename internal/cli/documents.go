@@ -97,8 +97,8 @@ func (a *app) value(ctx context.Context, arg string, asString bool) ([]byte, err
 	return data, nil
 }
 
-// input reads standard input, of at most limit bytes, to its end. The read cannot be interrupted: if the context
-// ends first, its goroutine is left behind.
+// input reads standard input, of at most limit bytes, to its end. The read cannot be
+// interrupted: if the context ends first, its goroutine is left behind.
 func (a *app) input(ctx context.Context, limit int64) ([]byte, error) {
 	type content struct {
 		data []byte

@@ -1,7 +1,7 @@
-// The directories in which crews work, inside a directory of the user. Each has a lock file. The process
-// that made the directory holds the lock, and its crew holds it through the descriptor that each process
-// inherits. The kernel frees the lock when the last of them has ended: the directory is then
-// abandoned, and the next crew removes it.
+// The directories in which crews work, inside a directory of the user. Each has a lock
+// file. The process that made the directory holds the lock, and its crew holds it through
+// the descriptor that each process inherits. The kernel frees the lock when the last of
+// them has ended: the directory is then abandoned, and the next crew removes it.
 
 package crew
 

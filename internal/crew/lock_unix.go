@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hold makes and locks the lock file, through a descriptor that other processes can inherit. The lock is
-// the one that package fsys takes. The file gets its name when it is locked, so that no process
-// finds it free.
+// hold makes and locks the lock file, through a descriptor that other processes can
+// inherit. The lock is the one that package fsys takes. The file gets its name when it is
+// locked, so that no process finds it free.
 func (c *Claim) hold(path string) error {
 	file, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

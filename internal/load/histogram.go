@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A Histogram counts durations in classes. The width of a class is at most 1/32 of its durations, so
-// that a quantile is exact to 3 percent. The zero value is empty. The layout of the classes is the
-// log-linear one of HdrHistogram.
+// A Histogram counts durations in classes. The width of a class is at most 1/32 of its
+// durations, so that a quantile is exact to 3 percent. The zero value is empty. The layout
+// of the classes is the log-linear one of HdrHistogram.
 type Histogram struct {
 	classes []uint64
 	count   uint64
