@@ -8,10 +8,10 @@ import (
 	"slices"
 )
 
-// source is a document's text.
+// source is a document's text. Each Check allocates one: it has 48 bytes.
 type source struct {
 	data []byte
-	text string // a copy of data, made if needed; keys without escapes are substrings of it
+	text *string // a copy of data, made if needed; keys without escapes are substrings of it
 	// lossy: decode strings as encoding/json does, with U+FFFD for half of a surrogate
 	// pair. halves: a key has one, so that different keys may decode to the same text.
 	lossy, halves bool
@@ -37,10 +37,11 @@ func (s *source) key(k keyText) string {
 		}
 		return name
 	}
-	if s.text == "" {
-		s.text = string(s.data)
+	if s.text == nil {
+		text := string(s.data)
+		s.text = &text
 	}
-	return s.text[k.start+1 : k.end-1]
+	return (*s.text)[k.start+1 : k.end-1]
 }
 
 // tree collects the parts of the open containers, the inner ones' after the outer
