@@ -145,7 +145,7 @@ func (c *call) conflicted(a combine.Answer) error {
 	if !errors.Is(err, ErrConflict) {
 		err = fmt.Errorf("%w: %w", ErrConflict, err)
 	}
-	return &retryError{a.Runs, time.Since(c.start), err}
+	return &retryError{a.Runs, time.Since(c.line.of.epoch) - c.start, err}
 }
 
 // retryError has the number of tries and their time.
