@@ -20,12 +20,12 @@ const enoughMemory = 1 << 30
 func memoryFor(document int) uint64 { return enoughMemory + 64*uint64(document) }
 
 // saveMemory makes garbage collection more frequent while a large document is worked
-// on: when garbage is a third of the live heap, not as much as it.
+// on: when garbage is a fifth of the live heap, not as much as it.
 func saveMemory(document int) (restore func()) {
 	if document < largeDocument {
 		return func() {}
 	}
-	before := debug.SetGCPercent(33)
+	before := debug.SetGCPercent(20)
 	return func() { debug.SetGCPercent(before) }
 }
 

@@ -73,20 +73,34 @@ func (a *aligner) search(start, endB, endA int) {
 func (a *aligner) pair(i, j int) { a.from[j], a.taken[i] = i, true }
 
 // left returns the unpaired elements of after, or nil if before has none to pair.
-func (a *aligner) left() (left []int) {
+func (a *aligner) left() []int {
+	paired := 0
+	for _, i := range a.from {
+		if i >= 0 {
+			paired++
+		}
+	}
+	if paired == len(a.taken) {
+		return nil
+	}
+	left := make([]int, 0, len(a.from)-paired)
 	for j, i := range a.from {
 		if i < 0 {
 			left = append(left, j)
 		}
 	}
-	if len(left) == len(a.from)-len(a.taken) {
-		return nil
-	}
 	return left
 }
 
 // free returns the unpaired elements of before.
-func (a *aligner) free() (free []int) {
+func (a *aligner) free() []int {
+	paired := 0
+	for _, taken := range a.taken {
+		if taken {
+			paired++
+		}
+	}
+	free := make([]int, 0, len(a.taken)-paired)
 	for i, taken := range a.taken {
 		if !taken {
 			free = append(free, i)
@@ -171,19 +185,27 @@ func (a *aligner) twins(i, j int) bool {
 
 // moved pairs equal containers at any places, in order.
 func (a *aligner) moved(left []int) {
-	places := map[uint64][]int{}
-	for _, i := range a.free() {
+	free := a.free()
+	first := map[uint64]int{}      // by digest, the first in free
+	next := make([]int, len(free)) // for each of free, the next one with its digest
+	for n := len(free) - 1; n >= 0; n-- {
+		i := free[n]
 		if a.before[i].Kind < Array && !a.isLossy(i) {
 			continue // a scalar has nothing to lose
 		}
 		digest := a.merger.before.digest(&a.before[i])
-		places[digest] = append(places[digest], i)
+		next[n] = len(free)
+		if after, ok := first[digest]; ok {
+			next[n] = after
+		}
+		first[digest] = n
 	}
 	for _, j := range left {
 		digest := a.merger.after.digest(&a.after[j])
-		if at := places[digest]; len(at) > 0 && a.same(&a.before[at[0]], &a.after[j]) {
-			a.pair(at[0], j)
-			places[digest] = at[1:]
+		n, ok := first[digest]
+		if ok && n < len(free) && a.same(&a.before[free[n]], &a.after[j]) {
+			a.pair(free[n], j)
+			first[digest] = next[n]
 		}
 	}
 }

@@ -39,7 +39,7 @@ func mantissa(text []byte) (negative bool, digits []byte, shift int64, exponent 
 // parseNumber returns a number if it fits. If one spelling of a number fits, all do.
 func parseNumber(text []byte) (n number, ok bool) {
 	if len(text) <= 18 {
-		if n, ok = parseInteger(text); ok {
+		if n, ok = parseDecimal(text); ok {
 			return n, true
 		}
 	}
@@ -54,7 +54,10 @@ func parseNumber(text []byte) (n number, ok bool) {
 	if exponent = bytes.TrimLeft(exponent, "0"); len(exponent) > 18 {
 		return number{}, false
 	}
-	e, _ := strconv.ParseInt(string(exponent), 10, 64) // empty is 0
+	e := int64(0)
+	if len(exponent) > 0 {
+		e, _ = strconv.ParseInt(string(exponent), 10, 64)
+	}
 	if power += sign * e; power > 1e15 || power < -1e15 {
 		return number{}, false
 	}
@@ -72,14 +75,16 @@ func splitSign(exponent []byte) (int64, []byte) {
 	return 1, exponent
 }
 
-// parseInteger is parseNumber for integers without an exponent.
-func parseInteger(text []byte) (n number, ok bool) {
+// parseDecimal is parseNumber for numbers of at most 18 bytes without an exponent.
+func parseDecimal(text []byte) (n number, ok bool) {
 	for i, c := range text {
 		switch {
 		case '0' <= c && c <= '9':
 			n.digits = 10*n.digits + uint64(c-'0')
 		case c == '-' && i == 0:
 			n.negative = true
+		case c == '.':
+			n.power = int64(i + 1 - len(text)) // the digits of the fraction, negative
 		default:
 			return number{}, false
 		}
