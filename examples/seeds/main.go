@@ -1,0 +1,174 @@
+//go:build unix
+
+// Seeds runs the lock files, document stores and logs that people write by hand, each under a
+// load of several processes, some of which are killed or stopped, and counts what goes wrong.
+// Then it does the same with the call of jsonstore that replaces it, which has to count 0.
+//
+//	go run ./examples/seeds                 all of them, as a table in Markdown
+//	go run ./examples/seeds -only FileLock  those whose name matches an expression
+//
+// Docs/seeds.md describes each one. Exit code 1: something went wrong with a call of ours.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/crew"
+)
+
+func main() {
+	if os.Getenv(workerVariable) != "" {
+		exitOn(beWorker())
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exitOn(run(ctx))
+}
+
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "seeds:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	only := flag.String("only", "", "run only the systems whose name matches this `expression`")
+	last := flag.Duration("time", 3*time.Second, "run each load for this `time`, at least once")
+	dir := flag.String("dir", "", "work in this `directory`; default: a temporary one")
+	flag.Parse()
+	matches, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
+	program, err := self()
+	if err != nil {
+		return err
+	}
+	fmt.Println("| system | load | by hand | instead | with it |")
+	fmt.Println("| --- | --- | ---: | --- | ---: |")
+	var wrong error
+	for _, s := range systems {
+		if !matches.MatchString(s.name) {
+			continue
+		}
+		byHand, err := s.measure(ctx, program, *dir, false, *last)
+		if err != nil {
+			return err
+		}
+		ours, err := s.measure(ctx, program, *dir, true, *last)
+		if err != nil {
+			return err
+		}
+		for i, c := range byHand.counts {
+			fmt.Printf("| %s | %s: %s | %s | %s | %s |\n",
+				s.name, s.load, c.what, c, s.call, ours.counts[i])
+		}
+		if ours.wrong() > 0 {
+			wrong = errors.Join(wrong, fmt.Errorf("%s: %s", s.call, ours))
+		}
+	}
+	return wrong
+}
+
+// system is something that people write by hand, under one load, and the call of ours.
+type system struct {
+	name   string
+	load   string // what the processes do, in a few words
+	call   string
+	byHand load
+	ours   load
+}
+
+// load is what the processes of a round do, and what is counted.
+type load interface {
+	// round runs the load once, in an empty directory.
+	round(r *round) error
+	// work is what a process does.
+	work(w *worker) error
+}
+
+// measure runs rounds until the time is over.
+func (s system) measure(
+	ctx context.Context, program crew.Program, dir string, ours bool, last time.Duration,
+) (*tally, error) {
+	all := &tally{}
+	for begin := time.Now(); all.rounds == 0 || time.Since(begin) < last; all.rounds++ {
+		if err := s.round(ctx, program, dir, ours, all); err != nil {
+			return all, fmt.Errorf("%s (%s; ours: %v): %w", s.name, s.load, ours, err)
+		}
+	}
+	return all, nil
+}
+
+// round runs one round in a new directory.
+func (s system) round(
+	ctx context.Context, program crew.Program, dir string, ours bool, all *tally,
+) error {
+	dir, err := os.MkdirTemp(dir, "seeds")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := &round{ctx: ctx, program: program, tally: all,
+		task: task{System: s.name, Load: s.load, Ours: ours, Dir: dir}}
+	return s.side(ours).round(r)
+}
+
+func (s system) side(ours bool) load {
+	if ours {
+		return s.ours
+	}
+	return s.byHand
+}
+
+// tally is what went wrong in some rounds, of how many.
+type tally struct {
+	counts []*count
+	rounds int
+}
+
+type count struct {
+	what      string
+	wrong, of int
+}
+
+func (c *count) String() string { return fmt.Sprintf("%d of %d", c.wrong, c.of) }
+
+// add counts cases, of which some went wrong.
+func (t *tally) add(what string, wrong, of int) {
+	for _, c := range t.counts {
+		if c.what == what {
+			c.wrong, c.of = c.wrong+wrong, c.of+of
+			return
+		}
+	}
+	t.counts = append(t.counts, &count{what, wrong, of})
+}
+
+// wrong is how often something went wrong.
+func (t *tally) wrong() (n int) {
+	for _, c := range t.counts {
+		n += c.wrong
+	}
+	return n
+}
+
+func (t *tally) String() string {
+	var all []byte
+	for i, c := range t.counts {
+		if i > 0 {
+			all = append(all, ", "...)
+		}
+		all = fmt.Appendf(all, "%s: %v", c.what, c)
+	}
+	return string(all)
+}
