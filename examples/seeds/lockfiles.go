@@ -45,6 +45,15 @@ func exclusive(path, content string) (made bool, err error) {
 	return true, errors.Join(err, f.Close())
 }
 
+// note writes a line to a log, as lock files do when they find something stale.
+func note(dir, line string) {
+	f, err := os.OpenFile(filepath.Join(dir, "locks.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err == nil {
+		fmt.Fprintln(f, time.Now().Format(time.RFC3339), line)
+		f.Close()
+	}
+}
+
 // fileLock is FileLock: who makes the file has the lock, and removes the file afterwards.
 func fileLock(dir string) (func(time.Duration, func() error) error, error) {
 	path := filepath.Join(dir, "document.lock")
@@ -75,6 +84,7 @@ func robustFileLock(dir string) (func(time.Duration, func() error) error, error)
 			if err != nil || unix.Kill(pid, 0) != unix.ESRCH {
 				return false, nil
 			}
+			note(dir, "remove the stale lock of "+string(data))
 			_ = os.Remove(path)
 			return exclusive(path, me)
 		}); err != nil {
@@ -129,8 +139,11 @@ type vfsLock struct {
 
 func newVFSLock(dir string) vfsLock {
 	return vfsLock{path: filepath.Join(dir, "document.lock"),
-		owner:   fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()),
-		onStale: func(lockInfo) bool { return true }}
+		owner: fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()),
+		onStale: func(info lockInfo) bool {
+			note(dir, "steal the lock of "+info.Owner)
+			return true
+		}}
 }
 
 func (l vfsLock) read() (info lockInfo, err error) {
@@ -192,6 +205,7 @@ func (l stealingLock) withLock(patience time.Duration, work func() error) error 
 		if err != nil || time.Since(info.ModTime()) < ttl {
 			return false, nil
 		}
+		note(filepath.Dir(l.path), "steal the lock")
 		if os.Rename(l.path, l.path+".stale."+me) != nil {
 			return false, nil // somebody was faster
 		}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -53,27 +54,42 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| system | load | by hand | instead | with it |")
-	fmt.Println("| --- | --- | ---: | --- | ---: |")
-	var wrong error
+	var chosen []system
 	for _, s := range systems {
-		if !matches.MatchString(s.name) {
-			continue
+		if matches.MatchString(s.name) {
+			chosen = append(chosen, s)
 		}
-		byHand, err := s.measure(ctx, program, *dir, false, *last)
+	}
+	return table(ctx, os.Stdout, chosen, program, *dir, *last)
+}
+
+// table measures systems, and prints a row for each count that is not 0 on both sides. The error
+// is one of ours that is not 0.
+func table(
+	ctx context.Context, out io.Writer, chosen []system, program crew.Program, dir string,
+	last time.Duration,
+) error {
+	fmt.Fprintln(out, "| system | load | counted | by hand | instead | with it |")
+	fmt.Fprintln(out, "| --- | --- | --- | ---: | --- | ---: |")
+	var wrong error
+	for _, s := range chosen {
+		byHand, err := s.measure(ctx, program, dir, false, last)
 		if err != nil {
 			return err
 		}
-		ours, err := s.measure(ctx, program, *dir, true, *last)
+		ours, err := s.measure(ctx, program, dir, true, last)
 		if err != nil {
 			return err
 		}
-		for i, c := range byHand.counts {
-			fmt.Printf("| %s | %s: %s | %s | %s | %s |\n",
-				s.name, s.load, c.what, c, s.call, ours.counts[i])
+		for _, c := range ours.counts {
+			hand := byHand.find(c.what)
+			if hand.wrong > 0 || c.wrong > 0 {
+				fmt.Fprintf(out, "| %s | %s | %s | %s | %s | %s |\n",
+					s.name, s.load, c.what, hand, s.call, c)
+			}
 		}
 		if ours.wrong() > 0 {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: %s", s.call, ours))
+			wrong = errors.Join(wrong, fmt.Errorf("%s under the load of %s: %s", s.call, s.name, ours))
 		}
 	}
 	return wrong
@@ -145,13 +161,19 @@ func (c *count) String() string { return fmt.Sprintf("%d of %d", c.wrong, c.of) 
 
 // add counts cases, of which some went wrong.
 func (t *tally) add(what string, wrong, of int) {
+	c := t.find(what)
+	c.wrong, c.of = c.wrong+wrong, c.of+of
+}
+
+func (t *tally) find(what string) *count {
 	for _, c := range t.counts {
 		if c.what == what {
-			c.wrong, c.of = c.wrong+wrong, c.of+of
-			return
+			return c
 		}
 	}
-	t.counts = append(t.counts, &count{what, wrong, of})
+	c := &count{what: what}
+	t.counts = append(t.counts, c)
+	return c
 }
 
 // wrong is how often something went wrong.

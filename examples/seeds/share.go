@@ -28,7 +28,7 @@ func (s sharing) share(name, load string, byHand sharedLocks, call string, ours 
 }
 
 // writerPatience is how long the writer waits.
-const writerPatience = time.Second
+const writerPatience = 2 * time.Second
 
 func (s sharing) work(w *worker) error {
 	read, write, err := s.open(w.Dir)
@@ -96,7 +96,7 @@ func (s sharing) round(r *round) error {
 	if err != nil {
 		return err
 	}
-	r.add("writers that waited for 1 s in vain", times(said, late), 1)
+	r.add("writers that waited for 2 s in vain", times(said, late), 1)
 	_, err = r.gather(readers, stopped, 0)
 	return err
 }

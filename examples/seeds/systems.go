@@ -13,7 +13,7 @@ import (
 // one, four and others are loads that several systems share.
 var (
 	four   = counting{processes: 4, goroutines: 1, end: stopped}
-	dying  = excluding{processes: 8, goroutines: 1, holder: true, patience: time.Second}
+	dying  = excluding{processes: 8, goroutines: 1, holder: true, patience: 2 * time.Second}
 	stolen = excluding{processes: 8, goroutines: 1, holder: true, patience: waits}
 )
 
