@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 
 func program(t *testing.T, args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "QUEUE=program")
+	// The race detector makes each process wait for a second at its end.
+	cmd.Env = append(os.Environ(), "QUEUE=program", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	t.Cleanup(func() {
 		if cmd.Process != nil {
