@@ -101,7 +101,7 @@ func (t transferring) round(r *round) error {
 			}
 		}
 	})
-	said, err := r.gather(all, killed, roundTime)
+	said, err := r.gather(all, killed, roundTime/5)
 	close(ended)
 	auditing.Wait()
 	if err != nil || failure != nil {
