@@ -57,7 +57,15 @@ var mutants = []mutant{
 	}}},
 	{"a stamp that was rounded is not noticed", "TestStampsGrow", "stage.go", []edit{{
 		"	case now.Mtime == s.info.Mtime:\n",
-		"	case now.Mtime > 0:\n",
+		"	case now.Mtime >= 0:\n",
+	}}},
+	{"a fine time that was rounded is set again", "TestStampedOnce", "stage.go", []edit{{
+		"	case isFine(now.Mtime, s.info.Mtime, a.current.info.Mtime):\n",
+		"	case false:\n",
+	}}},
+	{"coarse times are found again under each lock", "TestStampedOnce", "stage.go", []edit{{
+		"	a.d.shared.coarse.Store(true)\n",
+		"",
 	}}},
 	{"coarse times accepted", "TestCoarseTimes", "mtime.go", []edit{{
 		"	case known && !fine:",

@@ -59,14 +59,18 @@ func (s *staged) stamp(after int64) error {
 		if err := s.setMtime(want); err != nil {
 			return err
 		}
-		kept := s.info.Mtime
-		if kept > after && kept > want-coarse && kept < want+coarse {
-			s.fine = true
+		if s.fine = isFine(s.info.Mtime, want, after); s.fine {
 			return nil
 		}
 	}
 	s.fine = false
 	return s.setMtime(now)
+}
+
+// isFine reports whether the time that the file system kept is late enough, and about
+// the wanted one.
+func isFine(kept, want, after int64) bool {
+	return kept > after && kept > want-coarse && kept < want+coarse
 }
 
 func (s *staged) setMtime(want int64) error {
@@ -80,8 +84,8 @@ func (s *staged) setMtime(want int64) error {
 	return err
 }
 
-// stampUnseen is stamp, but trusts the file system to keep the time as it is. isReady
-// looks at it later, together with the name.
+// stampUnseen is stamp, but expects the file system to keep a fine time. isReady looks at
+// it later, together with the name.
 func (s *staged) stampUnseen(after int64) error {
 	if isLatest(after) {
 		return s.stamp(after)

@@ -91,8 +91,8 @@ func (s *staged) isNamed() (bool, error) {
 }
 
 // isReady is a conflict if the staged file has lost its name: nothing was changed, and
-// the update can be tried again. It stamps the file again if the file system has not
-// kept its time.
+// the update can be tried again. It stamps the file again if the time that the file
+// system kept is not fine, and later files are then looked at when they are stamped.
 func (a *attempt) isReady(s *staged) error {
 	now, err := s.files.Lstat(s.path)
 	switch {
@@ -102,7 +102,11 @@ func (a *attempt) isReady(s *staged) error {
 		return fmt.Errorf("look at the temporary file: %w", err)
 	case now.Mtime == s.info.Mtime:
 		return nil
+	case isFine(now.Mtime, s.info.Mtime, a.current.info.Mtime):
+		s.info.Mtime = now.Mtime
+		return nil
 	}
+	a.d.shared.coarse.Store(true)
 	if err := s.stamp(a.current.info.Mtime); err != nil {
 		return err
 	}
@@ -149,8 +153,8 @@ func (d *fileDriver) fill(s *staged, data []byte, current *loaded, mode VersionM
 	if err := s.takeAccess(current.info, current.file); err != nil {
 		return err
 	}
-	if mode == VersionMtime || d.opts.GuardForeign { // the time has other uses before isReady
-		return s.stamp(current.info.Mtime)
+	if mode == VersionMtime || d.opts.GuardForeign || d.shared.coarse.Load() {
+		return s.stamp(current.info.Mtime) // versions and guards use the time before isReady
 	}
 	return s.stampUnseen(current.info.Mtime)
 }
