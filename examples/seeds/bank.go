@@ -108,9 +108,7 @@ func (t transferring) round(r *round) error {
 		return errors.Join(err, failure)
 	}
 	r.add("audits with another sum", wrong, audits)
-	if times(said, done) == 0 {
-		return nil // a machine so busy that nothing was done
-	}
+	kills := min(times(said, done), 1) // none that shows anything where nothing was done
 	// The next one to use the accounts repairs what it can.
 	if err := b.transfer("a", "b", 1); err != nil {
 		return err
@@ -123,7 +121,7 @@ func (t transferring) round(r *round) error {
 	if sum != opening*len(accounts) {
 		wrong = 1
 	}
-	r.add("kills that left half a transaction", wrong, 1)
+	r.add("kills that left half a transaction", wrong, max(kills, wrong))
 	return nil
 }
 

@@ -53,19 +53,25 @@ func (c counting) work(w *worker) error {
 		return err
 	}
 	var all sync.WaitGroup
-	for range c.goroutines {
+	failures := make([]error, c.goroutines)
+	for i := range failures {
 		all.Go(func() {
 			for !w.stopping() {
-				if increment() == nil {
+				err := increment()
+				switch {
+				case err == nil:
 					w.say(done)
-				} else {
+				case w.Ours:
+					failures[i] = err
+					return
+				default: // it goes on, as servers do
 					w.say(failed)
 				}
 			}
 		})
 	}
 	all.Wait()
-	return nil
+	return errors.Join(failures...)
 }
 
 // roundTime is how long the processes of a round work.

@@ -45,6 +45,13 @@ func exclusive(path, content string) (made bool, err error) {
 	return true, errors.Join(err, f.Close())
 }
 
+// removeOwn removes a file if its content still is that of the holder.
+func removeOwn(path, content string) {
+	if data, err := os.ReadFile(path); err == nil && string(data) == content {
+		_ = os.Remove(path)
+	}
+}
+
 // note writes a line to a log, as lock files do when they find something stale.
 func note(dir, line string) {
 	f, err := os.OpenFile(filepath.Join(dir, "locks.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
@@ -90,7 +97,7 @@ func robustFileLock(dir string) (func(time.Duration, func() error) error, error)
 		}); err != nil {
 			return err
 		}
-		defer os.Remove(path)
+		defer removeOwn(path, me)
 		return work()
 	}, nil
 }
@@ -189,14 +196,14 @@ func vfsLocks(dir string) (func(time.Duration, func() error) error, error) {
 	return newVFSLock(dir).withLock, nil
 }
 
-// stealingLock is a journal lock with steal: who writes the journal has the lock file. It is stale
-// when it has not been touched for the TTL. Then a waiter moves it away, so that only one can,
-// and makes its own.
+// stealingLock is a journal lock with steal: who writes the journal has the lock file, and touches
+// it now and then. It is stale when it has not been touched for the TTL. Then a waiter moves it
+// away, so that only one can, and makes its own.
 type stealingLock struct{ path string }
 
 func (l stealingLock) withLock(patience time.Duration, work func() error) error {
+	me := strconv.Itoa(os.Getpid())
 	if err := retry(patience, func() (bool, error) {
-		me := strconv.Itoa(os.Getpid())
 		got, err := exclusive(l.path, me)
 		if got || err != nil {
 			return got, err
@@ -213,8 +220,25 @@ func (l stealingLock) withLock(patience time.Duration, work func() error) error 
 	}); err != nil {
 		return err
 	}
-	defer os.Remove(l.path)
+	defer removeOwn(l.path, me)
+	ended := make(chan struct{})
+	defer close(ended)
+	go l.touch(ended)
 	return work()
+}
+
+// touch is the heartbeat.
+func (l stealingLock) touch(ended <-chan struct{}) {
+	beat := time.NewTicker(ttl / 4)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case now := <-beat.C:
+			_ = os.Chtimes(l.path, now, now)
+		}
+	}
 }
 
 func stealingLocks(dir string) (func(time.Duration, func() error) error, error) {

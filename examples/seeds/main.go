@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,9 +20,13 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/crew"
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/measure"
 )
 
 func main() {
@@ -29,7 +34,7 @@ func main() {
 		exitOn(beWorker())
 		return
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exitOn(run(ctx))
 }
@@ -60,7 +65,16 @@ func run(ctx context.Context) error {
 			chosen = append(chosen, s)
 		}
 	}
+	describe(os.Stdout, *dir)
 	return table(ctx, os.Stdout, chosen, program, *dir, *last)
+}
+
+// describe says where and when the table was made.
+func describe(out io.Writer, dir string) {
+	m := measure.Describe(fsys.New(), cmp.Or(dir, os.TempDir()), "")
+	fmt.Fprintf(out, "%s, %s %s, %d cores, file system %s, %s. `go run ./examples/seeds %s`\n\n",
+		time.Now().Format(time.DateOnly), m.System, m.Kernel, m.Cores, m.FileSystem, m.Go,
+		strings.Join(os.Args[1:], " "))
 }
 
 // table measures systems, and prints a row for each count that is not 0 on both sides. The error
@@ -112,15 +126,21 @@ type load interface {
 	work(w *worker) error
 }
 
-// measure runs rounds until the time is over.
+// measure runs rounds until the time is over. It repeats some that show nothing.
 func (s system) measure(
 	ctx context.Context, program crew.Program, dir string, ours bool, last time.Duration,
 ) (*tally, error) {
-	all := &tally{}
-	for begin := time.Now(); all.rounds == 0 || time.Since(begin) < last; all.rounds++ {
-		if err := s.round(ctx, program, dir, ours, all); err != nil {
+	all, repeated := &tally{}, 0
+	for begin := time.Now(); all.rounds == 0 || time.Since(begin) < last; {
+		err := s.round(ctx, program, dir, ours, all)
+		if errors.Is(err, errLost) && repeated < 10 {
+			repeated++
+			continue
+		}
+		if err != nil {
 			return all, fmt.Errorf("%s (%s; ours: %v): %w", s.name, s.load, ours, err)
 		}
+		all.rounds++
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,12 +27,13 @@ func TestSystems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := time.Second
+	last := 300 * time.Millisecond
 	if testing.Short() {
 		last = 0 // one round
 	}
 	for _, s := range systems {
 		t.Run(s.name+"/"+s.load, func(t *testing.T) {
+			t.Parallel() // they wait most of the time
 			ours, err := s.measure(t.Context(), program, t.TempDir(), true, last)
 			if err != nil {
 				t.Fatal(err)
@@ -56,6 +58,35 @@ func TestSystems(t *testing.T) {
 			}
 			t.Logf("by hand: %s; %s: %s", byHand, s.call, ours)
 		})
+	}
+}
+
+// TestPage: docs/seeds.md has a row for each of the systems and no other, and says of each what it
+// is.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/seeds.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows, want []string
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(line, " | ")
+		if len(cells) != 6 || strings.HasPrefix(line, "| system ") || strings.HasPrefix(line, "| ---") {
+			continue
+		}
+		row := strings.Join([]string{strings.TrimPrefix(cells[0], "| "), cells[1], cells[4]}, ", ")
+		if !slices.Contains(rows, row) {
+			rows = append(rows, row)
+		}
+	}
+	for _, s := range systems {
+		want = append(want, strings.Join([]string{s.name, s.load, s.call}, ", "))
+		if !strings.Contains(strings.ToLower(string(page)), "\n### "+strings.ToLower(s.name)+"\n") {
+			t.Errorf("the page says nothing of %s", s.name)
+		}
+	}
+	if !slices.Equal(rows, want) {
+		t.Errorf("rows:\n%s\nwant:\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
 	}
 }
 

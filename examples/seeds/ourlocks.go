@@ -35,8 +35,11 @@ func leaseLocks(dir string) (func(time.Duration, func() error) error, error) {
 	return func(patience time.Duration, work func() error) error {
 		err := lease.With(context.Background(), doc, &lease.Options{TTL: ttl, Wait: patience},
 			func(context.Context, *lease.Lease) error { return work() })
-		if errors.Is(err, lease.ErrHeld) {
+		switch {
+		case errors.Is(err, lease.ErrHeld):
 			return errLate
+		case errors.Is(err, lease.ErrLost):
+			return errLost
 		}
 		return err
 	}, err

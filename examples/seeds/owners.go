@@ -41,13 +41,17 @@ func own(name, load string, byHand owning, call string, ours owning) system {
 const (
 	accepted = "accepted"
 	refused  = "refused"
-	waits    = 20 * time.Second // at the most, for an owner that is stopped
+	waits    = 20 * time.Second // at the most, for an owner that is stopped or dead
 )
 
 func (o owning) work(w *worker) error {
 	return o.hold(w.Dir, func(save func() (bool, error)) error {
 		w.say(fmt.Sprint(os.Getpid()))
-		<-w.lines // the owner thinks, until it is told to go on
+		select { // the owner thinks, until it is told to go on
+		case <-w.lines:
+		case <-w.stop:
+			return nil
+		}
 		saved, err := save()
 		if err != nil {
 			return err

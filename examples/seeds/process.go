@@ -140,6 +140,7 @@ const (
 	late   = "late"   // it gave up waiting
 	twice  = "twice"  // somebody else was there, too
 	held   = "held"   // it has the lock
+	lost   = "lost"   // it had the lock for too long
 )
 
 func (w *worker) say(line string) { fmt.Fprintln(os.Stdout, line) }

@@ -15,6 +15,8 @@ type sharing struct {
 	open    sharedLocks
 	readers int  // processes
 	kill    bool // one more reader is killed while it reads
+	// patience is how long the writer waits.
+	patience time.Duration
 }
 
 // sharedLocks opens the lock of a directory.
@@ -23,12 +25,9 @@ type sharedLocks func(dir string) (read, write func(time.Duration, func() error)
 func (s sharing) share(name, load string, byHand sharedLocks, call string, ours sharedLocks) system {
 	s.open = byHand
 	other := s
-	other.open = ours
+	other.open, other.patience = ours, waits
 	return system{name, load, call, s, other}
 }
-
-// writerPatience is how long the writer waits.
-const writerPatience = 2 * time.Second
 
 func (s sharing) work(w *worker) error {
 	read, write, err := s.open(w.Dir)
@@ -37,13 +36,13 @@ func (s sharing) work(w *worker) error {
 	}
 	switch w.Role {
 	case "dies":
-		return read(writerPatience, func() error {
+		return read(s.patience, func() error {
 			w.say(held)
 			<-w.stop // it is killed
 			return nil
 		})
 	case "writer":
-		err := write(writerPatience, func() error { return watched(w) })
+		err := write(s.patience, func() error { return watched(w) })
 		switch {
 		case errors.Is(err, errLate):
 			w.say(late)
@@ -56,7 +55,7 @@ func (s sharing) work(w *worker) error {
 	}
 	w.say(held)
 	for !w.stopping() {
-		err := read(writerPatience, func() error {
+		err := read(s.patience, func() error {
 			time.Sleep(turnTime)
 			return nil
 		})
@@ -96,7 +95,7 @@ func (s sharing) round(r *round) error {
 	if err != nil {
 		return err
 	}
-	r.add("writers that waited for 2 s in vain", times(said, late), 1)
+	r.add("writers that waited in vain", times(said, late), 1)
 	_, err = r.gather(readers, stopped, 0)
 	return err
 }
