@@ -53,7 +53,8 @@ func count(t *testing.T, dir string, times int, commands ...[]string) (kept, fai
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "data.json")
 	// What else is in the file stays.
-	if err := os.WriteFile(file, []byte("{\n  \"visits\": 0,\n  \"a\": 1\n}\n"), 0o600); err != nil {
+	const before = "{\n  \"visits\": 0,\n  \"a\": 1\n}\n"
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var started []*exec.Cmd

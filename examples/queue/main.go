@@ -6,7 +6,8 @@
 //	queue -claim 1m FILE work COMMAND
 //
 // A job is done at least once: twice if its worker is killed before it has said that it is done.
-// The command of a worker that was killed may go on meanwhile. "jsonstore get FILE jobs" shows the jobs that are not done.
+// The command of a worker that was killed may go on meanwhile. "jsonstore get FILE jobs" shows the
+// jobs that are not done.
 package main
 
 import (
@@ -45,7 +46,7 @@ type job struct {
 var errOver = errors.New("the claim is over")
 
 func main() {
-	claim := flag.Duration("claim", time.Minute, "how long a worker has a job; renewed while it works")
+	claim := flag.Duration("claim", time.Minute, "how long a worker has a job without renewing it")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -152,16 +152,19 @@ func TestDoOne(t *testing.T) {
 	if err := add(ctx, doc, "a"); err != nil {
 		t.Fatal(err)
 	}
-	const claim = 300 * time.Millisecond
+	const claim = 3 * time.Second // renewed after a third of it
 	failure := errors.New("no")
 	err = work(ctx, doc, claim, func(context.Context, job) error { return failure })
 	if left := jobs(t, file); !errors.Is(err, failure) || !left[0].Until.IsZero() {
 		t.Errorf("%v, %+v", err, left)
 	}
 	err = work(ctx, doc, claim, func(ctx context.Context, j job) error {
-		for until := j.Until; !until.After(j.Until.Add(claim)); { // it is renewed again and again
-			until = jobs(t, file)[0].Until
-			time.Sleep(time.Millisecond)
+		for !jobs(t, file)[0].Until.After(j.Until) { // until it is renewed
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Millisecond):
+			}
 		}
 		if other, err := take(ctx, doc, claim); other != nil || err != nil {
 			t.Errorf("another worker got the job: %+v, %v", other, err)

@@ -319,7 +319,8 @@ func storeFill(dir string) (func(key string) error, error) {
 	db, err := store.Open(dir, nil)
 	return func(key string) error {
 		return db.Transact(context.Background(), func(tx *store.Tx) error {
-			if err := tx.Create(tx.Doc(key), fmt.Appendf(nil, `{"balance":%d}`, opening)); err != nil {
+			content := fmt.Appendf(nil, `{"balance":%d}`, opening)
+			if err := tx.Create(tx.Doc(key), content); err != nil {
 				return err
 			}
 			return tx.Append(tx.Doc("index"), "keys", key)

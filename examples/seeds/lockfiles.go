@@ -54,7 +54,8 @@ func removeOwn(path, content string) {
 
 // note writes a line to a log, as lock files do when they find something stale.
 func note(dir, line string) {
-	f, err := os.OpenFile(filepath.Join(dir, "locks.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	path := filepath.Join(dir, "locks.log")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err == nil {
 		fmt.Fprintln(f, time.Now().Format(time.RFC3339), line)
 		f.Close()

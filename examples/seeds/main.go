@@ -103,7 +103,8 @@ func table(
 			}
 		}
 		if ours.wrong() > 0 {
-			wrong = errors.Join(wrong, fmt.Errorf("%s under the load of %s: %s", s.call, s.name, ours))
+			err := fmt.Errorf("%s under the load of %s: %s", s.call, s.name, ours)
+			wrong = errors.Join(wrong, err)
 		}
 	}
 	return wrong

@@ -16,8 +16,14 @@ import (
 
 // documentLock is ours: an update in locking mode, whose function runs once, under the lock.
 func documentLock(dir string) (func(time.Duration, func() error) error, error) {
-	doc, err := store.OpenFile(documentPath(dir),
-		&store.Options{Locking: true, Retry: store.Retry{MaxTries: 1}})
+	return documentUpdate(dir, &store.Options{Locking: true, Retry: store.Retry{MaxTries: 1}})
+}
+
+// documentUpdate is ours: Doc.Update.
+func documentUpdate(
+	dir string, opts *store.Options,
+) (func(time.Duration, func() error) error, error) {
+	doc, err := store.OpenFile(documentPath(dir), opts)
 	return func(patience time.Duration, work func() error) error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -51,7 +57,7 @@ func readAndUpdate(dir string) (read, write func(time.Duration, func() error) er
 	if err != nil {
 		return nil, nil, err
 	}
-	write, err = documentLock(dir)
+	write, err = documentUpdate(dir, nil)
 	read = func(_ time.Duration, work func() error) error {
 		_, _, err := doc.Read(context.Background())
 		if err != nil && !errors.Is(err, store.ErrNotExist) {

@@ -162,7 +162,8 @@ var leaseOwner = owning{
 			}
 			return err == nil, err
 		}
-		err = lease.With(context.Background(), db.Doc("lease"), &lease.Options{TTL: ttl, Wait: waits},
+		opts := &lease.Options{TTL: ttl, Wait: waits}
+		err = lease.With(context.Background(), db.Doc("lease"), opts,
 			func(_ context.Context, l *lease.Lease) error {
 				// From now on the document knows the token.
 				if _, err := guarded(l, 0); err != nil {

@@ -22,7 +22,9 @@ type sharing struct {
 // sharedLocks opens the lock of a directory.
 type sharedLocks func(dir string) (read, write func(time.Duration, func() error) error, err error)
 
-func (s sharing) share(name, load string, byHand sharedLocks, call string, ours sharedLocks) system {
+func (s sharing) share(
+	name, load string, byHand sharedLocks, call string, ours sharedLocks,
+) system {
 	s.open = byHand
 	other := s
 	other.open, other.patience = ours, waits

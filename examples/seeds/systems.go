@@ -1,6 +1,6 @@
 //go:build unix
 
-// The systems, in the order of docs/seeds.md.
+// The systems, in the order of the table in docs/seeds.md.
 
 package main
 
@@ -23,9 +23,9 @@ var (
 
 var systems = []system{
 	dying.exclude("FileLock", "a holder is killed beside 8 waiting processes",
-		fileLock, "`Doc.Update`", documentLock),
+		fileLock, "`Doc.Update` with `Locking`", documentLock),
 	dying.exclude("RobustFileLock", "a holder is killed beside 8 waiting processes",
-		robustFileLock, "`Doc.Update`", documentLock),
+		robustFileLock, "`Doc.Update` with `Locking`", documentLock),
 	counting{processes: 4, goroutines: 4, end: stopped}.count(
 		"FileAccessQueue", "4 processes, 4 goroutines each", accessQueue, "`Doc.Add`", docAdd),
 	sharing{readers: 8, patience: patience}.share("ReadWriteLock", "8 reading processes, 1 writes",
@@ -52,7 +52,7 @@ var systems = []system{
 	counting{processes: 1, goroutines: 1, end: killed}.count(
 		"SnapshotStore", "1 process, killed", snapshots, "`Doc.Add`", docAdd),
 	excluding{processes: 2, goroutines: 4, patience: waits}.exclude("fcntl with timeout",
-		"2 processes, 4 goroutines each", fcntlLock, "`Doc.Update`", documentLock),
+		"2 processes, 4 goroutines each", fcntlLock, "`Doc.Update` with `Locking`", documentLock),
 	stolen.exclude("VFS lockfile", "a holder is killed beside 8 waiting processes", vfsLocks,
 		"`lease.With`", leaseLocks),
 	own("VFS lockfile", "a holder is stopped for longer than the TTL", vfsOwner,

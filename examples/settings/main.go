@@ -20,12 +20,12 @@ import (
 )
 
 // settings is what this program knows of the document. A member that the document does not have
-// is the zero value, so the defaults are where the members are read.
+// is the zero value and stays absent, so the defaults are where the members are read.
 type settings struct {
 	Theme struct {
-		Color string `json:"color"`
-	} `json:"theme"`
-	Size int `json:"size"`
+		Color string `json:"color,omitempty"`
+	} `json:"theme,omitzero"`
+	Size int `json:"size,omitempty"`
 }
 
 func (s settings) color() string {

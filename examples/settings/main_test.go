@@ -20,7 +20,8 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	show("color light\nsize 12\n")
-	const before = "{\n  \"zoom\": 1.10,\n  \"theme\": {\"font\": \"mono\", \"color\": \"light\"}\n}\n"
+	const before = "{\n  \"zoom\": 1.10,\n" +
+		"  \"theme\": {\"font\": \"mono\", \"color\": \"light\"}\n}\n"
 	if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +37,14 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Replace(before, "light", "dark", 1)
-	if now, err := os.ReadFile(path); err != nil || !strings.HasPrefix(string(now), want[:len(want)-3]) {
+	if now, err := os.ReadFile(path); err != nil || string(now) != want {
 		t.Errorf("%q, %v", now, err)
 	}
 	show("color dark\nsize 12\n")
+	if err := run(t.Context(), []string{path, "size", "14"}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	show("color dark\nsize 14\n")
 	if err := run(t.Context(), nil, io.Discard); err == nil {
 		t.Error("no file was taken")
 	}
