@@ -20,8 +20,8 @@ import (
 
 // bank is the accounts of a directory.
 type bank interface {
-	// transfer moves an amount.
-	transfer(from, to string, amount int) error
+	// share moves 1 from an account to each of the others.
+	share(from string) error
 	// sum adds all accounts up.
 	sum() (int, error)
 }
@@ -51,6 +51,14 @@ const opening = 1000 // of each account
 
 var accounts = []string{"a", "b", "c", "d"}
 
+// gets is what an account gets when one shares.
+func gets(name, from string) int {
+	if name == from {
+		return 1 - len(accounts)
+	}
+	return 1
+}
+
 func accountPath(dir, name string) string { return filepath.Join(dir, name+".json") }
 
 func (t transferring) work(w *worker) error {
@@ -59,8 +67,7 @@ func (t transferring) work(w *worker) error {
 		return err
 	}
 	for !w.stopping() {
-		pair := rand.Perm(len(accounts))
-		if err := b.transfer(accounts[pair[0]], accounts[pair[1]], 1); err != nil {
+		if err := b.share(accounts[rand.IntN(len(accounts))]); err != nil {
 			return err
 		}
 		w.say(done)
@@ -110,7 +117,7 @@ func (t transferring) round(r *round) error {
 	r.add("audits with another sum", wrong, audits)
 	kills := min(times(said, done), 1) // none that shows anything where nothing was done
 	// The next one to use the accounts repairs what it can.
-	if err := b.transfer("a", "b", 1); err != nil {
+	if err := b.share("a"); err != nil {
 		return err
 	}
 	sum, err := b.sum()
@@ -167,18 +174,18 @@ func (t fileTransaction) commit(changed map[string]account) error {
 	return nil
 }
 
-func (t fileTransaction) transfer(from, to string, amount int) error {
+func (t fileTransaction) share(from string) error {
 	return underFlock(filepath.Join(t.dir, "lock"), func() error {
 		if err := t.begin(); err != nil {
 			return err
 		}
 		changed := map[string]account{}
-		for name, by := range map[string]int{from: -amount, to: amount} {
+		for _, name := range accounts {
 			var a account
 			if err := readJSON(accountPath(t.dir, name), &a); err != nil {
 				return err
 			}
-			a.Balance += by
+			a.Balance += gets(name, from)
 			changed[accountPath(t.dir, name)] = a
 		}
 		return t.commit(changed)
@@ -204,13 +211,14 @@ func openStoreBank(dir string) (bank, error) {
 	return storeBank{db}, err
 }
 
-func (b storeBank) transfer(from, to string, amount int) error {
+func (b storeBank) share(from string) error {
 	return b.db.Transact(context.Background(), func(tx *store.Tx) error {
-		if _, err := tx.Add(tx.Doc(from), "balance", -amount); err != nil {
-			return err
+		for _, name := range accounts {
+			if _, err := tx.Add(tx.Doc(name), "balance", gets(name, from)); err != nil {
+				return err
+			}
 		}
-		_, err := tx.Add(tx.Doc(to), "balance", amount)
-		return err
+		return nil
 	})
 }
 
