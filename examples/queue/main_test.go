@@ -173,8 +173,12 @@ func TestDoOne(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		<-ctx.Done()
-		return ctx.Err()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Minute):
+			return errors.New("the work goes on without its claim")
+		}
 	})
 	if left := jobs(t, file); !errors.Is(err, errOver) || len(left) != 1 {
 		t.Errorf("%v, %+v", err, left)
