@@ -23,9 +23,9 @@ import (
 // is the zero value and stays absent, so the defaults are where the members are read.
 type settings struct {
 	Theme struct {
-		Color string `json:"color,omitempty"`
-	} `json:"theme,omitzero"`
-	Size int `json:"size,omitempty"`
+		Color string `json:"color"`
+	} `json:"theme"`
+	Size int `json:"size"`
 }
 
 func (s settings) color() string {
