@@ -183,14 +183,14 @@ func (a *aligner) twins(i, j int) bool {
 	return d.digest(n) == d.digest(twin) && equal(d, n, d, twin)
 }
 
-// moved pairs equal containers at any places, in order.
+// moved pairs equal containers at any places, in order, and scalars if they count.
 func (a *aligner) moved(left []int) {
 	free := a.free()
 	first := map[uint64]int{}      // by digest, the first in free
 	next := make([]int, len(free)) // for each of free, the next one with its digest
 	for n := len(free) - 1; n >= 0; n-- {
 		i := free[n]
-		if a.before[i].Kind < Array && !a.isLossy(i) {
+		if a.before[i].Kind < Array && !a.scalars && !a.isLossy(i) {
 			continue // a scalar has nothing to lose
 		}
 		digest := a.merger.before.digest(&a.before[i])

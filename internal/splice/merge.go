@@ -67,6 +67,7 @@ type merger struct {
 	window             window    // where before and after differ
 	spelling           Spelling
 	changed            *bool
+	scalars            bool // those that moved are aligned too
 	scratch
 }
 
