@@ -67,7 +67,7 @@ type merger struct {
 	window             window    // where before and after differ
 	spelling           Spelling
 	changed            *bool
-	scalars            bool // those that moved are aligned too
+	strict             bool // the alignment is for a three-way merge, see align.go
 	scratch
 }
 

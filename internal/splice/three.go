@@ -107,8 +107,7 @@ func (e *SideError) Unwrap() error { return e.Err }
 
 // between compares, aligns and merges two documents, of which the first is the old one.
 func between(before, after *document) *merger {
-	m := &merger{old: before, before: before, after: after, changed: new(bool)}
-	m.scalars = true // the other side may have changed or removed what moved
+	m := &merger{old: before, before: before, after: after, changed: new(bool), strict: true}
 	if m.window = (window{-1, -1}); before != nil && after != nil {
 		m.window = windowOf(before.data, after.data)
 	}

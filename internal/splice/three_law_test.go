@@ -211,10 +211,17 @@ func sure(t rapid.TB, base, ours, theirs []byte, write Side, large int) ([]byte,
 	return merged, clashes
 }
 
+// check checks a law on more documents than rapid.Check does: a merge takes microseconds.
+func check(t *testing.T, law func(t *rapid.T)) {
+	for range 20 {
+		rapid.Check(t, law)
+	}
+}
+
 // TestThreeIdentity: a merge with a side that has changed nothing is the other side, and
 // that of equal sides is that side, to the byte.
 func TestThreeIdentity(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		g := &sides{T: t, lists: true}
 		d := g.three()
 		large := g.one(2)
@@ -236,7 +243,7 @@ func TestThreeIdentity(t *testing.T) {
 
 // TestThreeObjects compares the merger of documents without lists with a simple one.
 func TestThreeObjects(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		g := &sides{T: t}
 		d := g.three()
 		large := g.one(2)
@@ -349,7 +356,7 @@ func flat(value any, path string, leaves map[string]string, clashes map[string]b
 // TestThreeLosesNothing: each change of a side is in the result or in a clash, and the
 // result has nothing that neither side has.
 func TestThreeLosesNothing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		g := &sides{T: t, lists: true}
 		d := g.three()
 		merged, found := sure(t, d.baseText, d.oursText, d.theirsText, Both, g.one(2))
@@ -416,7 +423,7 @@ func sorted(value any) string {
 // TestThreeSymmetry: if the sides change their places, so do they in each clash, and the
 // result is the same but for the order of elements.
 func TestThreeSymmetry(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		g := &sides{T: t, lists: true}
 		d := g.three()
 		one, clashes := sure(t, d.baseText, d.oursText, d.theirsText, Ours, 0)

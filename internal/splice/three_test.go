@@ -3,6 +3,7 @@
 package splice
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -99,5 +100,160 @@ func TestThree(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestThreeDuplicates: of duplicate keys the last one counts, on each side, and a removed
+// member does not leave an earlier one behind.
+func TestThreeDuplicates(t *testing.T) {
+	for _, test := range []struct{ base, ours, theirs, want, clashes string }{
+		{`{"a":1,"a":2}`, `{"a":1,"a":2,"b":1}`, `{"a":7,"a":3}`, `{"a":1,"a":3,"b":1}`, ""},
+		{`{"a":1,"a":2}`, `{"a":1,"a":2,"b":1}`, `{}`, `{"b":1}`, ""},
+		{`{"a":1,"a":2}`, `{"b":1}`, `{"a":7,"a":2}`, `{"b":1}`, ""},
+		{`{"a":1}`, `{"a":5,"a":2}`, `{"a":5,"a":3}`, `{"a":5,"a":{"<<<<<<<":{"base":1,"ours":2,"theirs":3}}}`, "a: 1 2 3"},
+		{`{}`, `{"b":1}`, `{"a":5,"a":3}`, `{"b":1,"a":3}`, ""},
+	} {
+		texts := [3][]byte{[]byte(test.base), []byte(test.ours), []byte(test.theirs)}
+		got, clashes, err := Three(texts[0], texts[1], texts[2], Both,
+			Limits{AllowDuplicateKeys: true})
+		if err != nil || string(got) != test.want || clashText(clashes) != test.clashes {
+			t.Errorf("%s: got %s, %s, %v\nwant %s, %s", texts, got, clashText(clashes), err,
+				test.want, test.clashes)
+		}
+		if _, _, err := Three(texts[0], texts[1], texts[2], Both, Limits{}); err == nil {
+			t.Errorf("%s: duplicate keys are accepted", texts)
+		}
+	}
+}
+
+// TestThreeSides: where the two contradict each other, one side can be written.
+func TestThreeSides(t *testing.T) {
+	base := `{"a": 1, "b": {"x": 1}, "c": 1, "d": 1, "l": [{"id": 1, "n": 1}, {"id": 2}]}`
+	ours := `{"a": 2, "b": {"x": 2}, "d": 2, "l": [{"id": 2}], "e": 1}`
+	theirs := `{"a": 3, "b": {"x": 3}, "c": 3, "l": [{"id": 1, "n": 3}, {"id": 2}]}`
+	for _, test := range []struct {
+		write Side
+		want  string
+	}{
+		{Ours, ours},
+		{Theirs, `{"a": 3, "b": {"x": 3}, "l": [{"id": 1, "n": 3}, {"id": 2}], "e": 1, "c": 3}`},
+	} {
+		got, clashes, err := Three([]byte(base), []byte(ours), []byte(theirs), test.write, Limits{})
+		if err != nil || string(got) != test.want || len(clashes) != 5 {
+			t.Errorf("got %s, %s, %v\nwant %s", got, clashText(clashes), err, test.want)
+		}
+	}
+	for _, write := range []Side{Ours, Theirs} {
+		for _, sides := range [][2]string{{"1", ""}, {"", "1"}} {
+			got, clashes, err := Three([]byte("2"), []byte(sides[0]), []byte(sides[1]), write, Limits{})
+			if want := sides[write-Ours]; err != nil || string(got) != want || len(clashes) != 1 {
+				t.Errorf("%q: got %q, %s, %v, want %q", sides, got, clashText(clashes), err, want)
+			}
+		}
+	}
+}
+
+// TestThreeRefuses: what is invalid is named, and a mark that would nest too deep too.
+func TestThreeRefuses(t *testing.T) {
+	good, bad := []byte("[1]"), []byte("[1,\n 2")
+	for i, side := range []string{"base", "ours", "theirs"} {
+		texts := [3][]byte{good, good, good}
+		texts[i] = bad
+		_, _, err := Three(texts[0], texts[1], texts[2], Both, Limits{})
+		var at *SideError
+		var syntax *SyntaxError
+		if !errors.As(err, &at) || at.Side != side || !errors.As(err, &syntax) || syntax.Line != 2 {
+			t.Errorf("%s: %v", side, err)
+		}
+	}
+	deep := func(inner string) []byte {
+		return []byte(strings.Repeat("[", 9) + inner + strings.Repeat("]", 9))
+	}
+	lim := Limits{Depth: 10}
+	if got, _, err := Three(deep("1"), deep("2"), deep("3"), Both, lim); err == nil {
+		t.Errorf("deeper than the limit: %s", got)
+	}
+	if _, clashes, err := Three(deep("1"), deep("2"), deep("3"), Ours, lim); err != nil ||
+		len(clashes) != 1 {
+		t.Errorf("%s, %v", clashText(clashes), err)
+	}
+}
+
+// TestThreeLarge merges documents of which only the nodes in use are kept, at their limit of
+// depth and with many elements.
+func TestThreeLarge(t *testing.T) {
+	var base, ours, theirs, want strings.Builder
+	for i := range 20_000 {
+		row := func(into *strings.Builder, n, m int) {
+			fmt.Fprintf(into, "%s{\"id\": %d, \"n\": %d, \"m\": [%d, 1e400]}",
+				[]string{"[", ", "}[min(i, 1)], i, n, m)
+		}
+		n, m := i, i
+		if i%7 == 3 {
+			n = -i
+		}
+		if i%11 == 5 {
+			m = -i
+		}
+		row(&base, i, i)
+		row(&ours, n, i)
+		row(&theirs, i, m)
+		row(&want, n, m)
+	}
+	texts := [4][]byte{}
+	for i, b := range []*strings.Builder{&base, &ours, &theirs, &want} {
+		texts[i] = []byte(b.String() + "]")
+	}
+	got, clashes, err := Three(texts[0], texts[1], texts[2], Both, Limits{})
+	if err != nil || len(clashes) > 0 || string(got) != string(texts[3]) {
+		t.Errorf("%d clashes, %v, as wanted %v", len(clashes), err, string(got) == string(texts[3]))
+	}
+	deep := func(inner string) []byte {
+		return []byte(strings.Repeat(`{"a":`, DefaultDepth-1) + inner +
+			strings.Repeat("}", DefaultDepth-1))
+	}
+	for _, large := range []int{0, 1} {
+		got, clashes, err = Three(deep(`{}`), deep(`{"b":1}`), deep(`{"c":1}`), Both,
+			Limits{large: large})
+		if err != nil || len(clashes) > 0 || string(got) != string(deep(`{"b":1,"c":1}`)) {
+			t.Errorf("deep: %s, %v", clashText(clashes), err)
+		}
+	}
+}
+
+func FuzzThree(f *testing.F) {
+	for _, test := range threeCases {
+		f.Add([]byte(test.base), []byte(test.ours), []byte(test.theirs))
+	}
+	f.Fuzz(func(t *testing.T, base, ours, theirs []byte) {
+		for _, lim := range []Limits{{}, {AllowDuplicateKeys: true}, {large: 1}} {
+			for _, write := range []Side{Both, Ours, Theirs} {
+				got, clashes, err := Three(base, ours, theirs, write, lim)
+				if err != nil {
+					continue
+				}
+				if len(got) > 0 {
+					if err := Check(got, lim); err != nil {
+						t.Fatalf("%q %q %q: %q: %v", base, ours, theirs, got, err)
+					}
+				}
+				if write == Both && len(clashes) > 0 && !strings.Contains(string(got), MarkKey) {
+					t.Fatalf("%q %q %q: %q has no mark", base, ours, theirs, got)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkThree(b *testing.B) {
+	base := []byte(`{"users": [` + strings.Repeat(`{"id": 1, "name": "ada", "tags": ["a", "b"]}, `, 100) +
+		`{"id": 2}], "n": 1, "m": 1}`)
+	ours := []byte(strings.Replace(string(base), `"n": 1`, `"n": 2`, 1))
+	theirs := []byte(strings.Replace(string(base), `"m": 1`, `"m": 2`, 1))
+	b.SetBytes(int64(len(base)))
+	for b.Loop() {
+		if _, _, err := Three(base, ours, theirs, Both, Limits{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
