@@ -144,7 +144,8 @@ func Three(base, ours, theirs []byte, opts *Options) ([]byte, error) {
 		opts = &Options{}
 	}
 	write, ok := map[Resolution]splice.Side{
-		Refuse: splice.Ours, Mark: splice.Both, PreferOurs: splice.Ours, PreferTheirs: splice.Theirs,
+		Refuse: splice.Ours, Mark: splice.Both,
+		PreferOurs: splice.Ours, PreferTheirs: splice.Theirs,
 	}[opts.Resolution]
 	if !ok {
 		return nil, fmt.Errorf("merge: there is no Resolution %d", opts.Resolution)

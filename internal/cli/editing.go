@@ -8,8 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,12 +41,12 @@ func (a *app) editCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "edit FILE",
 		Short: "Edit the document in $VISUAL or $EDITOR, and merge what others have changed",
-		Long: `Edit the document in $VISUAL or $EDITOR, and merge what others have changed meanwhile.
-The editor gets a draft; no lock is held while it runs. When it ends, the draft takes the place
-of the document. If the document was changed meanwhile, the two are merged by path, as by
+		Long: `Edit the document in $VISUAL or $EDITOR, and merge what others have changed
+meanwhile. The editor gets a draft; no lock is held while it runs. When it ends, the draft takes the
+place of the document. If the document was changed meanwhile, the two are merged by path, as by
 jsonstore merge. Where both have changed the same value, the editor is started again, with
-{"` + merge.MarkKey + `": {"base": …, "ours": …, "theirs": …}} in the place of the value: ours is that
-of the draft. Put the right value there. An invalid draft is edited again too.
+{"` + merge.MarkKey + `": {"base": …, "ours": …, "theirs": …}} in the place of the value: ours is
+that of the draft. Put the right value there. An invalid draft is edited again too.
 
 A draft that is as it was writes nothing. If the editor fails, or the document cannot be
 written, the draft is kept, in a directory that only you may enter, beneath $XDG_STATE_HOME or
@@ -65,10 +65,11 @@ A document that does not exist is created. One with invalid content can be edite
 		if e.command, err = editorCommand(e.terminal); err != nil {
 			return err
 		}
-		return a.write(cmd, &e.writeFlags, args, func(_ context.Context, doc *store.Doc) (written, error) {
-			e.doc = doc
-			return e.edit(cmd.Context())
-		})
+		return a.write(cmd, &e.writeFlags, args,
+			func(_ context.Context, doc *store.Doc) (written, error) {
+				e.doc = doc
+				return e.edit(cmd.Context())
+			})
 	}
 	return a.writeCommand(cmd, &e.writeFlags)
 }
@@ -94,46 +95,275 @@ type problem struct {
 // edit runs the editor until there is a result. The context has no timeout: that is for
 // each operation on the document.
 func (e *editing) edit(ctx context.Context) (w written, err error) {
-	first, version, err := e.open(ctx)
+	why, version, err := e.open(ctx)
 	if err != nil {
 		return w, err
 	}
 	defer e.draft.close()
-	limit := e.app.flags.sizeLimit()
+	w.Version = &version
 	for round := 0; ; round++ {
-		opened, err := e.draft.read(limit)
+		fresh := round == 0 && e.resume == "" // the draft has nothing that the document has not
+		opened, err := e.draft.read(e.app.flags.sizeLimit())
 		if err != nil && !errors.Is(err, store.ErrTooLarge) {
 			return w, e.keep(err)
 		}
-		line := 0
-		if first != nil {
-			line = first.line
+		if err := e.run(ctx, why); err != nil {
+			return w, e.failed(err, opened, fresh)
 		}
-		if err := e.app.runEditor(e.command, e.draft.path, line); err != nil {
-			return w, e.failed(err, opened, first == nil && e.resume == "")
+		data, found := e.saved(opened)
+		same := bytes.Equal(data, opened)
+		switch {
+		case same && fresh && why != nil:
+			return w, errors.Join(why.err, e.draft.remove())
+		case same && fresh:
+			e.say("unchanged")
+			return w, e.draft.remove()
+		case same && why != nil:
+			return w, e.keep(why.err)
 		}
-		data, found := e.saved(opened, limit)
-		if bytes.Equal(data, opened) && found == nil || round == 0 {
-			if bytes.Equal(data, opened) && first == nil && e.resume == "" {
-				e.say("unchanged")
-				w.Version = &version
-				return w, e.draft.remove()
-			}
-		}
-		if bytes.Equal(data, opened) && first != nil {
-			return w, e.keep(first.err)
-		}
-		if first = found; first == nil {
-			if version, first, err = e.publish(ctx, data); err != nil {
+		if why = found; why == nil {
+			if version, why, err = e.publish(ctx, data); err != nil {
 				return w, e.keep(err)
 			}
 		}
-		if first == nil {
-			w.Version = &version
+		if why == nil {
 			return w, e.draft.remove()
 		}
-		if err := e.again(ctx, first.err, round); err != nil {
+		if err := e.again(ctx, why.err, round); err != nil {
 			return w, e.keep(err)
 		}
 	}
+}
+
+// open makes the draft, or opens the one to go on with.
+func (e *editing) open(ctx context.Context) (*problem, store.Version, error) {
+	document, err := documentPath(e.file)
+	if err != nil {
+		return nil, store.Absent, err
+	}
+	reading, cancel := e.app.context(ctx)
+	defer cancel()
+	data, version, invalid := readOrAbsent(reading, e.doc)
+	if invalid != nil && !errors.Is(invalid, store.ErrInvalid) {
+		return nil, version, invalid
+	}
+	if err := mustHave(e.doc, e.expected, version); err != nil {
+		return nil, version, err
+	}
+	if e.resume != "" {
+		if e.draft, err = openDraft(unshield(e.resume), document); err != nil {
+			return nil, version, err
+		}
+		if invalid != nil && bytes.Equal(data, e.draft.base) {
+			e.invalid = &version
+		}
+		return nil, version, nil
+	}
+	for _, path := range leftDrafts(document) {
+		e.say("an earlier edit has left a draft: go on with %s, or remove %s",
+			e.goOn(path), shellQuote(filepath.Dir(path)))
+	}
+	content := data
+	if version.IsAbsent() {
+		content = []byte("{}\n")
+	}
+	if e.draft, err = newDraft(document, content, data); err != nil {
+		return nil, version, fmt.Errorf("make a draft: %w", err)
+	}
+	if invalid != nil {
+		e.say("%v", invalid)
+		e.invalid = &version
+		return &problem{invalid, lineOf(invalid)}, version, nil
+	}
+	return nil, version, nil
+}
+
+// lineOf is the line that an error about JSON names, or 0.
+func lineOf(err error) int {
+	var at *splice.SyntaxError
+	if errors.As(err, &at) {
+		return at.Line
+	}
+	return 0
+}
+
+// run runs the editor, at the line of the problem.
+func (e *editing) run(ctx context.Context, why *problem) error {
+	line := 0
+	if why != nil {
+		line = why.line
+	}
+	err := context.Cause(ctx)
+	var by *signalError
+	if errors.As(err, &by) && by.signal == os.Interrupt {
+		err = nil // a key in the editor, or at the question that follows it
+	}
+	if err == nil {
+		err = e.app.runEditor(e.command, e.draft.path, line)
+	}
+	if errors.As(err, &by) {
+		e.app.cause = func() error { return by }
+	}
+	return err
+}
+
+// saved returns what the editor has saved, and what is wrong with it.
+func (e *editing) saved(opened []byte) ([]byte, *problem) {
+	data, err := e.draft.read(e.app.flags.sizeLimit())
+	if err != nil {
+		return data, &problem{err, 0}
+	}
+	// Many editors end each file with a line break; if it had none, it keeps none.
+	if without, ok := bytes.CutSuffix(data, []byte("\n")); ok && len(opened) > 0 &&
+		opened[len(opened)-1] != '\n' && len(without) > 0 && without[len(without)-1] != '\n' {
+		data = without
+	}
+	lim := splice.Limits{AllowDuplicateKeys: e.app.flags.duplicates}
+	marks, err := splice.Marks(data, lim)
+	if err != nil {
+		err = fmt.Errorf("%w JSON in the draft: %w", store.ErrInvalid, err)
+		return data, &problem{err, lineOf(err)}
+	}
+	known, _ := splice.Marks(e.draft.base, lim) // the document may have its own
+	if len(marks) <= len(known) {
+		return data, nil
+	}
+	paths := make([]string, len(marks))
+	for i, m := range marks {
+		paths[i] = docpath.Of(m.Way)
+	}
+	return data, &problem{fmt.Errorf("%w: put one value in the place of ours and theirs at %s "+
+		"(line %d)", errUnresolved, strings.Join(paths, ", "), marks[0].Line), marks[0].Line}
+}
+
+// errUnresolved: a draft still has both sides of a conflict.
+var errUnresolved = fmt.Errorf("%w of two edits", store.ErrConflict)
+
+// publish puts the draft into the document. If both have changed the same value, the
+// draft gets both, and the problem says where.
+func (e *editing) publish(ctx context.Context, data []byte) (store.Version, *problem, error) {
+	// A signal that came while the editor ran was for the editor.
+	ctx, stop := untilSignal(context.WithoutCancel(ctx))
+	defer stop()
+	signalled := ctx
+	e.app.cause = func() error { return context.Cause(signalled) }
+	ctx, cancel := e.app.context(ctx)
+	defer cancel()
+	heard := e.app.tellWait([]*store.Doc{e.doc})
+	defer heard()
+	if e.invalid != nil {
+		version, err := e.doc.CompareAndSwap(ctx, *e.invalid, data)
+		return version, nil, err
+	}
+	for {
+		version, err := e.doc.Merge(ctx, e.draft.base, data)
+		var conflicts *merge.Conflicts
+		if !errors.As(err, &conflicts) {
+			if now, _, readErr := e.doc.Read(ctx); err == nil && readErr == nil &&
+				!bytes.Equal(now, data) {
+				e.say("merged with what others have changed meanwhile")
+			}
+			return version, nil, err
+		}
+		theirs, version, err := readOrAbsent(ctx, e.doc)
+		if err != nil {
+			return version, nil, err
+		}
+		both, err := merge.Three(e.draft.base, data, theirs, &merge.Options{
+			Resolution: merge.Mark, AllowDuplicateKeys: e.app.flags.duplicates,
+		})
+		if err == nil {
+			continue // it has changed once more
+		}
+		if !errors.As(err, &conflicts) {
+			return version, nil, err
+		}
+		if err := e.draft.write(both, theirs); err != nil {
+			return version, nil, err
+		}
+		marks, _ := splice.Marks(both, splice.Limits{AllowDuplicateKeys: true})
+		line := 0
+		if len(marks) > 0 {
+			line = marks[0].Line
+		}
+		return version, &problem{conflicts, line}, nil
+	}
+}
+
+// again tells the user why the editor is started again, and asks if there is a terminal.
+func (e *editing) again(ctx context.Context, why error, round int) error {
+	if !e.terminal {
+		if round+1 >= mostRounds {
+			return why
+		}
+		e.say("%v", why)
+		return nil
+	}
+	fmt.Fprintf(e.app.stderr, "jsonstore: %s: %v\nPress Enter to edit the draft again, "+
+		"or Ctrl-C to keep it for later: ", e.file, why)
+	ctx, stop := untilSignal(context.WithoutCancel(ctx))
+	defer stop()
+	answer := make(chan error, 1)
+	go func() { answer <- skipLine(e.app.stdin) }()
+	select {
+	case err := <-answer:
+		if err != nil {
+			return why
+		}
+		return nil
+	case <-ctx.Done():
+		fmt.Fprintln(e.app.stderr)
+		return why
+	}
+}
+
+// skipLine reads a line, and not more than that.
+func skipLine(r io.Reader) error {
+	for one := make([]byte, 1); one[0] != '\n'; {
+		if _, err := io.ReadFull(r, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failed is the error of an editor that failed. A draft that has nothing new is not kept.
+func (e *editing) failed(err error, opened []byte, fresh bool) error {
+	data, readErr := e.draft.read(e.app.flags.sizeLimit())
+	if fresh && readErr == nil && bytes.Equal(data, opened) && e.draft.isAlone() {
+		return errors.Join(fmt.Errorf("%w; nothing was changed", err), e.draft.remove())
+	}
+	return e.keep(err)
+}
+
+// keep keeps the draft, and adds to an error how to go on with it.
+func (e *editing) keep(err error) error {
+	e.draft.close()
+	changed := "nothing was changed, and the draft is kept"
+	if errors.Is(err, store.ErrNotDurable) || errors.Is(err, store.ErrUnknown) {
+		changed = "the draft is kept"
+	}
+	var where *store.Error
+	if errors.As(err, &where) {
+		return &store.Error{Op: where.Op, Name: where.Name, Err: fmt.Errorf("%w; %s: go on with %s",
+			where.Err, changed, e.goOn(e.draft.path))}
+	}
+	return fmt.Errorf("%w; %s: go on with %s", err, changed, e.goOn(e.draft.path))
+}
+
+// goOn is the command that goes on with a draft.
+func (e *editing) goOn(path string) string {
+	return "jsonstore edit " + shellQuote(e.file) + " --resume " + shellQuote(path)
+}
+
+// shellQuote quotes a word for a shell, if it needs that.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("/._-+,:@%", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,16 +31,22 @@ func editorCommand(terminal bool) (string, error) {
 	return "vi", nil
 }
 
-// atLine are the editors that go to a line if the argument before the file is a plus sign
-// and its number.
-var atLine = []string{"vi", "vim", "nvim", "gvim", "nano", "pico", "emacs", "emacsclient", "joe",
-	"jed", "mg", "micro", "kak", "ne"}
+// takesLine reports whether an editor goes to a line if the argument before the file is a
+// plus sign and its number.
+func takesLine(editor string) bool {
+	switch filepath.Base(editor) {
+	case "vi", "vim", "nvim", "gvim", "nano", "pico", "emacs", "emacsclient", "joe", "jed", "mg",
+		"micro", "kak", "ne":
+		return true
+	}
+	return false
+}
 
 // editorArgs splits a command as git does: words, unless it needs a shell.
 func editorArgs(command, path string, line int) []string {
 	words := strings.Fields(command)
 	var more []string
-	if line > 0 && slices.Contains(atLine, filepath.Base(words[0])) {
+	if line > 0 && takesLine(words[0]) {
 		more = append(more, "+"+strconv.Itoa(line))
 	}
 	more = append(more, path)

@@ -38,8 +38,8 @@ bytes. Elements of arrays are aligned by their value or id, not by their index. 
 
 If both have changed a value in different ways, that is a conflict: it is listed on standard
 error, there is no result, and the exit code is 1. With --mark there is a result too: in the
-place of the value it has {"` + merge.MarkKey + `": {"base": …, "ours": …, "theirs": …}}, without those
-that have no value.
+place of the value it has {"` + merge.MarkKey + `": {"base": …, "ours": …, "theirs": …}}, without
+those that have no value.
 
 With -o the result is written to a document like by the other verbs that write. If that is
 OURS, and it changes meanwhile, it is merged as it is then.

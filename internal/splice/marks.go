@@ -3,6 +3,7 @@
 package splice
 
 import (
+	"bytes"
 	"math"
 	"slices"
 )
@@ -15,6 +16,9 @@ type Marked struct {
 
 // Marks checks a document as Check does, and returns the marks in it, in order.
 func Marks(data []byte, lim Limits) ([]Marked, error) {
+	if !bytes.ContainsAny(data, `<\`) {
+		return nil, Check(data, lim)
+	}
 	all := scope{until: math.MaxInt, large: lim.largeFrom()}
 	d, err := parse(data, lim, all)
 	if err != nil {

@@ -388,7 +388,7 @@ func TestThreeLosesNothing(t *testing.T) {
 			}
 			for path := range base {
 				if side[path] == "" && result[path] == base[path] && !within(path) {
-					t.Fatalf("%v\nmerged %s\n%s, which a side has removed, is back", d, merged, path)
+					t.Fatalf("%v\nmerged %s\n%s, which a side removed, is back", d, merged, path)
 				}
 			}
 		}

@@ -92,11 +92,12 @@ func TestThree(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, large := range []int{0, 1} {
 				lim := Limits{large: large}
-				got, clashes, err := Three([]byte(test.base), []byte(test.ours), []byte(test.theirs),
-					Both, lim)
+				got, clashes, err := Three([]byte(test.base), []byte(test.ours),
+					[]byte(test.theirs), Both, lim)
 				if err != nil || string(got) != test.want || clashText(clashes) != test.clashes {
-					t.Errorf("base %s\nours %s\ntheirs %s\n got %q, %s, %v\nwant %q, %s", test.base,
-						test.ours, test.theirs, got, clashText(clashes), err, test.want, test.clashes)
+					t.Errorf("base %s\nours %s\ntheirs %s\n got %q, %s, %v\nwant %q, %s",
+						test.base, test.ours, test.theirs, got, clashText(clashes), err,
+						test.want, test.clashes)
 				}
 			}
 		})
@@ -145,7 +146,8 @@ func TestThreeSides(t *testing.T) {
 	}
 	for _, write := range []Side{Ours, Theirs} {
 		for _, sides := range [][2]string{{"1", ""}, {"", "1"}} {
-			got, clashes, err := Three([]byte("2"), []byte(sides[0]), []byte(sides[1]), write, Limits{})
+			ours, theirs := []byte(sides[0]), []byte(sides[1])
+			got, clashes, err := Three([]byte("2"), ours, theirs, write, Limits{})
 			if want := sides[write-Ours]; err != nil || string(got) != want || len(clashes) != 1 {
 				t.Errorf("%q: got %q, %s, %v, want %q", sides, got, clashText(clashes), err, want)
 			}
