@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -97,19 +98,21 @@ func (m *merging) run(cmd *cobra.Command, args []string) error {
 	if m.git && writes {
 		return usage("--git writes to OURS; it takes no -o")
 	}
-	dashes := 0
+	if dashes := slices.DeleteFunc(slices.Clone(args), func(arg string) bool {
+		return arg != "-"
+	}); len(dashes) > 1 {
+		return usage("only one file can be standard input")
+	}
 	var texts [3][]byte
 	var isOut [3]bool
 	for i, arg := range args {
 		path := unshield(arg)
-		if path == "-" {
-			dashes++
-		}
-		if dashes > 1 {
-			return usage("only one file can be standard input")
-		}
 		isOut[i] = writes && sameFile(path, unshield(m.out))
-		if texts[i], err = m.text(cmd.Context(), path, i == 0); err != nil {
+		texts[i], err = m.text(cmd.Context(), path, i == 0)
+		if err == nil && len(texts[i]) == 0 && i > 0 && !m.git {
+			err = fmt.Errorf("%w JSON: it is empty, which only BASE may be", store.ErrInvalid)
+		}
+		if err != nil {
 			m.app.fail(path, err)
 			return nil
 		}
