@@ -348,6 +348,10 @@ func (e *editing) keep(err error) error {
 		return &store.Error{Op: where.Op, Name: where.Name, Err: fmt.Errorf("%w; %s: go on with %s",
 			where.Err, changed, e.goOn(e.draft.path))}
 	}
+	var by *signalError
+	if errors.As(err, &by) { // its text comes last, see explain
+		return fmt.Errorf("%s: go on with %s; %w", changed, e.goOn(e.draft.path), err)
+	}
 	return fmt.Errorf("%w; %s: go on with %s", err, changed, e.goOn(e.draft.path))
 }
 
