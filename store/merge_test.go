@@ -31,6 +31,7 @@ func TestMergeInto(t *testing.T) {
 		{"deleted elsewhere", `{"a": 1}`, ``, `{"a": 2}`, ``, "@this", nil},
 		{"deleted elsewhere, unchanged here", `{"a": 1}`, ``, `{"a": 1}`, ``, "", nil},
 		{"empty", `{"a": 1}`, `{"a": 1}`, ``, `{"a": 1}`, "", store.ErrInvalid},
+		{"empty, and absent", ``, ``, ``, ``, "", store.ErrInvalid},
 		{"invalid", `{"a": 1}`, `{"a": 1}`, `{`, `{"a": 1}`, "", store.ErrInvalid},
 		{"invalid base", `{`, `{"a": 1}`, `{}`, `{"a": 1}`, "", store.ErrInvalid},
 		{"invalid now", `{"a": 1}`, `{`, `{"a": 2}`, `{`, "", store.ErrInvalid},
