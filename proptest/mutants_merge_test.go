@@ -58,7 +58,7 @@ var mergeMutants = []mutant{
 	}}},
 	{"merge: elements with different ids are one", mergeLaws, "internal/splice/align.go", []edit{{
 		"	return a.otherID(i, j) && (a.strict || n.parts() > 1)\n",
-		"	return a.otherID(i, j) && n.parts() > 1 && false\n",
+		"	return a.otherID(i, j) && n.parts() > 1\n",
 	}}},
 	{"merge: scalars that moved are not aligned", mergeLaws, "internal/splice/align.go", []edit{{
 		"		if a.before[i].Kind < Array && !a.strict && !a.isLossy(i) {\n",

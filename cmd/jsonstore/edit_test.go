@@ -44,8 +44,8 @@ func newTerminal(t *testing.T) *terminal {
 
 func (t *terminal) tmux(args ...string) string {
 	t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-S", t.socket, "-f", "/dev/null"}, args...)...).
-		CombinedOutput()
+	args = append([]string{"-S", t.socket, "-f", "/dev/null"}, args...)
+	out, err := exec.Command("tmux", args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("tmux %q: %v: %s", args, err, out)
 	}

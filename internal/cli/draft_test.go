@@ -71,7 +71,8 @@ func TestDraftComesFirst(t *testing.T) {
 	for _, broken := range []string{d.path, base} {
 		old := content(t, broken)
 		// Nothing can replace a directory that is not empty.
-		if err := errors.Join(os.Remove(broken), os.MkdirAll(filepath.Join(broken, "x"), 0o700)); err != nil {
+		err := errors.Join(os.Remove(broken), os.MkdirAll(filepath.Join(broken, "x"), 0o700))
+		if err != nil {
 			t.Fatal(err)
 		}
 		if err := d.write([]byte("new draft"), []byte("new base")); err == nil {
@@ -84,7 +85,8 @@ func TestDraftComesFirst(t *testing.T) {
 		} else if got := content(t, d.path); got != "new draft" {
 			t.Errorf("the draft is %q", got)
 		}
-		if err := errors.Join(os.RemoveAll(broken), os.WriteFile(broken, []byte(old), 0o600)); err != nil {
+		err = errors.Join(os.RemoveAll(broken), os.WriteFile(broken, []byte(old), 0o600))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

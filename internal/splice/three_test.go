@@ -76,7 +76,7 @@ var threeCases = []struct{ name, base, ours, theirs, want, clashes string }{
 	{"moved by ours, added by theirs", `["a", "b", "c"]`, `["c", "a", "b"]`, `["a", "x", "b", "c"]`, `["c", "a", "x", "b"]`, ""},
 	{"moved by both in one way", `["a", "b", "c"]`, `["c", "a", "b"]`, `["c", "a", "b", "d"]`, `["c", "a", "b", "d"]`, ""},
 	{"moved by both in two ways", `{"l": ["a", "b", "c"]}`, `{"l": ["c", "a", "b"]}`, `{"l": ["b", "a", "c"]}`, `{"l": {"<<<<<<<": {"base": ["a", "b", "c"], "ours": ["c", "a", "b"], "theirs": ["b", "a", "c"]}}}`, `l: ["a", "b", "c"] ["c", "a", "b"] ["b", "a", "c"]`},
-	{"another id is another element", `[{"id": 1}]`, `[{"id": 1, "n": 1}]`, `[{"id": 4}]`, `[{"<<<<<<<": {"base": {"id": 1}, "ours": {"id": 1, "n": 1}}}, {"id": 4}]`, `0: {"id": 1} {"id": 1, "n": 1} -`},
+	{"another id is another element", `[{"id": 1}]`, `[{"id": 1, "n": 1}]`, `[{"id": 4}]`, `[{"id": 4}, {"<<<<<<<": {"base": {"id": 1}, "ours": {"id": 1, "n": 1}}}]`, `1: {"id": 1} {"id": 1, "n": 1} -`},
 	{"removed by one, moved by the other", `["a", "b", "c"]`, `["a", "b"]`, `["c", "a", "b"]`, `["a", "b"]`, ""},
 
 	{"created by ours", ``, `{"a": 1}`, ``, `{"a": 1}`, ""},
