@@ -53,8 +53,8 @@ var mergeMutants = []mutant{
 		"	if movedOurs && movedTheirs && slices.Equal(orderOurs, orderTheirs[:0]) {\n",
 	}}},
 	{"merge: what both have added is there twice", mergeLaws, "internal/splice/reorder.go", []edit{{
-		"			if !taken[k] && same(k) {\n",
-		"			if !taken[k] && same(k) && k < 0 {\n",
+		"		if len(with) > 0 && same(with[0]) {\n",
+		"		if len(with) > 9 && same(with[0]) {\n",
 	}}},
 	{"merge: elements with different ids are one", mergeLaws, "internal/splice/align.go", []edit{{
 		"	return a.otherID(i, j) && (a.strict || n.parts() > 1)\n",

@@ -4,6 +4,7 @@ package splice
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 )
@@ -12,7 +13,33 @@ import (
 type Marked struct {
 	Way  []Step // to it; Index is Nowhere for a key
 	Line int    // from 1, in which it begins
+	Text []byte // a part of the document
 }
+
+// budget is how many bytes the ways to conflicts may still take. With deep nesting they
+// could take as many bytes for each conflict as the whole document.
+type budget int
+
+// budgetFor is enough for documents of so many bytes, unless they are made to exceed it.
+func budgetFor(size int) budget { return budget(64<<20 + 16*size) }
+
+const stepBytes = 32 // of a Step in memory
+
+// spend takes what a way needs, with its text, and reports whether it was there.
+func (b *budget) spend(way []Step) bool {
+	if *b >= 0 {
+		*b -= budget(len(way) * stepBytes)
+		for i := range way {
+			*b -= budget(len(way[i].Key))
+		}
+	}
+	return *b >= 0
+}
+
+// full reports whether there was too little.
+func (b budget) full() bool { return b < 0 }
+
+var errTooMany = errors.New("there are too many conflicts, too deep down, to list them")
 
 // Marks checks a document as Check does, and returns the marks in it, in order.
 func Marks(data []byte, lim Limits) ([]Marked, error) {
@@ -24,17 +51,21 @@ func Marks(data []byte, lim Limits) ([]Marked, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := marks{document: d, line: 1}
+	m := marks{document: d, line: 1, listed: budgetFor(len(data))}
 	m.find(d.root)
+	if m.listed.full() {
+		return nil, errTooMany
+	}
 	return m.found, nil
 }
 
 type marks struct {
 	*document
-	way   []Step
-	found []Marked
-	at    int // up to which the lines are counted
-	line  int
+	way    []Step
+	found  []Marked
+	listed budget
+	at     int // up to which the lines are counted
+	line   int
 }
 
 func (m *marks) find(n *Node) {
@@ -48,7 +79,9 @@ func (m *marks) find(n *Node) {
 				m.line++
 			}
 		}
-		m.found = append(m.found, Marked{slices.Clone(m.way), m.line})
+		if m.listed.spend(m.way) {
+			m.found = append(m.found, Marked{slices.Clone(m.way), m.line, m.raw(n)})
+		}
 		return
 	}
 	enter := len(m.way)

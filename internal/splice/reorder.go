@@ -121,69 +121,72 @@ func common(from, inOther []int) (order []int, moved bool) {
 func (r *reconciler) twins(
 	ours, theirs *Node, fromOurs, fromTheirs, inOurs, inTheirs []int,
 ) []int {
-	type place struct {
-		after  int // the element of the base, -1 at the beginning
+	type value struct {
+		after  int
 		digest uint64
 	}
 	m := r.oursTheir
-	added, ids := map[place][]int{}, map[uint64][]int{}
-	after := -1
-	for j, i := range fromTheirs {
-		if i >= 0 {
-			if inOurs[i] >= 0 {
-				after = i
-			}
-			continue
-		}
-		elem := &theirs.Elems[j]
-		at := place{after, m.after.digest(elem)}
-		added[at] = append(added[at], j)
+	byValue, byID := map[value][]int{}, map[uint64][]int{}
+	for _, a := range additions(fromTheirs, inOurs) {
+		elem := &theirs.Elems[a.at]
+		is := value{a.after, m.after.digest(elem)}
+		byValue[is] = append(byValue[is], a.at)
 		if id, ok := m.after.id(elem); ok {
 			digest := m.after.digest(&id)
-			ids[digest] = append(ids[digest], j)
+			byID[digest] = append(byID[digest], a.at)
 		}
 	}
 	twins := make([]int, len(fromOurs))
 	for j := range twins {
 		twins[j] = -1
 	}
-	if len(added) == 0 {
+	if len(byValue) == 0 {
 		return twins
 	}
-	taken := map[int]bool{}
-	pair := func(j int, with []int, same func(with int) bool) bool {
-		for _, k := range with {
-			if !taken[k] && same(k) {
-				twins[j], taken[k] = k, true
-				return true
-			}
+	taken := make([]bool, len(theirs.Elems))
+	// pair pairs j with the first of some that is not taken, and returns those after it.
+	pair := func(j int, with []int, same func(k int) bool) []int {
+		for len(with) > 0 && taken[with[0]] {
+			with = with[1:]
 		}
-		return false
+		if len(with) > 0 && same(with[0]) {
+			twins[j], taken[with[0]] = with[0], true
+			with = with[1:]
+		}
+		return with
 	}
-	after = -1
-	for j, i := range fromOurs {
-		if i >= 0 {
-			if inTheirs[i] >= 0 {
-				after = i
-			}
-			continue
-		}
-		elem := &ours.Elems[j]
-		at := place{after, m.before.digest(elem)}
-		for len(added[at]) > 0 && taken[added[at][0]] {
-			added[at] = added[at][1:]
-		}
-		if pair(j, added[at], func(k int) bool { return m.same(elem, &theirs.Elems[k]) }) {
-			continue
-		}
-		if id, ok := m.before.id(elem); ok {
-			pair(j, ids[m.before.digest(&id)], func(k int) bool {
+	for _, a := range additions(fromOurs, inTheirs) {
+		elem := &ours.Elems[a.at]
+		is := value{a.after, m.before.digest(elem)}
+		byValue[is] = pair(a.at, byValue[is], func(k int) bool {
+			return m.same(elem, &theirs.Elems[k])
+		})
+		if id, ok := m.before.id(elem); ok && twins[a.at] < 0 {
+			digest := m.before.digest(&id)
+			byID[digest] = pair(a.at, byID[digest], func(k int) bool {
 				other, _ := m.after.id(&theirs.Elems[k])
 				return m.same(&id, &other)
 			})
 		}
 	}
 	return twins
+}
+
+// An addition is an element that one side has added: its index there, and that of the
+// element of the base that it comes after and that both sides have, -1 at the beginning.
+type addition struct{ at, after int }
+
+func additions(from, inOther []int) (added []addition) {
+	after := -1
+	for j, i := range from {
+		switch {
+		case i < 0:
+			added = append(added, addition{j, after})
+		case inOther[i] >= 0:
+			after = i
+		}
+	}
+	return added
 }
 
 // insert returns the elements of one side, and those that only the other one has after

@@ -5,6 +5,7 @@ package splice
 
 import (
 	"bytes"
+	"fmt"
 	"math"
 )
 
@@ -52,9 +53,12 @@ func Three(base, ours, theirs []byte, write Side, lim Limits) ([]byte, []Clash, 
 		}
 	}
 	result := r.document(b, o, t)
+	if r.listed.full() {
+		return nil, nil, errTooMany
+	}
 	if r.marked {
 		if err := Check(result, lim); err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("the result with its conflicts: %w", err)
 		}
 	}
 	return result, r.clashes, nil
@@ -68,11 +72,13 @@ type reconciler struct {
 	lim                             Limits
 	way                             []Step // to the value that is being merged
 	clashes                         []Clash
+	listed                          budget
 	marked                          bool
 }
 
 func newReconciler(base, ours, theirs []byte, write Side, lim Limits) (*reconciler, error) {
 	r := &reconciler{write: write, lim: lim}
+	r.listed = budgetFor(len(base) + len(ours) + len(theirs))
 	hash := newHasher()
 	for _, d := range []struct {
 		into **document
@@ -203,8 +209,7 @@ func (r *reconciler) value(out []byte, base, ours, theirs *Node, outer layout) [
 }
 
 // clash notes a clash at the place that is being merged.
-func (r *reconciler) clash(base, ours, theirs *Node) {
-	c := Clash{Way: append([]Step{}, r.way...)}
+func (r *reconciler) clash(base, ours, theirs *Node) (c Clash) {
 	if base != nil {
 		c.Base = r.base.raw(base)
 	}
@@ -214,13 +219,17 @@ func (r *reconciler) clash(base, ours, theirs *Node) {
 	if theirs != nil {
 		c.Theirs = r.theirs.raw(theirs)
 	}
-	r.clashes = append(r.clashes, c)
+	if r.listed.spend(r.way) {
+		c.Way = append([]Step{}, r.way...)
+		r.clashes = append(r.clashes, c)
+	}
+	return c
 }
 
 // collide notes a clash, and writes what stands for it. The side that is written has a
 // value.
 func (r *reconciler) collide(out []byte, base, ours, theirs *Node, outer layout) []byte {
-	r.clash(base, ours, theirs)
+	c := r.clash(base, ours, theirs)
 	switch r.write {
 	case Ours:
 		return append(out, r.ours.raw(ours)...)
@@ -231,7 +240,6 @@ func (r *reconciler) collide(out []byte, base, ours, theirs *Node, outer layout)
 		return r.oursTheir.value(out, ours, ours, theirs, outer)
 	}
 	r.marked = true
-	c := r.clashes[len(r.clashes)-1]
 	text, comma := []byte(`{"`+MarkKey+`":{`), ""
 	for _, side := range []struct {
 		name string
