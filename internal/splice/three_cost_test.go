@@ -13,7 +13,7 @@ import (
 
 // TestThreeSameID merges objects with one id, which both sides have added many of.
 func TestThreeSameID(t *testing.T) {
-	const count = 100_000
+	const count = 60_000
 	list := func(by int) []byte {
 		var b strings.Builder
 		for i := range count {
@@ -26,7 +26,7 @@ func TestThreeSameID(t *testing.T) {
 	if err != nil || len(clashes) != count {
 		t.Errorf("%d clashes, %v, want %d", len(clashes), err, count)
 	}
-	if took := time.Since(start); took > 30*time.Second { // a second, or two minutes
+	if took := time.Since(start); took > 30*time.Second { // less than a second, or most of a minute
 		t.Errorf("it took %v", took)
 	}
 }
