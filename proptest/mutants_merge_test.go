@@ -72,6 +72,14 @@ var mergeMutants = []mutant{
 		"		if len(ours) == 0 {\n",
 		"		if len(ours) < 0 {\n",
 	}}},
+	{"merge: the ways to clashes without a bound", "TestThreeDeepClashes", "internal/splice/marks.go", []edit{{
+		"func (b budget) full() bool { return b < 0 }\n",
+		"func (b budget) full() bool { return b < 0 && b > 0 }\n",
+	}}},
+	{"merge: a conflict hides behind an object of the document", "TestUnresolved", "internal/cli/edited.go", []edit{{
+		"		if count[text]--; count[text] < 0 {\n",
+		"		if count[text]--; count[text] < 0 && len(marks) > len(known) {\n",
+	}}},
 	{"merge: the base of a draft comes first", "TestDraftComesFirst", "internal/cli/draft.go", []edit{{
 		"	if err := replaceFile(d.path, content, 0o600); err != nil {\n		return err\n	}\n",
 		"",

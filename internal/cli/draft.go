@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -30,6 +31,9 @@ const (
 	draftDocument = ".jsonstore-document"
 	draftLock     = ".jsonstore-lock"
 )
+
+// errNoDraft: an editor, or somebody else, has removed the draft.
+var errNoDraft = errors.New("the draft is no longer there")
 
 type draft struct {
 	path string // of the draft
@@ -55,16 +59,42 @@ func draftsDir() (string, error) {
 	return filepath.Join(state, "jsonstore", "drafts"), nil
 }
 
-// documentPath is the path by which drafts name a document.
+// documentPath is the path by which drafts name a document: without links, whether the
+// document exists or not.
 func documentPath(file string) (string, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return "", err
 	}
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		return resolved, nil
+	for range 40 { // links to nothing, one after the other
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			return resolved, nil
+		}
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		if err != nil {
+			break
+		}
+		path = filepath.Join(dir, filepath.Base(path))
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		path = target
 	}
 	return path, nil
+}
+
+// draftName is the name of the drafts of a document: that of the document, unless a file
+// beside the draft may have it.
+func draftName(document string) string {
+	name := filepath.Base(document)
+	if strings.HasPrefix(name, ".jsonstore-") {
+		return "draft" + name
+	}
+	return name
 }
 
 // newDraft makes a draft of a document.
@@ -76,8 +106,10 @@ func newDraft(document string, content, base []byte) (*draft, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	name := filepath.Base(document)
-	dir, err := os.MkdirTemp(parent, strings.ReplaceAll(name[:min(len(name), 100)], "*", "_")+".*")
+	name := draftName(document)
+	// Half a character at the end would not be a name on each file system.
+	short := strings.ToValidUTF8(name[:min(len(name), 100)], "")
+	dir, err := os.MkdirTemp(parent, strings.ReplaceAll(short, "*", "_")+".*")
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +179,9 @@ func (d *draft) write(content, base []byte) error {
 // read returns the draft, of at most limit bytes.
 func (d *draft) read(limit int64) ([]byte, error) {
 	file, err := os.Open(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoDraft
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +234,7 @@ func leftDrafts(document string) (paths []string) {
 		if err != nil || string(of) != document {
 			continue
 		}
-		d := &draft{path: filepath.Join(at, filepath.Base(document))}
+		d := &draft{path: filepath.Join(at, draftName(document))}
 		if _, err := os.Lstat(d.path); err == nil && d.hold() == nil {
 			d.close()
 			paths = append(paths, d.path)

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/jsonstore/jsonstore/store"
 )
@@ -121,6 +123,37 @@ func TestDraftIsHeld(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	again.close()
+}
+
+// TestDraftName: whatever the name of the document, the draft is none of the files beside it,
+// and its directory has a name.
+func TestDraftName(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	for _, name := range []string{
+		draftBase, draftLock, draftDocument, "*.json", strings.Repeat("é", 100) + ".json",
+		"x" + strings.Repeat("é", 100) + ".json",
+	} {
+		if runtime.GOOS == "windows" && strings.Contains(name, "*") {
+			continue // no name there
+		}
+		document := filepath.Join(t.TempDir(), name)
+		d, err := newDraft(document, []byte("draft"), []byte("base"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		d.close()
+		dir := filepath.Base(filepath.Dir(d.path))
+		if again, err := openDraft(d.path, document); err != nil || string(again.base) != "base" ||
+			content(t, d.path) != "draft" || !utf8.ValidString(dir) {
+			t.Errorf("%s: %v, in %q", name, err, dir)
+		} else {
+			again.close()
+		}
+		if left := leftDrafts(document); !slices.Equal(left, []string{d.path}) {
+			t.Errorf("%s: left are %q", name, left)
+		}
+	}
 }
 
 func TestDraftsDir(t *testing.T) {

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/jsonstore/jsonstore/internal/docpath"
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/merge"
 	"github.com/jsonstore/jsonstore/store"
@@ -113,13 +113,13 @@ func (e *editing) edit(ctx context.Context) (w written, err error) {
 		data, found := e.saved(opened)
 		same := bytes.Equal(data, opened)
 		switch {
-		case same && fresh && why != nil:
-			return w, errors.Join(why.err, e.draft.remove())
 		case same && fresh:
-			e.say("unchanged")
-			return w, e.draft.remove()
+			return w, e.unchanged(why)
 		case same && why != nil:
 			return w, e.keep(why.err)
+		}
+		if found != nil && errors.Is(found.err, errNoDraft) {
+			return w, e.keep(found.err)
 		}
 		if why = found; why == nil {
 			if version, why, err = e.publish(ctx, data); err != nil {
@@ -207,89 +207,6 @@ func (e *editing) run(ctx context.Context, why *problem) error {
 	return err
 }
 
-// saved returns what the editor has saved, and what is wrong with it.
-func (e *editing) saved(opened []byte) ([]byte, *problem) {
-	data, err := e.draft.read(e.app.flags.sizeLimit())
-	if err != nil {
-		return data, &problem{err, 0}
-	}
-	// Many editors end each file with a line break; if it had none, it keeps none.
-	if without, ok := bytes.CutSuffix(data, []byte("\n")); ok && len(opened) > 0 &&
-		opened[len(opened)-1] != '\n' && len(without) > 0 && without[len(without)-1] != '\n' {
-		data = without
-	}
-	lim := splice.Limits{AllowDuplicateKeys: e.app.flags.duplicates}
-	marks, err := splice.Marks(data, lim)
-	if err != nil {
-		err = fmt.Errorf("%w JSON in the draft: %w", store.ErrInvalid, err)
-		return data, &problem{err, lineOf(err)}
-	}
-	known, _ := splice.Marks(e.draft.base, lim) // the document may have its own
-	if len(marks) <= len(known) {
-		return data, nil
-	}
-	paths := make([]string, len(marks))
-	for i, m := range marks {
-		paths[i] = docpath.Of(m.Way)
-	}
-	return data, &problem{fmt.Errorf("%w: put one value in the place of ours and theirs at %s "+
-		"(line %d)", errUnresolved, strings.Join(paths, ", "), marks[0].Line), marks[0].Line}
-}
-
-// errUnresolved: a draft still has both sides of a conflict.
-var errUnresolved = fmt.Errorf("%w of two edits", store.ErrConflict)
-
-// publish puts the draft into the document. If both have changed the same value, the
-// draft gets both, and the problem says where.
-func (e *editing) publish(ctx context.Context, data []byte) (store.Version, *problem, error) {
-	// A signal that came while the editor ran was for the editor.
-	ctx, stop := untilSignal(context.WithoutCancel(ctx))
-	defer stop()
-	signalled := ctx
-	e.app.cause = func() error { return context.Cause(signalled) }
-	ctx, cancel := e.app.context(ctx)
-	defer cancel()
-	heard := e.app.tellWait([]*store.Doc{e.doc})
-	defer heard()
-	if e.invalid != nil {
-		version, err := e.doc.CompareAndSwap(ctx, *e.invalid, data)
-		return version, nil, err
-	}
-	for {
-		version, err := e.doc.Merge(ctx, e.draft.base, data)
-		var conflicts *merge.Conflicts
-		if !errors.As(err, &conflicts) {
-			if now, _, readErr := e.doc.Read(ctx); err == nil && readErr == nil &&
-				!bytes.Equal(now, data) {
-				e.say("merged with what others have changed meanwhile")
-			}
-			return version, nil, err
-		}
-		theirs, version, err := readOrAbsent(ctx, e.doc)
-		if err != nil {
-			return version, nil, err
-		}
-		both, err := merge.Three(e.draft.base, data, theirs, &merge.Options{
-			Resolution: merge.Mark, AllowDuplicateKeys: e.app.flags.duplicates,
-		})
-		if err == nil {
-			continue // it has changed once more
-		}
-		if !errors.As(err, &conflicts) {
-			return version, nil, err
-		}
-		if err := e.draft.write(both, theirs); err != nil {
-			return version, nil, err
-		}
-		marks, _ := splice.Marks(both, splice.Limits{AllowDuplicateKeys: true})
-		line := 0
-		if len(marks) > 0 {
-			line = marks[0].Line
-		}
-		return version, &problem{conflicts, line}, nil
-	}
-}
-
 // again tells the user why the editor is started again, and asks if there is a terminal.
 func (e *editing) again(ctx context.Context, why error, round int) error {
 	if !e.terminal {
@@ -327,6 +244,25 @@ func skipLine(r io.Reader) error {
 	return nil
 }
 
+// unchanged removes a draft that has nothing new, unless an editor has left files beside it:
+// it may be running still, and save the draft later.
+func (e *editing) unchanged(why *problem) error {
+	alone := e.draft.isAlone()
+	switch {
+	case !alone && why != nil:
+		return e.keep(why.err)
+	case !alone:
+		e.draft.close()
+		e.say("unchanged; the draft is kept, since the editor has left files beside it: "+
+			"go on with %s", e.goOn(e.draft.path))
+		return nil
+	case why != nil:
+		return errors.Join(why.err, e.draft.remove())
+	}
+	e.say("unchanged")
+	return e.draft.remove()
+}
+
 // failed is the error of an editor that failed. A draft that has nothing new is not kept.
 func (e *editing) failed(err error, opened []byte, fresh bool) error {
 	data, readErr := e.draft.read(e.app.flags.sizeLimit())
@@ -339,6 +275,13 @@ func (e *editing) failed(err error, opened []byte, fresh bool) error {
 // keep keeps the draft, and adds to an error how to go on with it.
 func (e *editing) keep(err error) error {
 	e.draft.close()
+	if _, gone := os.Lstat(e.draft.path); errors.Is(gone, fs.ErrNotExist) {
+		if e.draft.isAlone() {
+			return errors.Join(fmt.Errorf("%w; nothing was changed", err), e.draft.remove())
+		}
+		return fmt.Errorf("%w; nothing was changed; what the editor has left is in %s", err,
+			filepath.Dir(e.draft.path))
+	}
 	changed := "nothing was changed, and the draft is kept"
 	if errors.Is(err, store.ErrNotDurable) || errors.Is(err, store.ErrUnknown) {
 		changed = "the draft is kept"

@@ -70,7 +70,8 @@ func (a *app) runEditor(command, path string, line int) error {
 		cmd.Stdout = a.stderr // standard output is for data
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("run the editor: %w", err)
+		// Not %w: an editor that does not exist is no document that does not exist.
+		return fmt.Errorf("run the editor: %v", err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()

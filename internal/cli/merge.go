@@ -122,7 +122,7 @@ func (m *merging) run(cmd *cobra.Command, args []string) error {
 		return m.drive(cmd.Context(), args, texts, opts)
 	case !writes:
 		merged, err := merge.Three(texts[0], texts[1], texts[2], opts)
-		return m.tell(result{File: unshield(args[1])}, merged, err)
+		return m.tell(result{File: unshield(args[1])}, merged, named(args, err))
 	}
 	return m.app.write(cmd, &m.writeFlags, []string{m.out},
 		func(ctx context.Context, doc *store.Doc) (w written, err error) {
@@ -153,11 +153,15 @@ func (m *merging) run(cmd *cobra.Command, args []string) error {
 		})
 }
 
-// named names the file that is invalid.
+// named names the file that is invalid in the error of a merge.
 func named(files []string, err error) error {
 	var at *splice.SideError
-	if !errors.As(err, &at) {
+	var conflicts *merge.Conflicts
+	if err == nil || errors.As(err, &conflicts) {
 		return err
+	}
+	if !errors.As(err, &at) {
+		return fmt.Errorf("%w result: %w", store.ErrInvalid, err)
 	}
 	file := map[string]string{"base": files[0], "ours": files[1], "theirs": files[2]}[at.Side]
 	return fmt.Errorf("%w JSON in %s: %w", store.ErrInvalid, unshield(file), at.Err)
