@@ -137,7 +137,9 @@ func (e *Conflicts) Error() string {
 // [Mark] it has the conflicts in it. With [PreferOurs] and [PreferTheirs] there is no error:
 // one side is taken.
 //
-// An invalid text is an error that names it, base, ours or theirs, with line and column.
+// An invalid text is an error that names it, base, ours or theirs, with line and column. It
+// is an error too if Mark would nest deeper than MaxDepth, or if the paths of the conflicts
+// would take far more memory than the texts.
 // The result may share memory with the texts, which must not be changed then.
 func Three(base, ours, theirs []byte, opts *Options) ([]byte, error) {
 	if opts == nil {

@@ -244,6 +244,43 @@ func TestEditInTerminal(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a full disk", func(t *testing.T) {
+		term := newTerminal(t)
+		small := filepath.Join(term.dir, "small")
+		if err := os.Mkdir(small, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := mountSmall(small); err != nil {
+			t.Skipf("needs root, and a system where it may mount a tmpfs: %v", err)
+		}
+		t.Cleanup(func() {
+			if err := unmount(small); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := os.Symlink("small/doc.json", term.doc()); err != nil {
+			t.Fatal(err)
+		}
+		term.edit(before)
+		fill := filepath.Join(small, "fill")
+		if err := os.WriteFile(fill, make([]byte, 4<<20), 0o600); err == nil {
+			t.Fatal("the disk is not full")
+		}
+		term.keys(":%s/1,/9,/", "Enter", ":wq", "Enter")
+		term.shows("no space left on device; nothing was changed, and the draft is kept")
+		term.shows("exit=8")
+		term.wants(before)
+		draft := term.draft()
+		term.tmux("kill-server")
+		if err := os.Remove(fill); err != nil {
+			t.Fatal(err)
+		}
+		term.edit("", "--resume", draft)
+		term.keys(":q", "Enter")
+		term.shows("exit=0")
+		term.wants("{\n  \"a\": 9,\n  \"b\": 1.10\n}\n")
+		term.noDraft()
+	})
 	t.Run("the command is killed", func(t *testing.T) {
 		term := newTerminal(t)
 		term.edit(before)
