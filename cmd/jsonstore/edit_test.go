@@ -1,3 +1,5 @@
+//go:build unix
+
 // The verb edit in a real terminal, which tmux is, with a real editor. Skipped where one of
 // them is missing.
 

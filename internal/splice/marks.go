@@ -18,10 +18,10 @@ type Marked struct {
 
 // budget is how many bytes the ways to conflicts may still take. With deep nesting they
 // could take as many bytes for each conflict as the whole document.
-type budget int
+type budget int64
 
 // budgetFor is enough for documents of so many bytes, unless they are made to exceed it.
-func budgetFor(size int) budget { return budget(64<<20 + 16*size) }
+func budgetFor(size int) budget { return 64<<20 + 16*budget(size) }
 
 const stepBytes = 32 // of a Step in memory
 
