@@ -8,26 +8,29 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
-// TestThreeSameID merges objects with one id, which both sides have added many of.
-func TestThreeSameID(t *testing.T) {
-	const count = 60_000
-	list := func(by int) []byte {
-		var b strings.Builder
-		for i := range count {
-			fmt.Fprintf(&b, `%s{"id":1,"n":%d}`, []string{"[", ","}[min(i, 1)], (i+1)*by)
+// BenchmarkThreeSameID merges objects with one id, which both sides have added many of. The
+// metric stays about the same: the cost does not grow with the square of their number.
+func BenchmarkThreeSameID(b *testing.B) {
+	for _, count := range []int{1000, 10_000, 60_000} {
+		list := func(by int) []byte {
+			var s strings.Builder
+			for i := range count {
+				fmt.Fprintf(&s, `%s{"id":1,"n":%d}`, []string{"[", ","}[min(i, 1)], (i+1)*by)
+			}
+			return []byte(s.String() + "]")
 		}
-		return []byte(b.String() + "]")
-	}
-	start := time.Now()
-	_, clashes, err := Three([]byte("[]"), list(1), list(-1), Ours, Limits{})
-	if err != nil || len(clashes) != count {
-		t.Errorf("%d clashes, %v, want %d", len(clashes), err, count)
-	}
-	if took := time.Since(start); took > 30*time.Second { // less than a second, or most of a minute
-		t.Errorf("it took %v", took)
+		ours, theirs := list(1), list(-1)
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			for b.Loop() {
+				_, clashes, err := Three([]byte("[]"), ours, theirs, Ours, Limits{})
+				if err != nil || len(clashes) != count {
+					b.Fatalf("%d clashes, %v, want %d", len(clashes), err, count)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*count), "ns/element")
+		})
 	}
 }
 
