@@ -1,0 +1,328 @@
+// Package notify tells that names in directories may have changed. A [Hub] has one
+// notification instance of the system for all its listeners, and watches a directory once,
+// however many names in it are listened to: Linux allows a user some hundred instances.
+//
+// A notification is a hint. It may come too often, and says nothing about the new state. It
+// is never the only means: the caller looks from time to time as well.
+package notify
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// A Name is a name in a directory that exists, or with an empty Base all names in it. Dir
+// is absolute, without symbolic links, and Info is its description.
+type Name struct {
+	Dir, Base string
+	Info      fsys.Info
+}
+
+// place identifies a directory by its inode: one has several paths where it is mounted
+// twice, and the system then tells of one of them.
+type place struct{ dev, ino uint64 }
+
+// Hub shares an instance. The zero value is ready; it has an instance and a goroutine while
+// it has listeners. Its methods may be called concurrently.
+type Hub struct {
+	mu      sync.Mutex
+	current *instance // nil without listeners
+
+	open func() (source, error) // nil: the system's; another one in tests
+}
+
+// source is the instance of the system.
+type source interface {
+	// add watches the names in a directory. It may be repeated.
+	add(dir string) error
+	remove(dir string)
+	// next waits for a change. It is false when the source is closed.
+	next() (change, bool)
+	close()
+}
+
+// change is what a source tells.
+type change struct {
+	path  string
+	moved bool // if it is a directory that is watched, the source may have ended that
+	all   bool // some changes may have been missed
+}
+
+// instance is an open source with its directories.
+type instance struct {
+	source source
+	ended  chan struct{} // closed when its goroutine has ended
+	users  int           // guarded by Hub.mu
+
+	adding    sync.Mutex // one change of the source at a time; taken before mu
+	mu        sync.Mutex // guards the rest; not held during calls of the source
+	listeners map[*Listener]bool
+	dirs      map[place]*directory
+	byPath    map[string]*directory
+}
+
+// directory is a directory that is watched.
+type directory struct {
+	at    place
+	path  string // by which the source knows it
+	names map[string]map[member]bool
+}
+
+// member is a listener, and the path by which it knows the directory.
+type member struct {
+	l   *Listener
+	dir string
+}
+
+// Listener is one who is told. Its methods are for one goroutine at a time.
+type Listener struct {
+	hub     *Hub
+	in      *instance
+	changed func(dir, name string)
+	names   map[Name]place // by Dir and Base alone; guarded by in.mu
+}
+
+// Listen returns a listener to no names yet. Changed is called with a name that may have
+// changed; with an empty name if that is the directory, which is then not listened to any
+// more; and with two empty strings if any name may have changed. It must not block or call
+// the hub. The caller closes the listener.
+func (h *Hub) Listen(changed func(dir, name string)) (*Listener, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.current == nil {
+		open := h.open
+		if open == nil {
+			open = openSource
+		}
+		s, err := open()
+		if err != nil {
+			return nil, err
+		}
+		h.current = &instance{source: s, ended: make(chan struct{}),
+			listeners: map[*Listener]bool{}, dirs: map[place]*directory{},
+			byPath: map[string]*directory{}}
+		go h.current.run()
+	}
+	in := h.current
+	in.users++
+	l := &Listener{hub: h, in: in, changed: changed, names: map[Name]place{}}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.listeners[l] = true
+	return l, nil
+}
+
+// Close ends the hints. The last listener closes the instance and waits for the end of its
+// goroutine, which may still call changed.
+func (l *Listener) Close() {
+	for name := range l.held() {
+		l.drop(name)
+	}
+	l.in.mu.Lock()
+	delete(l.in.listeners, l)
+	l.in.mu.Unlock()
+	l.hub.mu.Lock()
+	l.in.users--
+	last := l.in.users == 0
+	if last {
+		l.hub.current = nil
+	}
+	l.hub.mu.Unlock()
+	if last {
+		l.in.source.close()
+		<-l.in.ended
+	}
+}
+
+// held returns the names that are listened to.
+func (l *Listener) held() map[Name]place {
+	l.in.mu.Lock()
+	defer l.in.mu.Unlock()
+	held := make(map[Name]place, len(l.names))
+	for name, at := range l.names {
+		held[name] = at
+	}
+	return held
+}
+
+// Set listens to these names and no others. It reports whether it listens to any that it
+// did not listen to before: what came before that was not told. After an error it may
+// listen to some of them only. A directory that is not there any longer is an error that is
+// fs.ErrNotExist.
+func (l *Listener) Set(names []Name) (more bool, err error) {
+	held := l.held()
+	for _, name := range names {
+		key := Name{Dir: name.Dir, Base: name.Base}
+		at, ok := held[key]
+		delete(held, key)
+		if ok && at == placeOf(name.Info) {
+			continue
+		}
+		if ok {
+			l.drop(key)
+		}
+		more = true
+		if err := l.Add(name); err != nil {
+			return more, err
+		}
+	}
+	for name := range held {
+		l.drop(name)
+	}
+	return more, nil
+}
+
+func placeOf(dir fsys.Info) place { return place{dir.Dev, dir.Ino} }
+
+// Add listens to one more name.
+func (l *Listener) Add(name Name) error {
+	in, at := l.in, placeOf(name.Info)
+	in.adding.Lock()
+	defer in.adding.Unlock()
+	in.mu.Lock()
+	d := in.dirs[at]
+	fresh := d == nil
+	if fresh {
+		// The entry comes first: what the source tells from now on is not lost.
+		d = &directory{at: at, path: name.Dir, names: map[string]map[member]bool{}}
+		in.forget(in.byPath[name.Dir])
+		in.dirs[at], in.byPath[name.Dir] = d, d
+	}
+	if d.names[name.Base] == nil {
+		d.names[name.Base] = map[member]bool{}
+	}
+	d.names[name.Base][member{l, name.Dir}] = true
+	l.names[Name{Dir: name.Dir, Base: name.Base}] = at
+	in.mu.Unlock()
+	if !fresh {
+		return nil
+	}
+	err := in.source.add(name.Dir)
+	if err == nil {
+		err = sameDirectory(name.Dir, at)
+	}
+	if err != nil {
+		in.mu.Lock()
+		in.forget(d)
+		in.mu.Unlock()
+		in.source.remove(name.Dir)
+		return fmt.Errorf("watch the directory %s: %w", name.Dir, err)
+	}
+	return nil
+}
+
+// sameDirectory is an error if another directory has the path by now.
+func sameDirectory(path string, at place) error {
+	now, err := fsys.New().Lstat(path)
+	if err == nil && placeOf(now) != at {
+		err = errMoved
+	}
+	return err
+}
+
+// errMoved is an error that the next Set does not have.
+var errMoved = errors.New("it is another directory by now")
+
+// drop ends the listening to one name. The last one in a directory ends its watch.
+func (l *Listener) drop(name Name) {
+	in := l.in
+	in.adding.Lock()
+	defer in.adding.Unlock()
+	in.mu.Lock()
+	at, ok := l.names[name]
+	delete(l.names, name)
+	d := in.dirs[at]
+	last := false
+	if ok && d != nil {
+		delete(d.names[name.Base], member{l, name.Dir})
+		if len(d.names[name.Base]) == 0 {
+			delete(d.names, name.Base)
+		}
+		if last = len(d.names) == 0; last {
+			in.forget(d)
+		}
+	}
+	in.mu.Unlock()
+	if last {
+		in.source.remove(d.path)
+	}
+}
+
+// forget removes the entry of a directory, which may be nil, from the instance and from the
+// listeners. The caller holds mu.
+func (in *instance) forget(d *directory) (told []member) {
+	if d == nil || in.dirs[d.at] != d {
+		return nil
+	}
+	delete(in.dirs, d.at)
+	delete(in.byPath, d.path)
+	seen := map[member]bool{}
+	for base, members := range d.names {
+		for m := range members {
+			delete(m.l.names, Name{Dir: m.dir, Base: base})
+			if !seen[m] {
+				seen[m], told = true, append(told, m)
+			}
+		}
+	}
+	return told
+}
+
+// run passes on what the source tells, until it is closed.
+func (in *instance) run() {
+	defer close(in.ended)
+	for {
+		c, ok := in.source.next()
+		switch {
+		case !ok:
+			return
+		case c.all:
+			in.tellAll()
+		default:
+			in.tell(c)
+		}
+	}
+}
+
+func (in *instance) tellAll() {
+	in.mu.Lock()
+	var all []*Listener
+	for l := range in.listeners {
+		all = append(all, l)
+	}
+	in.mu.Unlock()
+	for _, l := range all {
+		l.changed("", "")
+	}
+}
+
+// tell passes on that a path may have changed.
+func (in *instance) tell(c change) {
+	base := filepath.Base(c.path)
+	in.mu.Lock()
+	// A directory of this path may be another one by now.
+	gone := in.byPath[c.path]
+	if gone != nil && !c.moved && sameDirectory(c.path, gone.at) == nil {
+		gone = nil // such as a change of its mode
+	}
+	lost := in.forget(gone)
+	var told []member
+	if d := in.byPath[filepath.Dir(c.path)]; d != nil {
+		for _, name := range [...]string{base, ""} {
+			for m := range d.names[name] {
+				told = append(told, m)
+			}
+		}
+	}
+	in.mu.Unlock()
+	for _, m := range told {
+		m.l.changed(m.dir, base)
+	}
+	for _, m := range lost {
+		m.l.changed(m.dir, "")
+	}
+}
