@@ -219,13 +219,13 @@ func (l *Listener) Add(name Name) error {
 func sameDirectory(path string, at place) error {
 	now, err := fsys.New().Lstat(path)
 	if err == nil && placeOf(now) != at {
-		err = errMoved
+		err = ErrMoved
 	}
 	return err
 }
 
-// errMoved is an error that the next Set does not have.
-var errMoved = errors.New("it is another directory by now")
+// ErrMoved is the error if a directory is replaced while it is added. Find the names again.
+var ErrMoved = errors.New("it is another directory by now")
 
 // drop ends the listening to one name. The last one in a directory ends its watch.
 func (l *Listener) drop(name Name) {
