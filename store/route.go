@@ -39,10 +39,17 @@ func listen(l *notify.Listener, find func() ([]notify.Name, error)) error {
 }
 
 // route returns the names that decide what a path leads to: each link on it, and its end, or
-// the first component that does not exist. The directories are watched as a whole, so that
-// their own removal is told too.
+// the first component that does not exist; and the name of the directory of each. While a
+// program has that open, such as a shell, its removal is told by its name alone.
 func route(path string) (found []notify.Name, err error) {
 	files := fsys.New()
+	add := func(dir, base string, info fsys.Info) {
+		found = append(found, notify.Name{Dir: dir, Base: base, Info: info})
+		up := filepath.Dir(dir)
+		if info, err := files.Lstat(up); err == nil && up != dir {
+			found = append(found, notify.Name{Dir: up, Base: filepath.Base(dir), Info: info})
+		}
+	}
 	root := filepath.VolumeName(path) + string(filepath.Separator)
 	at, rest := root, path[len(root)-1:]
 	in, err := files.Lstat(at)
@@ -60,11 +67,12 @@ func route(path string) (found []notify.Name, err error) {
 		info, err := files.Lstat(next)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return append(found, notify.Name{Dir: dir, Base: part, Info: in}), nil
+			add(dir, part, in)
+			return found, nil
 		case err != nil:
 			return nil, err
 		case info.Mode&fs.ModeSymlink != 0:
-			found = append(found, notify.Name{Dir: dir, Base: part, Info: in})
+			add(dir, part, in)
 			target, err := files.Readlink(next)
 			if links++; links > maxLinks || errors.Is(err, fs.ErrNotExist) {
 				return found, nil
@@ -82,7 +90,8 @@ func route(path string) (found []notify.Name, err error) {
 		case info.Mode.IsDir() && rest != "":
 			at, in = next, info
 		default:
-			return append(found, notify.Name{Dir: dir, Base: part, Info: in}), nil
+			add(dir, part, in)
+			return found, nil
 		}
 	}
 }
@@ -131,7 +140,11 @@ func (h *treeHints) changed(dir, name string) {
 func (h *treeHints) aim() error {
 	return listen(h.listener, func() ([]notify.Name, error) {
 		h.dirs, h.links = map[string]bool{}, map[string][]string{}
-		return h.find(nil, ".")
+		found, err := route(h.root)
+		if err != nil {
+			return nil, err
+		}
+		return h.find(found, ".")
 	})
 }
 

@@ -82,15 +82,20 @@ func (db *DB) Watch(
 	ctx context.Context, prefix string, known map[string]Version,
 ) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		w := newWatch(ctx, db, db.opts, db.listed(prefix), yield)
-		w.tree, w.prefix = true, prefix
-		for key, version := range known {
-			doc := db.Doc(key)
-			w.docs[key] = &watched{doc: doc, seen: version}
-			if w.refused = cmp.Or(doc.keyErr, doc.CheckVersion(version)); w.refused != nil {
-				break
-			}
-		}
-		w.run()
+		db.watching(ctx, prefix, known, yield).run()
 	}
+}
+
+// watching is the watch of the documents with a prefix.
+func (db *DB) watching(ctx context.Context, prefix string, known map[string]Version,
+	yield func(Event, error) bool,
+) *watch {
+	w := newWatch(ctx, db, db.opts, db.listed(prefix), yield)
+	w.tree, w.prefix = true, prefix
+	for key, version := range known {
+		doc := db.Doc(key)
+		w.docs[key] = &watched{doc: doc, seen: version}
+		w.refused = cmp.Or(w.refused, doc.keyErr, doc.CheckVersion(version))
+	}
+	return w
 }

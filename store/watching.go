@@ -199,6 +199,9 @@ func (w *watch) lookBeneath(prefix string) error {
 	var keys []string
 	said := ""
 	for key, err := range w.db.drv.List(w.ctx, prefix) {
+		if w.gone && err != nil {
+			break
+		}
 		if err != nil {
 			if err := w.ended(); err != nil {
 				return err

@@ -33,7 +33,8 @@ func (n notifier) close() { _ = n.w.Close() }
 func (n notifier) next() (change, bool) {
 	select {
 	case event, ok := <-n.w.Events:
-		return change{path: event.Name, moved: event.Has(fsnotify.Rename)}, ok
+		const names = fsnotify.Create | fsnotify.Remove | fsnotify.Rename
+		return change{path: event.Name, named: event.Op&names != 0}, ok
 	case _, ok := <-n.w.Errors: // an overflow; of other errors nothing is known
 		return change{all: true}, ok
 	}

@@ -48,7 +48,7 @@ type source interface {
 // change is what a source tells.
 type change struct {
 	path  string
-	moved bool // if it is a directory that is watched, the source may have ended that
+	named bool // the name was made, removed or moved, not only changed
 	all   bool // some changes may have been missed
 }
 
@@ -154,12 +154,13 @@ func (l *Listener) held() map[Name]place {
 // listen to some of them only. A directory that is not there any longer is an error that is
 // fs.ErrNotExist.
 func (l *Listener) Set(names []Name) (more bool, err error) {
-	held := l.held()
+	held, wanted := l.held(), map[Name]bool{}
 	for _, name := range names {
 		key := Name{Dir: name.Dir, Base: name.Base}
 		at, ok := held[key]
-		delete(held, key)
-		if ok && at == placeOf(name.Info) {
+		known := wanted[key] || ok && at == placeOf(name.Info)
+		wanted[key] = true
+		if known {
 			continue
 		}
 		if ok {
@@ -171,7 +172,9 @@ func (l *Listener) Set(names []Name) (more bool, err error) {
 		}
 	}
 	for name := range held {
-		l.drop(name)
+		if !wanted[name] {
+			l.drop(name)
+		}
 	}
 	return more, nil
 }
@@ -304,12 +307,12 @@ func (in *instance) tellAll() {
 func (in *instance) tell(c change) {
 	base := filepath.Base(c.path)
 	in.mu.Lock()
-	// A directory of this path may be another one by now.
-	gone := in.byPath[c.path]
-	if gone != nil && !c.moved && sameDirectory(c.path, gone.at) == nil {
-		gone = nil // such as a change of its mode
+	var lost []member
+	// A directory of this path may be another one by now. Its inode may be the same: a
+	// number is used again at once, and a directory may be moved away and back.
+	if d := in.byPath[c.path]; d != nil && (c.named || sameDirectory(c.path, d.at) != nil) {
+		lost = in.forget(d)
 	}
-	lost := in.forget(gone)
 	var told []member
 	if d := in.byPath[filepath.Dir(c.path)]; d != nil {
 		for _, name := range [...]string{base, ""} {
