@@ -168,10 +168,9 @@ func (w *watching) document(ctx context.Context, opts *store.Options) error {
 	if !w.from { // a document that does not exist is no event
 		_, version, err := readOrAbsent(ctx, doc)
 		if err == nil && version.IsAbsent() {
-			err = w.take(ctx, w.name, store.Event{}, nil)
-		}
-		if err != nil && version.IsAbsent() {
-			return err
+			if err := w.take(ctx, w.name, store.Event{}, nil); err != nil {
+				return err
+			}
 		}
 	}
 	for event, err := range doc.Watch(ctx, w.after) {
