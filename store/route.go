@@ -47,7 +47,7 @@ func route(path string) (found []notify.Name, err error) {
 		found = append(found, notify.Name{Dir: dir, Base: base, Info: info})
 		up := filepath.Dir(dir)
 		if info, err := files.Lstat(up); err == nil && up != dir {
-			found = append(found, notify.Name{Dir: up, Base: filepath.Base(dir), Info: info})
+			found = append(found, notify.Name{Dir: up, Base: filepath.Base(dir), Info: info, Aid: true})
 		}
 	}
 	root := filepath.VolumeName(path) + string(filepath.Separator)
@@ -228,7 +228,7 @@ func (h *treeHints) documents(paths []string) (found hinted) {
 func (h *treeHints) listens(dir string) bool {
 	found, err := h.find(nil, dir)
 	for i := 0; err == nil && i < len(found); i++ {
-		err = h.listener.Add(found[i])
+		_, err = h.listener.Add(found[i])
 	}
 	return err == nil
 }

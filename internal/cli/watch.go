@@ -101,8 +101,8 @@ type watching struct {
 	after     store.Version
 	from      bool // after was given
 
-	name     string            // of the file or the directory
-	shown    map[string][]byte // the last values at the path, by file
+	name     string                   // of the file or the directory
+	shown    map[string][]byte        // the last values at the path, by file
 	versions map[string]store.Version // the last ones, by key
 }
 

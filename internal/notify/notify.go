@@ -9,17 +9,22 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
 // A Name is a name in a directory that exists, or with an empty Base all names in it. Dir
-// is absolute, without symbolic links, and Info is its description.
+// is absolute, without symbolic links, and Info is its description. Without leave to read
+// Dir, an Aid is left out and another name is an error.
 type Name struct {
 	Dir, Base string
 	Info      fsys.Info
+	Aid       bool
 }
 
 // place identifies a directory by its inode: one has several paths where it is mounted
@@ -63,6 +68,7 @@ type instance struct {
 	listeners map[*Listener]bool
 	dirs      map[place]*directory
 	byPath    map[string]*directory
+	lost      []string // paths of directories that were forgotten and that the source may know
 }
 
 // directory is a directory that is watched.
@@ -88,8 +94,8 @@ type Listener struct {
 
 // Listen returns a listener to no names yet. Changed is called with a name that may have
 // changed; with an empty name if that is the directory, which is then not listened to any
-// more; and with two empty strings if any name may have changed. It must not block or call
-// the hub. The caller closes the listener.
+// more; and with two empty strings if changes were missed, and then no name is listened to any
+// more. It must not block or call the hub. The caller closes the listener.
 func (h *Hub) Listen(changed func(dir, name string)) (*Listener, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -154,24 +160,15 @@ func (l *Listener) held() map[Name]place {
 // listen to some of them only. A directory that is not there any longer is an error that is
 // fs.ErrNotExist.
 func (l *Listener) Set(names []Name) (more bool, err error) {
-	held, wanted := l.held(), map[Name]bool{}
+	wanted := map[Name]bool{}
 	for _, name := range names {
-		key := Name{Dir: name.Dir, Base: name.Base}
-		at, ok := held[key]
-		known := wanted[key] || ok && at == placeOf(name.Info)
-		wanted[key] = true
-		if known {
-			continue
-		}
-		if ok {
-			l.drop(key)
-		}
-		more = true
-		if err := l.Add(name); err != nil {
+		wanted[Name{Dir: name.Dir, Base: name.Base}] = true
+		added, err := l.Add(name)
+		if more = more || added; err != nil {
 			return more, err
 		}
 	}
-	for name := range held {
+	for name := range l.held() {
 		if !wanted[name] {
 			l.drop(name)
 		}
@@ -181,31 +178,43 @@ func (l *Listener) Set(names []Name) (more bool, err error) {
 
 func placeOf(dir fsys.Info) place { return place{dir.Dev, dir.Ino} }
 
-// Add listens to one more name.
-func (l *Listener) Add(name Name) error {
+// Add listens to one more name. It reports whether it did not before.
+func (l *Listener) Add(name Name) (more bool, err error) {
 	in, at := l.in, placeOf(name.Info)
+	key := Name{Dir: name.Dir, Base: name.Base}
+	in.mu.Lock()
+	before, ok := l.names[key]
+	in.mu.Unlock()
+	if ok && before == at {
+		return false, nil
+	}
+	if ok {
+		l.drop(key)
+	}
 	in.adding.Lock()
 	defer in.adding.Unlock()
 	in.mu.Lock()
 	d := in.dirs[at]
+	var lost []member
 	fresh := d == nil
 	if fresh {
 		// The entry comes first: what the source tells from now on is not lost.
 		d = &directory{at: at, path: name.Dir, names: map[string]map[member]bool{}}
-		in.forget(in.byPath[name.Dir])
+		lost = in.lose(in.byPath[name.Dir])
 		in.dirs[at], in.byPath[name.Dir] = d, d
 	}
 	if d.names[name.Base] == nil {
 		d.names[name.Base] = map[member]bool{}
 	}
 	d.names[name.Base][member{l, name.Dir}] = true
-	l.names[Name{Dir: name.Dir, Base: name.Base}] = at
+	l.names[key] = at
 	in.mu.Unlock()
 	if !fresh {
-		return nil
+		return true, nil
 	}
-	err := in.source.add(name.Dir)
-	if err == nil {
+	tell(lost, "")
+	in.removeLost()
+	if err = in.source.add(name.Dir); err == nil {
 		err = sameDirectory(name.Dir, at)
 	}
 	if err != nil {
@@ -213,9 +222,12 @@ func (l *Listener) Add(name Name) error {
 		in.forget(d)
 		in.mu.Unlock()
 		in.source.remove(name.Dir)
-		return fmt.Errorf("watch the directory %s: %w", name.Dir, err)
+		if name.Aid && errors.Is(err, fs.ErrPermission) {
+			return false, nil
+		}
+		return false, fmt.Errorf("watch the directory %s: %w", name.Dir, err)
 	}
-	return nil
+	return true, nil
 }
 
 // sameDirectory is an error if another directory has the path by now.
@@ -253,6 +265,19 @@ func (l *Listener) drop(name Name) {
 	if last {
 		in.source.remove(d.path)
 	}
+	in.removeLost()
+}
+
+// removeLost removes lost directories from the source: it may know one by a path that is
+// another directory's by now, or that the same directory has left. The caller holds adding.
+func (in *instance) removeLost() {
+	in.mu.Lock()
+	lost := in.lost
+	in.lost = nil
+	in.mu.Unlock()
+	for _, path := range lost {
+		in.source.remove(path)
+	}
 }
 
 // forget removes the entry of a directory, which may be nil, from the instance and from the
@@ -275,6 +300,16 @@ func (in *instance) forget(d *directory) (told []member) {
 	return told
 }
 
+// lose forgets a directory, which may be nil, whose watch may have ended. It does not remove
+// it from the source: that would wait for what is told, and who is told calls this.
+func (in *instance) lose(d *directory) (told []member) {
+	if d == nil {
+		return nil
+	}
+	in.lost = append(in.lost, d.path)
+	return in.forget(d)
+}
+
 // run passes on what the source tells, until it is closed.
 func (in *instance) run() {
 	defer close(in.ended)
@@ -284,19 +319,21 @@ func (in *instance) run() {
 		case !ok:
 			return
 		case c.all:
-			in.tellAll()
+			in.loseAll()
 		default:
 			in.tell(c)
 		}
 	}
 }
 
-func (in *instance) tellAll() {
+// loseAll forgets all directories: the end of the watch of one may have been missed. All
+// listeners have to listen to their names anew.
+func (in *instance) loseAll() {
 	in.mu.Lock()
-	var all []*Listener
-	for l := range in.listeners {
-		all = append(all, l)
+	for _, d := range in.dirs {
+		in.lose(d)
 	}
+	all := slices.Collect(maps.Keys(in.listeners))
 	in.mu.Unlock()
 	for _, l := range all {
 		l.changed("", "")
@@ -311,7 +348,7 @@ func (in *instance) tell(c change) {
 	// A directory of this path may be another one by now. Its inode may be the same: a
 	// number is used again at once, and a directory may be moved away and back.
 	if d := in.byPath[c.path]; d != nil && (c.named || sameDirectory(c.path, d.at) != nil) {
-		lost = in.forget(d)
+		lost = in.lose(d)
 	}
 	var told []member
 	if d := in.byPath[filepath.Dir(c.path)]; d != nil {
@@ -322,10 +359,13 @@ func (in *instance) tell(c change) {
 		}
 	}
 	in.mu.Unlock()
-	for _, m := range told {
-		m.l.changed(m.dir, base)
-	}
-	for _, m := range lost {
-		m.l.changed(m.dir, "")
+	tell(told, base)
+	tell(lost, "")
+}
+
+// tell tells the members of a directory of a name in it.
+func tell(members []member, name string) {
+	for _, m := range members {
+		m.l.changed(m.dir, name)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,12 +18,12 @@ type told struct {
 	changes chan change
 	added   []string
 	removed []string
-	fail    error
+	fail    map[string]error // by the directory's name
 }
 
 func (s *told) add(dir string) error {
 	s.added = append(s.added, dir)
-	return s.fail
+	return s.fail[filepath.Base(dir)]
 }
 func (s *told) remove(dir string) { s.removed = append(s.removed, dir) }
 func (s *told) close()            { close(s.changes) }
@@ -77,7 +78,7 @@ func (w *world) name(dir, base string) Name {
 	if err := errors.Join(err, statErr); err != nil {
 		w.Fatal(err)
 	}
-	return Name{path, base, info}
+	return Name{Dir: path, Base: base, Info: info}
 }
 
 // tells tells of a change, and returns what is heard, in order.
@@ -123,7 +124,6 @@ func TestHub(t *testing.T) {
 	w.wants(change{path: "x/other", named: true}, "b x:other")
 	w.wants(change{path: "x/third"})
 	w.wants(change{path: "y/any"}, "a y:any")
-	w.wants(change{all: true}, "a :", "b :")
 
 	// A change of the directory's mode is nothing. To be moved away and back is the end of its
 	// watch, although it is the same directory; so is another one at its path.
@@ -146,7 +146,7 @@ func TestHub(t *testing.T) {
 	if len(w.source.removed) != 2 {
 		t.Errorf("removed %q", w.source.removed)
 	}
-	w.source.fail = os.ErrPermission
+	w.source.fail = map[string]error{"p": os.ErrPermission}
 	if _, err := a.Set([]Name{w.name("p", "doc")}); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("%v", err)
 	}
@@ -155,6 +155,79 @@ func TestHub(t *testing.T) {
 	a.Close()
 	if _, open := <-w.source.changes; open {
 		t.Error("the source is open")
+	}
+}
+
+// TestOverflow: after changes were missed, each listener listens anew. The system may have ended
+// the watch of a directory, and the inode of another one may have the same number.
+func TestOverflow(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.listen("a"), w.listen("b")
+	defer a.Close()
+	defer b.Close()
+	w.set(a, true, w.name("x", "doc"))
+	w.set(b, true, w.name("x", "doc"), w.name("y", ""))
+	w.wants(change{all: true}, "a :", "b :")
+	w.wants(change{path: "x/doc"})
+	w.source.added = nil
+	w.set(a, true, w.name("x", "doc"))
+	w.wants(change{path: "x/doc"}, "a x:doc")
+	w.set(b, true, w.name("x", "doc"), w.name("y", ""))
+	w.wants(change{path: "x/doc"}, "a x:doc", "b x:doc")
+	if len(w.source.added) != 2 || len(w.source.removed) != 2 {
+		t.Errorf("added %q after %q were removed", w.source.added, w.source.removed)
+	}
+}
+
+// TestReplaced: who listens to another directory at a path first, tells those who listen to the
+// one before. The source knows the path as the one before until that is removed from it.
+func TestReplaced(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.listen("a"), w.listen("b")
+	defer a.Close()
+	defer b.Close()
+	name := w.name("x", "doc")
+	w.set(a, true, name)
+	w.set(b, true, name)
+	if err := os.Rename(name.Dir, name.Dir+"2"); err != nil {
+		t.Fatal(err)
+	}
+	w.set(a, true, w.name("x", "doc"))
+	w.wants(change{path: "nothing"}, "b x:")
+	if !slices.Equal(w.source.removed, []string{name.Dir}) {
+		t.Errorf("removed %q", w.source.removed)
+	}
+	w.set(b, true, w.name("x", "doc"))
+	w.wants(change{path: "x/doc"}, "a x:doc", "b x:doc")
+
+	// It is moved. The source still knows it by the path that it had.
+	w.wants(change{path: "x", named: true}, "a x:", "b x:")
+	moved := w.name("x", "doc")
+	if err := os.Rename(moved.Dir, moved.Dir+"3"); err != nil {
+		t.Fatal(err)
+	}
+	w.source.removed = nil
+	w.set(a, true, w.name("x3", "doc"))
+	if !slices.Equal(w.source.removed, []string{moved.Dir}) {
+		t.Errorf("removed %q", w.source.removed)
+	}
+}
+
+// TestAid: a name that is only an aid need not be readable.
+func TestAid(t *testing.T) {
+	w := newWorld(t)
+	l := w.listen("a")
+	defer l.Close()
+	up := w.name("p", "x")
+	up.Aid = true
+	w.source.fail = map[string]error{"p": fmt.Errorf("add: %w", os.ErrPermission)}
+	w.set(l, true, w.name("p/x", "doc"), up)
+	w.set(l, false, w.name("p/x", "doc"), up)
+	w.wants(change{path: "p/x/doc"}, "a p/x:doc")
+	w.wants(change{path: "p/x"})
+	w.source.fail["p"] = syscall.ENOSPC
+	if _, err := l.Set([]Name{w.name("p/x", "doc"), up}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("the limit: %v", err)
 	}
 }
 
