@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -174,20 +175,27 @@ func (h *treeHints) find(found []notify.Name, dir string) ([]notify.Name, error)
 				return nil, err
 			}
 		case entry.Type&fs.ModeSymlink != 0 && isDocument && strings.HasPrefix(key, h.w.prefix):
-			way, err := route(filepath.Join(h.root, name))
-			if err != nil {
-				continue // the document is read all the same
-			}
-			for _, at := range way {
-				path := filepath.Join(at.Dir, at.Base)
-				h.links[path] = append(h.links[path], key)
-				if !h.dirs[at.Dir] {
-					found = append(found, at)
-				}
+			if way, err := h.way(key); err == nil { // the document is read all the same
+				found = append(found, way...)
 			}
 		}
 	}
 	return found, nil
+}
+
+// way returns the names on the way to a linked document that are not covered by a directory.
+func (h *treeHints) way(key string) (found []notify.Name, err error) {
+	way, err := route(filepath.Join(h.root, filepath.FromSlash(key)+keySuffix))
+	for _, at := range way {
+		path := filepath.Join(at.Dir, at.Base)
+		if !slices.Contains(h.links[path], key) {
+			h.links[path] = append(h.links[path], key)
+		}
+		if !h.dirs[at.Dir] {
+			found = append(found, at)
+		}
+	}
+	return found, err
 }
 
 // leads reports whether a directory may have documents of the watch.
@@ -198,39 +206,58 @@ func (h *treeHints) leads(dir string) bool {
 
 func (h *treeHints) documents(paths []string) (found hinted) {
 	for _, path := range paths {
-		keys, linked := h.links[path]
-		found.keys = append(found.keys, keys...)
 		name, err := filepath.Rel(h.root, path)
-		if err != nil || name == "." || linked {
-			return hinted{all: true} // the root itself; links may lead elsewhere now
+		if err != nil || name == "." {
+			return hinted{all: true} // the root itself
+		}
+		for _, key := range h.links[path] {
+			if !h.listens(func() ([]notify.Name, error) { return h.way(key) }) {
+				return hinted{all: true}
+			}
+			found.keys = append(found.keys, key)
 		}
 		if strings.HasPrefix(name, "..") {
 			continue // a neighbour of a link's target
 		}
+		key, isDocument := strings.CutSuffix(filepath.ToSlash(name), keySuffix)
+		isDocument = isDocument && strings.HasPrefix(key, h.w.prefix) && checkKey(key) == nil
+		if isDocument {
+			found.keys = append(found.keys, key)
+		}
 		info, err := h.d.files.Lstat(name)
+		more := func() ([]notify.Name, error) { return nil, nil }
 		switch {
-		case err == nil && info.Mode&fs.ModeSymlink != 0:
-			return hinted{all: true}
-		case err == nil && info.Mode.IsDir() && h.leads(name) && !h.listens(name):
-			return hinted{all: true}
-		case h.dirs[path] || err == nil && info.Mode.IsDir() && h.leads(name):
+		case err == nil && info.Mode&fs.ModeSymlink != 0 && isDocument:
+			more = func() ([]notify.Name, error) { return h.way(key) }
+		case err == nil && info.Mode.IsDir() && h.leads(name):
+			more = func() ([]notify.Name, error) { return h.find(nil, name) }
+			fallthrough
+		case h.dirs[path]:
 			found.beneath = append(found.beneath, filepath.ToSlash(name)+"/")
 		}
-		key, isDocument := strings.CutSuffix(filepath.ToSlash(name), keySuffix)
-		if isDocument && strings.HasPrefix(key, h.w.prefix) && checkKey(key) == nil {
-			found.keys = append(found.keys, key)
+		if !h.listens(more) {
+			return hinted{all: true}
 		}
 	}
 	return found
 }
 
-// listens listens to a new directory, and reports whether it does.
-func (h *treeHints) listens(dir string) bool {
-	found, err := h.find(nil, dir)
-	for i := 0; err == nil && i < len(found); i++ {
-		_, err = h.listener.Add(found[i])
+// listens listens to the names that find returns too, and reports whether it listened to all of
+// them before they were found.
+func (h *treeHints) listens(find func() ([]notify.Name, error)) bool {
+	for range maxAims {
+		found, err := find()
+		more := false
+		for i := 0; err == nil && i < len(found); i++ {
+			var added bool
+			added, err = h.listener.Add(found[i])
+			more = more || added
+		}
+		if err != nil || !more {
+			return err == nil
+		}
 	}
-	return err == nil
+	return false
 }
 
 func (h *treeHints) close() { h.listener.Close() }

@@ -45,8 +45,10 @@ type Event struct {
 // Other errors are the last pair: the context's cause, ErrClosed, ErrKey, and ErrVersion if
 // after is of another kind than the document's versions.
 //
-// Watch follows the path that was opened: links on it and at its end may be replaced, and
-// directories be removed and made again. Where a directory above the document's is moved away,
+// Watch follows the path that was opened with OpenFile: links on it and at its end may be
+// replaced, and directories be removed and made again. The document of a DB is in the directory
+// that Open has opened: if that is removed, or another one has its path, the last pair is an
+// error that is ErrNotExist. Where a directory above the document's is moved away,
 // nothing tells of that, and the next look finds it. All watches of a process share one
 // instance of the system's, however many documents there are. The loop runs on the goroutine
 // of its caller and leaves no goroutine and no descriptor behind. Its body may use the

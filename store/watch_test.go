@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -455,6 +456,34 @@ func TestWatchEnds(t *testing.T) {
 			t.Errorf("closed: %v", err)
 		}
 		first = false
+	}
+}
+
+// TestWatchPanics: a body that panics, or ends its goroutine, leaves nothing behind.
+func TestWatchPanics(t *testing.T) {
+	needsHints(t)
+	path := filepath.Join(t.TempDir(), "doc.json")
+	put(t, path, "1")
+	doc, err := OpenFile(path, nil)
+	must(t, err)
+	defer doc.Close()
+	before, _, counted := descriptors()
+	if !counted {
+		t.Skip("descriptors cannot be counted here")
+	}
+	for _, end := range []func(){runtime.Goexit, func() { panic("the body") }} {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer func() { _ = recover() }()
+			for range doc.Watch(t.Context(), Absent) {
+				end()
+			}
+		}()
+		<-ended
+		if after, inotify, _ := descriptors(); after > before || inotify > 0 {
+			t.Errorf("%d descriptors after %d, %d of inotify", after, before, inotify)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jsonstore/jsonstore/driver"
 	"github.com/jsonstore/jsonstore/driver/memdriver"
+	"github.com/jsonstore/jsonstore/internal/notify"
 )
 
 // watchTree watches the documents of a store with a prefix.
@@ -159,19 +160,91 @@ func TestWatchDirectoryReplaced(t *testing.T) {
 				must(t, err)
 				defer db.Close()
 				o := watchTree(t, by, db, "")
+				one := observe(t, func(ctx context.Context, yield func(Event, error) bool) *watch {
+					w := db.Doc("a").watching(ctx, Absent, yield)
+					means[by](w)
+					return w
+				})
 				o.until("1")
+				one.until("1")
 				if err := replace(dir); err != nil {
 					t.Skip(err) // an open directory stays, on some systems
 				}
-				if name == "removed" {
-					o.until("")
+				for o, document := range map[*observer]string{o: db.where, one: "a"} {
+					if name == "removed" {
+						o.until("")
+					}
+					if got := o.next(); !errors.Is(got.err, ErrNotExist) || got.Name != document {
+						t.Errorf("%s: %v", got.Name, got.err)
+					}
+					<-o.ended
 				}
-				if got := o.next(); !errors.Is(got.err, ErrNotExist) || got.Name != db.where {
-					t.Errorf("%s: %v", got.Name, got.err)
-				}
-				<-o.ended
 			})
 		})
+	}
+}
+
+// TestWatchLinkAlone: a change of a link, or of its target, is no reason to look at all others.
+func TestWatchLinkAlone(t *testing.T) {
+	needsLinks(t)
+	needsHints(t)
+	const others = 500
+	dir := t.TempDir()
+	for i := range others {
+		put(t, filepath.Join(dir, fmt.Sprint("other", i, ".json")), "0")
+	}
+	targets := filepath.Join(dir, ".targets")
+	for i := range 3 {
+		put(t, filepath.Join(targets, fmt.Sprint(i), "k.json"), fmt.Sprint(i))
+	}
+	must(t, os.Symlink("0", filepath.Join(targets, "now")),
+		os.Symlink(filepath.Join(".targets", "now", "k.json"), filepath.Join(dir, "k.json")))
+	db, err := Open(dir, nil)
+	must(t, err)
+	defer db.Close()
+	o := watchTree(t, "hints", db, "")
+	for range others + 1 {
+		o.next()
+	}
+	relink(t, "1", filepath.Join(targets, "now"))
+	o.until("1") // what comes late of the writes before is over
+	before := db.Stats().Reads
+	relink(t, "2", filepath.Join(targets, "now"))
+	o.until("2")
+	rename(t, filepath.Join(targets, "2", "k.json"), "3")
+	o.until("3")
+	relink(t, filepath.Join(".targets", "1", "k.json"), filepath.Join(dir, "k.json"))
+	o.until("1")
+	rename(t, filepath.Join(targets, "1", "k.json"), "4")
+	o.until("4")
+	if reads := db.Stats().Reads - before; reads >= others {
+		t.Errorf("%d reads", reads)
+	}
+}
+
+// TestWatchMadeMeanwhile: a directory that is made while its parent is looked at, is watched.
+func TestWatchMadeMeanwhile(t *testing.T) {
+	needsHints(t)
+	dir := t.TempDir()
+	db, err := Open(dir, nil)
+	must(t, err)
+	defer db.Close()
+	w := db.watching(t.Context(), "", nil, nil)
+	must(t, w.aimed())
+	defer w.unhint()
+	h := w.hints.(*treeHints)
+	put(t, filepath.Join(dir, "a", "doc.json"), "0")
+	made := false
+	listens := h.listens(func() ([]notify.Name, error) {
+		found, err := h.find(nil, "a")
+		if !made {
+			made = true
+			put(t, filepath.Join(dir, "a", "b", "doc.json"), "0")
+		}
+		return found, err
+	})
+	if !listens || !h.dirs[filepath.Join(db.where, "a", "b")] {
+		t.Errorf("%v, %v", listens, h.dirs)
 	}
 }
 

@@ -49,7 +49,7 @@ type watch struct {
 	fullAt  time.Time            // when the next full look is due
 	spent   time.Duration        // in the body of the loop, during this full look
 	listing string               // the last error of a listing, as reported
-	gone    bool                 // the directory of a tree is another one by now
+	gone    bool                 // the directory that was opened is another one by now
 
 	hints   hinter // nil while there is none
 	pending pending
@@ -86,15 +86,22 @@ func newWatch(ctx context.Context, db *DB, opts *Options, name string,
 
 // run is the loop, up to its last pair.
 func (w *watch) run() {
+	defer w.unhint() // the body may panic
 	err := w.refused
 	if err == nil {
 		err = w.loop()
 	}
-	if w.hints != nil {
-		w.hints.close()
-	}
+	w.unhint()
 	if err != errStopped {
 		w.yield(Event{Name: w.name, Polling: w.polling}, &Error{"watch", w.name, err})
+	}
+}
+
+// unhint ends the hints.
+func (w *watch) unhint() {
+	if hints := w.hints; hints != nil {
+		w.hints = nil
+		hints.close()
 	}
 }
 
@@ -105,6 +112,7 @@ func (w *watch) loop() error {
 		}
 		now := w.now()
 		names, all := w.pending.take()
+		w.gone = w.isMoved()
 		var err error
 		if all || !now.Before(w.fullAt) {
 			err = w.lookAtAll(now)
@@ -165,7 +173,6 @@ func (w *watch) lookAtAll(began time.Time) error {
 	w.ask()
 	err := error(nil)
 	if w.tree {
-		w.gone = w.isMoved()
 		err = w.lookBeneath(w.prefix)
 	} else {
 		err = w.look(w.single)
@@ -182,10 +189,11 @@ func (w *watch) lookAtAll(began time.Time) error {
 	return err
 }
 
-// isMoved reports whether the directory of the store is not at its path any longer.
+// isMoved reports whether the directory that was opened is not at its path any longer. The
+// handle stays with it.
 func (w *watch) isMoved() bool {
 	files := w.db.drv.files
-	if files == nil || w.db.where == "" {
+	if files == nil || w.db.single || w.db.where == "" {
 		return false
 	}
 	is, err := files.files.Lstat(".")
