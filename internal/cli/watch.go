@@ -62,6 +62,8 @@ message says why. A file with bad content is named, and the watch goes on.`,
 			return usage("--exec takes a command")
 		case flags.Changed("poll") && w.poll <= 0:
 			return usage("--poll takes a time, such as 100ms")
+		case flags.Changed("poll") && len(args) == 2 && isTime(args[1]):
+			return usage("give the time as --poll=%s", args[1])
 		case !flags.Changed("for") && len(f.args)+len(f.json) > 0:
 			return usage("--arg and --argjson are for --for")
 		case flags.Changed("from"):
@@ -89,6 +91,12 @@ message says why. A file with bad content is named, and the watch goes on.`,
 		return w.watch(cmd.Context(), unshield(args[0]))
 	}
 	return cmd
+}
+
+// isTime reports whether an argument is a time rather than a path.
+func isTime(arg string) bool {
+	_, err := time.ParseDuration(arg)
+	return err == nil && arg != "0"
 }
 
 // watching is one run of the verb.
@@ -127,6 +135,10 @@ func (w *watching) watch(ctx context.Context, name string) error {
 		err = w.directory(ctx, opts)
 	} else {
 		err = w.document(ctx, opts)
+	}
+	var where *store.Error // it has the directory's absolute path
+	if errors.As(err, &where) && where.Op == "watch" {
+		err = where.Err
 	}
 	if err != nil && err != errHolds {
 		w.app.fail(name, err)
