@@ -74,8 +74,8 @@ func schemaOf(data []byte, path string, limits splice.Limits) (int, error) {
 	}
 	schema, err := strconv.Atoi(string(value))
 	if err != nil || schema < 0 {
-		return 0, fmt.Errorf("%w: the value at %q is %.40s, not a whole number from 0 on", ErrSchema,
-			path, value)
+		return 0, fmt.Errorf("%w: the value at %q is %.40s, not a whole number from 0 on",
+			ErrSchema, path, value)
 	}
 	return schema, nil
 }

@@ -60,7 +60,8 @@ func TestMigrate(t *testing.T) {
 			defer doc.Close()
 			_, err = Migrate(t.Context(), doc, c.path, all[:c.steps]...)
 			var where *Error
-			if !errors.Is(err, c.err) || err != nil && (!errors.As(err, &where) || where.Op != "migrate") {
+			if !errors.Is(err, c.err) ||
+				err != nil && (!errors.As(err, &where) || where.Op != "migrate") {
 				t.Errorf("error %v, want %v", err, c.err)
 			}
 			want := c.want

@@ -48,7 +48,8 @@ func route(path string) (found []notify.Name, err error) {
 		found = append(found, notify.Name{Dir: dir, Base: base, Info: info})
 		up := filepath.Dir(dir)
 		if info, err := files.Lstat(up); err == nil && up != dir {
-			found = append(found, notify.Name{Dir: up, Base: filepath.Base(dir), Info: info, Aid: true})
+			found = append(found,
+				notify.Name{Dir: up, Base: filepath.Base(dir), Info: info, Aid: true})
 		}
 	}
 	root := filepath.VolumeName(path) + string(filepath.Separator)

@@ -32,7 +32,8 @@ func benchmarkWatch(b *testing.B, others int, opts Options) {
 	dir := b.TempDir()
 	path := filepath.Join(dir, "doc.json")
 	for i := range others {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".json")), []byte("0"), 0o600); err != nil {
+		path := filepath.Join(dir, fmt.Sprint(i, ".json"))
+		if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -105,7 +106,9 @@ func benchmarkWatch(b *testing.B, others int, opts Options) {
 	}
 	slices.Sort(delays)
 	b.ReportMetric(0, "ns/op")
-	for name, at := range map[string]int{"p50-ms": b.N / 2, "p99-ms": b.N * 99 / 100, "max-ms": b.N - 1} {
+	for name, at := range map[string]int{
+		"p50-ms": b.N / 2, "p99-ms": b.N * 99 / 100, "max-ms": b.N - 1,
+	} {
 		b.ReportMetric(float64(delays[at].Microseconds())/1000, name)
 	}
 }

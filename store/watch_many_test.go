@@ -144,7 +144,8 @@ func TestWatchMany(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d goroutines after %d, %d descriptors after %d", now, goroutines, after, before)
+			t.Fatalf("%d goroutines after %d, %d descriptors after %d", now, goroutines,
+				after, before)
 		}
 	}
 }

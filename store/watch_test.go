@@ -203,8 +203,8 @@ func TestWatchWays(t *testing.T) {
 				"%s/.*/"+content+"/", "-c", "wq", path)
 		}},
 		"vim with a backup": {write: func(t *testing.T, _, path, content string) {
-			run(t, "vim", "-u", "NONE", "-es", "-c", "set nofixeol noeol bin backup backupcopy=no", "-c",
-				"%s/.*/"+content+"/", "-c", "wq", path)
+			run(t, "vim", "-u", "NONE", "-es", "-c",
+				"set nofixeol noeol bin backup backupcopy=no", "-c", "%s/.*/"+content+"/", "-c", "wq", path)
 		}},
 		"a link that is replaced": {
 			begin: func(t *testing.T, dir, path string) {
@@ -254,7 +254,9 @@ func TestWatchWays(t *testing.T) {
 				put(t, dir+"/a/1.json", "1")
 				must(t, os.Remove(path), os.Symlink("../1.json", path))
 			},
-			write: func(t *testing.T, dir, path, content string) { put(t, dir+"/a/1.json", content) },
+			write: func(t *testing.T, dir, path, content string) {
+				put(t, dir+"/a/1.json", content)
+			},
 		},
 		"the directory made again": {
 			path: "a/b/doc.json",
@@ -274,7 +276,9 @@ func TestWatchWays(t *testing.T) {
 			doc, err := OpenFile(path, nil)
 			must(t, err)
 			defer doc.Close()
-			_, err = doc.Update(t.Context(), func([]byte) ([]byte, error) { return []byte(content), nil })
+			_, err = doc.Update(t.Context(), func([]byte) ([]byte, error) {
+				return []byte(content), nil
+			})
 			must(t, err)
 		}},
 		"a transaction": {write: func(t *testing.T, dir, path, content string) {

@@ -48,7 +48,9 @@ func TestWatchTree(t *testing.T) {
 			for o, have := range have {
 				prefix := map[bool]string{true: "users/"}[o == users]
 				want := maps.Clone(want)
-				maps.DeleteFunc(want, func(key, _ string) bool { return !strings.HasPrefix(key, prefix) })
+				maps.DeleteFunc(want, func(key, _ string) bool {
+					return !strings.HasPrefix(key, prefix)
+				})
 				for !maps.Equal(have, want) {
 					got := o.next()
 					if got.err != nil || !strings.HasPrefix(got.Name, prefix) {
@@ -82,7 +84,8 @@ func TestWatchTree(t *testing.T) {
 		follow(map[string]string{"a": "1", "users/b": "9"})
 		// Links of documents, as Kubernetes makes them.
 		put(t, at("users/..1/k.json"), "10")
-		must(t, os.Symlink("..1", at("users/..data")), os.Symlink("..data/k.json", at("users/k.json")))
+		must(t, os.Symlink("..1", at("users/..data")),
+			os.Symlink("..data/k.json", at("users/k.json")))
 		follow(map[string]string{"a": "1", "users/b": "9", "users/k": "10"})
 		put(t, at("users/..2/k.json"), "11")
 		relink(t, "..2", at("users/..data"))
@@ -272,7 +275,9 @@ func TestWatchEngines(t *testing.T) {
 				return w
 			})
 			for i := range 3 {
-				_, err := doc.Update(ctx, func([]byte) ([]byte, error) { return fmt.Append(nil, i), nil })
+				_, err := doc.Update(ctx, func([]byte) ([]byte, error) {
+					return fmt.Append(nil, i), nil
+				})
 				must(t, err)
 				for _, o := range []*observer{one, all} {
 					got := o.until(fmt.Sprint(i))

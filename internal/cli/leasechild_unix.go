@@ -35,8 +35,8 @@ func passedOn() []os.Signal {
 	return append(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 }
 
-// startChild starts a program with a standard input. The calling goroutine must run until the program has
-// ended: it keeps the thread that Linux takes for the parent.
+// startChild starts a program with a standard input. The calling goroutine must run until the
+// program has ended: it keeps the thread that Linux takes for the parent.
 func startChild(path string, args, env []string, stdin *os.File) (*child, error) {
 	runtime.LockOSThread()
 	c := &child{group: !inForeground()}

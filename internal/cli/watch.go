@@ -51,8 +51,8 @@ message says why. A file with bad content is named, and the watch goes on.`,
 	f.registerArguments(flags)
 	flags.StringVar(&w.command, "exec", "", "run this shell `COMMAND` for each state")
 	flags.StringVar(&from, "from", "", "begin with the first state after this `VERSION`")
-	flags.DurationVar(&w.poll, "poll", 0, "look at the files every `TIME`, 100ms if none is given, "+
-		"and do not ask the system for changes")
+	flags.DurationVar(&w.poll, "poll", 0, "look at the files every `TIME`, 100ms if none is "+
+		"given, and do not ask the system for changes")
 	flags.Lookup("poll").NoOptDefVal = "100ms"
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		switch {
@@ -204,8 +204,8 @@ func (w *watching) directory(ctx context.Context, opts *store.Options) error {
 			err = w.documents(ctx, db)
 			db.Close()
 			if errors.Is(err, store.ErrNotExist) {
-				w.app.note(w.name, "the directory was removed, moved or replaced; the watch goes on "+
-					"when there is one")
+				w.app.note(w.name, "the directory was removed, moved or replaced; the watch "+
+					"goes on when there is one")
 			}
 		}
 		if !errors.Is(err, store.ErrNotExist) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +48,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, source: &told{changes: make(chan change)}, dir: dir, heard: make(chan string, 100)}
+	w := &world{T: t, source: &told{changes: make(chan change)}, dir: dir,
+		heard: make(chan string, 100)}
 	w.hub = &Hub{open: func() (source, error) { return w.source, nil }}
 	return w
 }
@@ -248,6 +251,49 @@ func TestReplacedWhileAdded(t *testing.T) {
 		t.Errorf("another one: %v", err)
 	}
 	w.wants(change{path: "x/doc"})
+}
+
+// TestSystemOverflow: the system's queue is too short while a listener is slow.
+func TestSystemOverflow(t *testing.T) {
+	text, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	if err != nil {
+		t.Skip(err)
+	}
+	length, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || length > 100_000 {
+		t.Skipf("the queue has %d places, %v", length, err)
+	}
+	w := newWorld(t)
+	w.hub = &Hub{}
+	slow, missed := make(chan struct{}), make(chan struct{})
+	l, err := w.hub.Listen(func(dir, base string) {
+		<-slow
+		if dir == "" && base == "" {
+			close(missed)
+		}
+	})
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	name := w.name("x", "")
+	w.set(l, true, name)
+	// Equal changes that follow each other are one. The system's reader has some at hand.
+	for i := range length + 8192 {
+		if err := os.Chmod(filepath.Join(name.Dir, fmt.Sprint(i%2)), 0o600); err != nil {
+			err = os.WriteFile(filepath.Join(name.Dir, fmt.Sprint(i%2)), nil, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	close(slow)
+	select {
+	case <-missed:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing was missed")
+	}
+	w.set(l, true, name)
 }
 
 // TestSystem: the system's own source, opened again after its last listener.
