@@ -6,9 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
 
 	"github.com/jsonstore/jsonstore/store"
 )
+
+// openState opens a new directory with some documents. Done closes and removes it.
+func openState(documents map[string]string) (db *store.DB, done func()) {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if db, err = store.Open(dir, nil); err != nil {
+		log.Fatal(err)
+	}
+	for key, content := range documents {
+		if _, err := db.Doc(key).Create(context.Background(), []byte(content)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return db, func() {
+		db.Close()
+		os.RemoveAll(dir)
+	}
+}
 
 func ExampleDoc_Watch() {
 	db, done := openState(map[string]string{"settings": `{"theme": "light"}`})
