@@ -24,6 +24,9 @@ var watchMutants = []mutant{
 	{"watch: what is well again as it was is no event", "TestWatchLasts/bad_and_as_it_was", "watching.go", []edit{{
 		"	d.seen, d.sum, d.said = s.version, sum, said\n",
 		"	if d.sum, d.said = sum, said; err == nil || absent {\n		d.seen = s.version\n	}\n",
+	}, {
+		"	if s.version == d.seen && said == d.said",
+		"	if s.version == d.seen && (said == d.said || err == nil)",
 	}}},
 	{"watch: a deletion is not noted", orders + "/two,_a_deleter_and_a_watcher,|TestWatchLasts/absent", "watching.go", []edit{{
 		"	d.seen, d.sum, d.said = s.version, sum, said\n",

@@ -34,8 +34,9 @@ func TestMigrate(t *testing.T) {
 	}{
 		"from none": {"{\"name\": \"a\",\n \"n\": 1.10}\n", "v",
 			"{\"n\": 1.10,\n \"title\": \"a\",\n \"v\": 2}\n", 2, nil},
-		"from zero":  {`{"v": 0, "name": 1}`, "v", `{"v": 2, "title": 1}`, 2, nil},
-		"from one":   {`{"v": 1, "title": 1}`, "v", `{"v": 2, "title": 1}`, 2, nil},
+		"from zero": {`{"v": 0, "name": 1}`, "v", `{"v": 2, "title": 1}`, 2, nil},
+		"from one": {`{"v": 1, "title": 1, "name": 2}`, "v",
+			`{"v": 2, "title": 1, "name": 2}`, 2, nil},
 		"newest":     {`{"v": 2, "name": 1}`, "v", "", 2, nil},
 		"no steps":   {`{"name": 1}`, "v", "", 0, nil},
 		"nested":     {`{"meta": {"v": 0}, "name": 1}`, "meta.v", `{"meta": {"v": 1}, "title": 1}`, 1, nil},
