@@ -375,6 +375,8 @@ func TestWatchInvalid(t *testing.T) {
 
 // TestWatchFrom: the current state comes first if it has another version.
 func TestWatchFrom(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	path := filepath.Join(t.TempDir(), "doc.json")
 	for _, mode := range []VersionMode{VersionHash, VersionMtime} {
 		doc, err := OpenFile(path, &Options{Versions: mode})
@@ -397,7 +399,7 @@ func TestWatchFrom(t *testing.T) {
 		}
 		o.end()
 		for after, want := range map[Version]string{v1: "2", Absent: "2"} {
-			for event, err := range doc.Watch(t.Context(), after) {
+			for event, err := range doc.Watch(ctx, after) {
 				if string(event.Data) != want || err != nil || event.Version != got.Version {
 					t.Errorf("%v: %q, %v", mode, event.Data, err)
 				}
@@ -405,7 +407,7 @@ func TestWatchFrom(t *testing.T) {
 			}
 		}
 		must(t, doc.Delete(t.Context()))
-		for event, err := range doc.Watch(t.Context(), v1) {
+		for event, err := range doc.Watch(ctx, v1) {
 			if event.Data != nil || !event.Version.IsAbsent() || err != nil {
 				t.Errorf("%v: %q, %v", mode, event.Data, err)
 			}

@@ -105,6 +105,8 @@ func TestWatchTree(t *testing.T) {
 
 // TestWatchTreeFrom: documents come if their version is not the known one.
 func TestWatchTreeFrom(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	for name, db := range map[string]*DB{
 		"files": openKeys(t, t.TempDir(), Options{}, "a", "b", "c"), "memory": inMemory(t, "a", "b", "c"),
 	} {
@@ -119,7 +121,7 @@ func TestWatchTreeFrom(t *testing.T) {
 		})
 		must(t, err, db.Doc("c").Delete(t.Context()))
 		var got []string
-		for event, err := range db.Watch(t.Context(), "", known) {
+		for event, err := range db.Watch(ctx, "", known) {
 			got = append(got, fmt.Sprint(event.Name, " ", event.Version.IsAbsent(), " ", err))
 			if len(got) == 2 {
 				break
