@@ -64,7 +64,7 @@ var watchMutants = []mutant{
 		"			add(dir, part, in)\n			return found, nil\n		case err != nil:\n",
 		"			return found, nil\n		case err != nil:\n",
 	}}},
-	{"watch: a link's target is looked for once", "TestWatchWays/Kubernetes/hints", "route.go", []edit{{
+	{"watch: the way is looked for once", "TestWatchMissing/hints", "route.go", []edit{{
 		"	if err := h.aim(); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // limitVariable has the limit that a test's child lowers for itself, as FILE=NUMBER.
@@ -96,7 +97,10 @@ func watchLimited(t *testing.T, limit string) {
 	all.until("1")
 	// The limit is raised. Each look is two seconds after the last attempt.
 	must(t, os.WriteFile(file, old, 0))
-	for i := 2; ; i++ {
+	for i, late := 2, time.Now().Add(patience); ; i++ {
+		if time.Now().After(late) {
+			t.Fatal("it still polls")
+		}
 		rename(t, path, fmt.Sprint(i))
 		a, b := one.until(fmt.Sprint(i)), all.until(fmt.Sprint(i))
 		if a.Polling == nil && b.Polling == nil {
