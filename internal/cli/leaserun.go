@@ -154,7 +154,7 @@ func (r *leaseRun) release(ctx context.Context, l *lease.Lease) error {
 func (r *leaseRun) supervise(
 	work context.Context, l *lease.Lease, signals <-chan os.Signal,
 ) (int, error) {
-	child, err := startChild(r.path, r.args, r.environment(l))
+	child, err := startChild(r.path, r.args, r.environment(l), os.Stdin)
 	if err != nil {
 		return 0, &programError{exitNotRunnable, fmt.Errorf("run %s: %w", r.args[0], err)}
 	}
