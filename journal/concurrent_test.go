@@ -145,11 +145,7 @@ func TestCloseWhileWaiting(t *testing.T) {
 			results <- err
 		}()
 	}
-	for waits := 0; waits < waiting; time.Sleep(time.Millisecond) {
-		j.mu.Lock()
-		waits = len(j.queue)
-		j.mu.Unlock()
-	}
+	awaitQueue(t, j, waiting)
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
@@ -158,6 +154,21 @@ func TestCloseWhileWaiting(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// awaitQueue polls until so many appends wait in the queue.
+func awaitQueue(t *testing.T, j *Journal, want int) {
+	t.Helper()
+	waits := 0
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		j.mu.Lock()
+		waits = len(j.queue)
+		j.mu.Unlock()
+		if waits >= want {
+			return
+		}
+	}
+	t.Errorf("%d appends wait after a minute, want %d", waits, want)
 }
 
 // TestSharedFlush: goroutines that wait while a batch is flushed share the next write and
@@ -181,11 +192,7 @@ func TestSharedFlush(t *testing.T) {
 						}
 					})
 				}
-				for waits := 0; waits < waiting; time.Sleep(time.Millisecond) {
-					j.mu.Lock()
-					waits = len(j.queue)
-					j.mu.Unlock()
-				}
+				awaitQueue(t, j, waiting)
 			}
 		}
 		return simfs.Fault{}

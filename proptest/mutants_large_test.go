@@ -36,6 +36,10 @@ var largeMutants = []mutant{
 		"internal/splice/tree.go", []edit{{
 			"	if d.lasting == o.lasting {\n", "	if true {\n",
 		}}},
+	{"large: moved elements pair with one", "TestMerge$", "internal/splice/align.go", []edit{{
+		"			first[digest] = next[n]\n",
+		"",
+	}}},
 	{"large: old marks in a store", "Law", "internal/splice/claim.go", []edit{{
 		"	clear(claimed)\n", "",
 	}}},

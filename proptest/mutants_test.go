@@ -48,12 +48,24 @@ var mutants = []mutant{
 		"		case false:\n",
 	}}},
 	{"no stamp", "TestRestoring", "mtime.go", []edit{{
-		"	now := files.Now()\n	for _",
-		"	if info, err = file.Stat(); true {\n		return info, true, err\n	}\n	now := files.Now()\n	for _",
+		"	now := s.files.Now()\n	for _",
+		"	if info, err := s.file.Stat(); err == nil {\n		s.info, s.fine = info, true\n		return nil\n	}\n	now := s.files.Now()\n	for _",
 	}}},
 	{"a stamp that does not grow", "TestStampsGrow", "mtime.go", []edit{{
 		"		want := max(now, after+step)\n",
 		"		want := now + 0*step\n",
+	}}},
+	{"a stamp that was rounded is not noticed", "TestStampsGrow", "stage.go", []edit{{
+		"	case now.Mtime == s.info.Mtime:\n",
+		"	case now.Mtime >= 0:\n",
+	}}},
+	{"a fine time that was rounded is set again", "TestStampedOnce", "stage.go", []edit{{
+		"	case isFine(now.Mtime, s.info.Mtime, a.current.info.Mtime):\n",
+		"	case false:\n",
+	}}},
+	{"coarse times are found again under each lock", "TestStampedOnce", "stage.go", []edit{{
+		"	a.d.shared.coarse.Store(true)\n",
+		"",
 	}}},
 	{"coarse times accepted", "TestCoarseTimes", "mtime.go", []edit{{
 		"	case known && !fine:",
@@ -176,17 +188,17 @@ var mutants = []mutant{
 		"		file.Close()\n	}\n}\n",
 		"		file.Close()\n		_ = d.files.Remove(name)\n	}\n}\n",
 	}}},
-	{"the name is not looked at before the publish", "TestAnotherHasTheName", "cas.go", []edit{{
-		"	} else if !named {\n",
-		"	} else if !named && err != nil {\n",
+	{"the name is not looked at before the publish", "TestAnotherHasTheName", "stage.go", []edit{{
+		"err == nil && !now.SameFile(s.info):\n",
+		"err == nil && now.Ino == 0:\n",
 	}}},
 	{"a staged file is removed by its name", "TestAnotherHasTheName", "stage.go", []edit{{
 		"	if named, err := s.isNamed(); named && err == nil {\n",
 		"	if true {\n",
 	}}},
-	{"a staged file that has any name has this one", "TestLinkedBeforeItIsLocked", "cas.go", []edit{{
-		"	} else if !named {\n",
-		"	} else if !named && err != nil {\n",
+	{"a staged file that has any name has this one", "TestLinkedBeforeItIsLocked", "stage.go", []edit{{
+		"	case errors.Is(err, fs.ErrNotExist), err == nil && !now.SameFile(s.info):\n",
+		"	case false:\n",
 	}}},
 	{"what an empty document has lost is swept", "TestNothingIsSweptBesideAnEmptyDocument", "sweep.go", []edit{{
 		"	if !guarded && o.isEmpty(document) {\n",

@@ -14,24 +14,17 @@ import (
 	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
-// resemble gives the staged file the access of the current version, which is open as
-// from, and a later time. From is nil if there is no current version.
-func (s *staged) resemble(current fsys.Info, from fsys.File) (err error) {
-	if from != nil {
-		if err := s.takeAccess(current, from); err != nil {
-			return err
-		}
-	}
-	s.info, s.fine, err = stamp(s.files, s.file, current.Mtime)
-	return err
-}
-
 const (
 	permissions = fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
 	setIDs      = fs.ModeSetuid | fs.ModeSetgid
 )
 
+// takeAccess gives the staged file the access of the current version, which is open as
+// from, or nil if there is none.
 func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
+	if from == nil {
+		return nil
+	}
 	owned, grouped := s.info.UID == current.UID, s.info.GID == current.GID
 	if !owned || !grouped {
 		// Only root may give files away. Other users may set the group to one of

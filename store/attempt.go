@@ -255,7 +255,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if a.d.shared.rows.due(a.path) {
 		a.d.sweep(a.path)
 	}
-	s, err := a.d.stage(a.path, data, a.current)
+	s, err := a.d.stage(a.path, data, a.current, a.mode)
 	if err != nil {
 		return err
 	}

@@ -50,11 +50,8 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	if err := a.verifyFor(ctx, s); err != nil {
 		return driver.Absent, err
 	}
-	if named, err := s.isNamed(); err != nil {
-		return driver.Absent, fmt.Errorf("look at the temporary file: %w", err)
-	} else if !named {
-		// Nothing was changed, and the update can be tried again.
-		return driver.Absent, a.conflict(a.current.version)
+	if err := a.isReady(s); err != nil {
+		return driver.Absent, err
 	}
 	if a.mode == VersionMtime {
 		version = mtimeVersion(s.info, s.file)

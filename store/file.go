@@ -42,6 +42,7 @@ type fileShared struct {
 	inodeless                         findings // by device: whether inode numbers are invented
 	home                              uint64   // the device where the handle was opened
 
+	coarse  atomic.Bool // a file system was seen that keeps no fine times
 	kept    keptReads
 	flushed flushed
 	closed  atomic.Bool

@@ -441,3 +441,24 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// openKeys opens a directory that has these documents with the content 1.
+func openKeys(t *testing.T, dir string, opts Options, keys ...string) *DB {
+	t.Helper()
+	for _, key := range keys {
+		putFile(t, filepath.Join(dir, key+keySuffix), []byte("1"))
+	}
+	db, err := Open(dir, &opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func putFile(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

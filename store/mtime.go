@@ -46,31 +46,56 @@ func mtimeVersion(info fsys.Info, file fsys.File) driver.Version {
 }
 
 // stamp gives a staged file a time later than after, the time of the version that it is
-// to replace, and returns the info with the time that the file system kept. The step is
-// a nanosecond, or a microsecond where that was rounded away. Where both were, the
-// times are coarse, fine is false, and the file has the current time.
-func stamp(files fsys.FS, file fsys.File, after int64) (info fsys.Info, fine bool, err error) {
-	now := files.Now()
+// to replace, and looks at the time that the file system kept. The step is a
+// nanosecond, or a microsecond where that was rounded away. Where both were, the times
+// are coarse, fine is false, and the file has the current time.
+func (s *staged) stamp(after int64) error {
+	now := s.files.Now()
 	for _, step := range []int64{1, coarse} {
 		if isLatest(after) {
 			break
 		}
 		want := max(now, after+step)
-		if err := file.SetMtime(want); err != nil {
-			return fsys.Info{}, false, err
+		if err := s.setMtime(want); err != nil {
+			return err
 		}
-		if info, err = file.Stat(); err != nil {
-			return fsys.Info{}, false, err
-		}
-		if info.Mtime > after && info.Mtime > want-coarse && info.Mtime < want+coarse {
-			return info, true, nil
+		if s.fine = isFine(s.info.Mtime, want, after); s.fine {
+			return nil
 		}
 	}
-	if err := file.SetMtime(now); err != nil {
-		return fsys.Info{}, false, err
+	s.fine = false
+	return s.setMtime(now)
+}
+
+// isFine reports whether the time that the file system kept is late enough, and about
+// the wanted one.
+func isFine(kept, want, after int64) bool {
+	return kept > after && kept > want-coarse && kept < want+coarse
+}
+
+func (s *staged) setMtime(want int64) error {
+	if err := s.file.SetMtime(want); err != nil {
+		return err
 	}
-	info, err = file.Stat()
-	return info, false, err
+	info, err := s.file.Stat()
+	if err == nil {
+		s.info = info
+	}
+	return err
+}
+
+// stampUnseen is stamp, but expects the file system to keep a fine time. isReady looks at
+// it later, together with the name.
+func (s *staged) stampUnseen(after int64) error {
+	if isLatest(after) {
+		return s.stamp(after)
+	}
+	want := max(s.files.Now(), after+1)
+	if err := s.file.SetMtime(want); err != nil {
+		return err
+	}
+	s.info.Mtime, s.fine = want, true
+	return nil
 }
 
 // errLatest is the error for a document that already has the latest possible time.

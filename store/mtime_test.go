@@ -18,6 +18,7 @@ type clocked struct {
 	fsys.FS
 	step int64 // times are kept in multiples of this
 	now  func() int64
+	sets *int // counts changes of a time; may be nil
 }
 
 func (c clocked) Now() int64 { return c.now() }
@@ -44,10 +45,24 @@ type clockedFile struct {
 
 func (f clockedFile) Stat() (fsys.Info, error) { return f.in.round(f.File.Stat()) }
 
+func (f clockedFile) SetMtime(ns int64) error {
+	if f.in.sets != nil {
+		*f.in.sets++
+	}
+	return f.File.SetMtime(ns)
+}
+
 func (f clockedFile) Generation() (uint64, bool) { return 0, false } // so that only time tells
 
 func openClocked(path string, step time.Duration, now func() int64, opts Options) (*Doc, error) {
-	db, err := openFiles(clocked{fsys.New(), int64(step), now}, path, filepath.Dir(path), &opts)
+	return openCounted(path, step, now, nil, opts)
+}
+
+func openCounted(
+	path string, step time.Duration, now func() int64, sets *int, opts Options,
+) (*Doc, error) {
+	files := clocked{fsys.New(), int64(step), now, sets}
+	db, err := openFiles(files, path, filepath.Dir(path), &opts)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +170,32 @@ func TestStampsGrow(t *testing.T) {
 		info.ModTime().UnixNano() > start+int64(time.Second) {
 		t.Errorf("coarse times ran ahead: %v, the clock says %v (%v)", info.ModTime(),
 			time.Unix(0, start), err)
+	}
+}
+
+// TestStampedOnce: a time that was rounded by less than a microsecond is not set again.
+// Where times are coarse, a file is stamped again under the lock once, and later files
+// before it.
+func TestStampedOnce(t *testing.T) {
+	const updates = 10
+	for step, want := range map[time.Duration]int{
+		1: updates, 100: updates, 2 * time.Second: 1 + 3*updates,
+	} {
+		sets := 0
+		doc, err := openCounted(filepath.Join(t.TempDir(), "doc.json"), step, fsys.New().Now, &sets,
+			Options{Durability: Volatile})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range updates {
+			if _, err := doc.Update(context.Background(), increment); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sets != want {
+			t.Errorf("step %v: %d updates set a time %d times, want %d", step, updates, sets, want)
+		}
+		doc.Close()
 	}
 }
 

@@ -90,9 +90,34 @@ func (s *staged) isNamed() (bool, error) {
 	return err == nil && now.SameFile(s.info), ignoreNotExist(err)
 }
 
+// isReady is a conflict if the staged file has lost its name: nothing was changed, and
+// the update can be tried again. It stamps the file again if the time that the file
+// system kept is not fine, and later files are then looked at when they are stamped.
+func (a *attempt) isReady(s *staged) error {
+	now, err := s.files.Lstat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !now.SameFile(s.info):
+		return a.conflict(a.current.version)
+	case err != nil:
+		return fmt.Errorf("look at the temporary file: %w", err)
+	case now.Mtime == s.info.Mtime:
+		return nil
+	case isFine(now.Mtime, s.info.Mtime, a.current.info.Mtime):
+		s.info.Mtime = now.Mtime
+		return nil
+	}
+	a.d.shared.coarse.Store(true)
+	if err := s.stamp(a.current.info.Mtime); err != nil {
+		return err
+	}
+	return a.flushAccess(s)
+}
+
 // stage writes data to a temporary file that is ready to take the place of the
 // version in current: same mode and owner, later time.
-func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged, err error) {
+func (d *fileDriver) stage(
+	path string, data []byte, current *loaded, mode VersionMode,
+) (s *staged, err error) {
 	perm := d.opts.Perm
 	if !current.version.IsAbsent() {
 		perm = 0o600 // until it gets the mode of the current version
@@ -105,7 +130,7 @@ func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged
 		return nil, fmt.Errorf("make a temporary file beside the document, which is how it is "+
 			"replaced: %w", err)
 	}
-	if err := d.fill(s, data, current); err != nil {
+	if err := d.fill(s, data, current, mode); err != nil {
 		s.discard()
 		return nil, err
 	}
@@ -113,7 +138,7 @@ func (d *fileDriver) stage(path string, data []byte, current *loaded) (s *staged
 }
 
 // fill makes a temporary file with nothing in it ready.
-func (d *fileDriver) fill(s *staged, data []byte, current *loaded) error {
+func (d *fileDriver) fill(s *staged, data []byte, current *loaded, mode VersionMode) error {
 	if err := d.checkDevice(s.path, s.info.Dev); err != nil {
 		return err
 	}
@@ -125,7 +150,13 @@ func (d *fileDriver) fill(s *staged, data []byte, current *loaded) error {
 			return err
 		}
 	}
-	return s.resemble(current.info, current.file)
+	if err := s.takeAccess(current.info, current.file); err != nil {
+		return err
+	}
+	if mode == VersionMtime || d.opts.GuardForeign || d.shared.coarse.Load() {
+		return s.stamp(current.info.Mtime) // versions and guards use the time before isReady
+	}
+	return s.stampUnseen(current.info.Mtime)
 }
 
 func errNoDirectory(path string, err error) error {

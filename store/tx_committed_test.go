@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Transactions that are committed and not published, and documents that are absent: what swaps,
 // views and refusals make of them.
 

@@ -1,3 +1,5 @@
+//go:build !windows
+
 package store
 
 import (
@@ -17,13 +19,6 @@ const (
 	someID     = "00112233445566778899aabbccddeeff"
 	someDigits = "ffeeddccbbaa99887766554433221100"
 )
-
-func putFile(t *testing.T, path string, data []byte) {
-	t.Helper()
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // putIntent puts an intent beside a document, as a process that died would have left it.
 func putIntent(t *testing.T, path string, in intent) {

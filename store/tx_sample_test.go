@@ -1,3 +1,5 @@
+//go:build !windows
+
 package store
 
 // sampledTransactions are of more processes than all orders can be tried of.

@@ -264,24 +264,12 @@ func (c *commit) verify(ctx context.Context) error {
 				err = e.a.keepUp(e.staged, now)
 			}
 			if err == nil {
-				err = e.isStaged()
+				err = e.a.isReady(e.staged)
 			}
 		}
 		if err != nil {
 			return e.outcome(err)
 		}
-	}
-	return nil
-}
-
-// isStaged is a conflict if a program has removed the staged file.
-func (e *txDoc) isStaged() error {
-	named, err := e.staged.isNamed()
-	if err != nil {
-		return fmt.Errorf("look at the temporary file: %w", err)
-	}
-	if !named {
-		return e.a.conflict(e.a.current.version)
 	}
 	return nil
 }

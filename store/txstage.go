@@ -158,7 +158,7 @@ func (c *commit) stageData(e *txDoc) (err error) {
 // fill writes the new version.
 func (c *commit) fill(e *txDoc, s *staged) error {
 	a := e.a
-	if err := a.d.fill(s, e.now.data, a.current); err != nil {
+	if err := a.d.fill(s, e.now.data, a.current, a.mode); err != nil {
 		return err
 	}
 	if a.mode == VersionMtime && !s.fine {

@@ -41,3 +41,9 @@ func TestTransactionsOnWindows(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// Simulations of transactions and views are for other systems.
+func txSimulations(map[string]simulation)       {}
+func viewSimulations(map[string]simulation)     {}
+func sampledTransactions(map[string]simulation) {}
+func sampledViews(map[string]simulation)        {}

@@ -152,9 +152,17 @@ func (a *attempt) keepUp(s *staged, now fsys.Info) (err error) {
 		}
 		defer from.Close()
 	}
-	if err := s.resemble(now, from); err != nil {
+	if err := s.takeAccess(now, from); err != nil {
 		return err
 	}
+	if err := s.stamp(now.Mtime); err != nil {
+		return err
+	}
+	return a.flushAccess(s)
+}
+
+// flushAccess flushes a change of access or time of a file that was flushed before.
+func (a *attempt) flushAccess(s *staged) error {
 	if a.d.opts.Durability == Volatile || s.order == JournalOrder {
 		return nil // the journal has this change before the rename too
 	}

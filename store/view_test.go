@@ -1,3 +1,5 @@
+//go:build !windows
+
 package store
 
 import (
@@ -24,20 +26,6 @@ func impatient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-// openKeys opens a directory that has these documents with the content 1.
-func openKeys(t *testing.T, dir string, opts Options, keys ...string) *DB {
-	t.Helper()
-	for _, key := range keys {
-		putFile(t, filepath.Join(dir, key+keySuffix), []byte("1"))
-	}
-	db, err := Open(dir, &opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
 }
 
 // aside runs do on another goroutine, since an update within the function of a

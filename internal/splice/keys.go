@@ -13,29 +13,29 @@ type keyText struct {
 	text       []byte
 }
 
-// memberKey scans a key and the colon after it. A duplicate in the object, whose keys
-// begin at first, is an error unless duplicates are allowed.
-func (s *scanner) memberKey(first int, many *keySet) (k keyText, err error) {
+// memberKey scans a key into k, and the colon after it. A duplicate in the object,
+// whose keys begin at first, is an error unless duplicates are allowed.
+func (s *scanner) memberKey(k *keyText, first int, many *keySet) error {
 	if s.pos >= len(s.data) || s.data[s.pos] != '"' {
-		return k, s.unexpected("a key in quotes")
+		return s.unexpected("a key in quotes")
 	}
 	k.start = s.pos
 	escaped, err := s.str()
 	if err != nil {
-		return k, err
+		return err
 	}
 	k.end = s.pos
 	k.text = decode(s.data[k.start:k.end], escaped)
 	if !s.lim.AllowDuplicateKeys && s.isDouble(first, many, k.text) {
-		return k, s.fail(k.start, "duplicate key %s in one object", s.data[k.start:k.end])
+		return s.fail(k.start, "duplicate key %s in one object", s.data[k.start:k.end])
 	}
 	s.space()
 	if s.pos >= len(s.data) || s.data[s.pos] != ':' {
-		return k, s.unexpected("':'")
+		return s.unexpected("':'")
 	}
 	s.pos++
 	s.space()
-	return k, nil
+	return nil
 }
 
 // fewKeys is the number of keys of one object up to which duplicates are found by

@@ -125,9 +125,9 @@ func (s *scanner) membersOnWay(into *Node, gone int, step *Step) error {
 	var many keySet
 	var t thinner
 	var m Member
+	var key keyText
 	for {
-		key, err := s.memberKey(first, &many)
-		if err != nil {
+		if err := s.memberKey(&key, first, &many); err != nil {
 			return err
 		}
 		m.KeyStart, m.KeyEnd = key.start, key.end

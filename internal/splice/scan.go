@@ -53,7 +53,7 @@ func (s *scanner) unexpected(want string) error {
 }
 
 func (s *scanner) space() {
-	for s.pos < len(s.data) {
+	for s.pos < len(s.data) && s.data[s.pos] <= ' ' {
 		switch s.data[s.pos] {
 		case ' ', '\t', '\n', '\r':
 			s.pos++
@@ -353,9 +353,9 @@ func (s *scanner) object(parts bool) error {
 	}
 	first := len(s.keys)
 	var many keySet
+	var key keyText
 	for {
-		key, err := s.memberKey(first, &many)
-		if err != nil {
+		if err := s.memberKey(&key, first, &many); err != nil {
 			return err
 		}
 		if err := s.value(into); err != nil {
