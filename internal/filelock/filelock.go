@@ -33,6 +33,10 @@ var (
 	// shared one is lent: who has lent it waits for the command.
 	ErrUpgrade = errors.New("the command that this is a part of has only a shared lock, and an " +
 		"exclusive one would wait for it; take the exclusive lock around the command")
+	// ErrNotPassed is the error instead of waiting for a lock within the command to which it
+	// is lent, if the command did not pass it on.
+	ErrNotPassed = errors.New("the command that this is a part of has the lock, but did not pass " +
+		"its open file on to this process; let it inherit all descriptors")
 )
 
 // Table has the locks that one handle holds or waits for. A caller names a lock by a key;
@@ -66,9 +70,9 @@ type Entry[T any] struct {
 	Key, Path string
 	Of        T // for the caller that has an exclusive lock
 
-	users int           // callers and the goroutines of pending waits; guarded by Table.mu
-	queue chan struct{} // holds a token while a caller has its turn; the rest is for that caller
-	idle  opened        // open and not locked, if it has a file
+	users int            // callers and the goroutines of pending waits; guarded by Table.mu
+	queue chan struct{}  // holds a token while a caller has its turn; the rest is for that caller
+	idle  opened         // open and not locked, if it has a file
 	waits [2]*kernelWait // waits whose callers left, else nil: exclusive, shared
 }
 
@@ -91,7 +95,7 @@ type Request struct {
 	Spin time.Duration
 	// Tried says that a NoWait just now found the lock not free.
 	Tried bool
-	// NoGate makes no gate for a shared lock: a writer may then wait longer.
+	// NoGate does without the gate: an exclusive lock may then have to wait longer.
 	NoGate bool
 }
 
@@ -274,6 +278,8 @@ func (t *Table[T]) lockOnce(ctx context.Context, entry *Entry[T], how *Request) 
 		case how.NoWait:
 			entry.idle = f
 			return opened{}, ErrBusy
+		case t.Inherited != nil && t.Inherited.missesDescriptor(t.Files, entry.Path):
+			return f.unless(ErrNotPassed)
 		case ctx.Done() == nil:
 			return f.unless(t.wait(f.file, entry.Path, how))
 		}
@@ -325,6 +331,7 @@ func (h *Held[T]) Release() {
 		_ = h.inner.Unlock()
 		h.inner.Close()
 	case h.Shared:
+		_ = h.File.Unlock() // a process that is just being started may have the file
 		h.File.Close()
 	case h.File.Unlock() == nil:
 		h.Entry.idle = opened{h.File, h.Info}

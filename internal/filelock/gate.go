@@ -64,8 +64,11 @@ func (t *Table[T]) wait(file fsys.File, path string, how *Request) error {
 
 // openGate opens the gate of a lock file, if there is one or this makes it.
 func (t *Table[T]) openGate(path string, how *Request) fsys.File {
+	if how.NoGate {
+		return nil
+	}
 	open := fsys.OpenExisting
-	if how.Shared && !how.NoGate {
+	if how.Shared {
 		open = fsys.OpenLock
 	}
 	gate, err := t.Files.Open(names.Gate(path), open, how.Perm)

@@ -13,7 +13,10 @@
 //	  nothing where it has the lock, and is refused where somebody else has it
 //
 // If one of these is not so, what it was told is stale or forged, and it takes the lock as
-// anybody does. It may lend the lock to a command of its own, with another file: the command
+// anybody does. If that would make it wait while the lender's file is there, it is an error: a
+// program between the two has closed the descriptor, and the lender waits for the command.
+//
+// A process may lend the lock to a command of its own, with another file: the command
 // then has two descriptors, of the lock file and of the file of the first lender.
 
 package filelock
@@ -22,20 +25,26 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // Variable is the environment variable that names the locks that a process was lent:
-// descriptor, colon and digits of each, separated by commas.
+// descriptor, colon and digits of each, separated by commas. The descriptor is empty where a
+// process cannot be lent one.
 const Variable = "JSONSTORE_LOCKS"
 
 // Inherited are the locks that a process was lent.
-type Inherited struct{ loans []loan }
+type Inherited struct {
+	loans  []loan
+	digits []string // of all that the variable names, also without a descriptor
+}
 
 // loan is one of them.
 type loan struct {
@@ -50,22 +59,37 @@ func Inherit(value string) *Inherited {
 	in := &Inherited{}
 	for _, text := range strings.Split(value, ",") {
 		number, digits, _ := strings.Cut(text, ":")
+		if !names.AreRandom(digits) || len(in.digits) == maxLoans {
+			continue
+		}
+		in.digits = append(in.digits, digits)
 		fd, err := strconv.ParseUint(number, 10, 31)
-		if err != nil || !names.AreRandom(digits) {
+		if err != nil {
 			continue
 		}
 		if file, err := fsys.Adopt(int(fd)); err == nil {
-			in.Add(file, digits)
+			in.add(file, digits)
 		}
 	}
-	if len(in.loans) == 0 {
+	if len(in.digits) == 0 {
 		return nil
 	}
 	return in
 }
 
+// OfProcess returns the locks that this process was lent when it began, or nil.
+var OfProcess = sync.OnceValue(func() *Inherited { return Inherit(os.Getenv(Variable)) })
+
+// maxLoans bounds the work for a long value of the variable.
+const maxLoans = 100
+
 // Add adds an open file whose lock was lent.
 func (in *Inherited) Add(file fsys.File, digits string) {
+	in.digits = append(in.digits, digits)
+	in.add(file, digits)
+}
+
+func (in *Inherited) add(file fsys.File, digits string) {
 	if info, err := file.Stat(); err == nil && info.Mode.IsRegular() {
 		in.loans = append(in.loans, loan{file, info, digits})
 	}
@@ -194,7 +218,9 @@ func (t *Table[T]) lockInner(ctx context.Context, path string, how *Request) (op
 	if f.info, err = file.Stat(); err != nil {
 		return f.unless(err)
 	}
-	if locked, err := t.try(file, path, how); locked || err != nil {
+	asked := *how
+	asked.NoGate = true // the file is there for a moment
+	if locked, err := t.try(file, path, &asked); locked || err != nil {
 		return f.unless(err)
 	}
 	t.busy(how)
@@ -202,10 +228,10 @@ func (t *Table[T]) lockInner(ctx context.Context, path string, how *Request) (op
 	case how.NoWait:
 		return f.unless(ErrBusy)
 	case ctx.Done() == nil:
-		return f.unless(t.wait(file, path, how))
+		return f.unless(t.wait(file, path, &asked))
 	}
 	// Nobody joins this wait: the next caller may find another lender's file.
-	w, asked := &kernelWait{done: make(chan struct{}), joined: true}, *how
+	w := &kernelWait{done: make(chan struct{}), joined: true}
 	w.start(f, func() error { return t.wait(file, path, &asked) }, func() {})
 	f, _, err = w.join(ctx)
 	return f, err
@@ -227,6 +253,10 @@ func (t *Table[T]) holds(
 		if !same {
 			return false, err
 		}
+		if is, err := l.file.Stat(); err != nil || !is.SameFile(l.info) {
+			refused[l] = true // the number is another file's by now
+			return false, nil
+		}
 		if locked, err := l.file.TryLock(); err != nil || !locked {
 			refused[l] = true
 			return false, nil
@@ -239,6 +269,20 @@ func (t *Table[T]) holds(
 	held.File, held.Info, held.Named, held.Lent = outer.file, outer.info, named, true
 	held.inner, held.target = inner.file, c.target
 	return true, nil
+}
+
+// missesDescriptor reports whether this process is within a command to which a lock file's
+// lock is lent, though it has no descriptor with the lock.
+func (in *Inherited) missesDescriptor(files fsys.FS, path string) bool {
+	for _, digits := range in.digits {
+		for _, shared := range []bool{false, true} {
+			info, err := files.Lstat(names.Held(path, digits, shared))
+			if err == nil && info.Mode.IsRegular() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func ignoreNotExist(err error) error {

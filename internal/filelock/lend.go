@@ -4,6 +4,7 @@ package filelock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -43,10 +44,13 @@ func (h *Held[T]) Lend() (*Loan, error) {
 // was lent itself. Until done is called, the child processes of this process get the lock.
 func (l *Loan) Pass() (assignment string, done func(), err error) {
 	fd, done, err := fsys.Pass(l.file)
-	if err != nil {
+	value := fmt.Sprintf("%d:%s", fd, l.digits)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported): // what is in the command is told why it fails
+		value, done = ":"+l.digits, func() {}
+	case err != nil:
 		return "", nil, fmt.Errorf("lend the lock: %w", err)
 	}
-	value := fmt.Sprintf("%d:%s", fd, l.digits)
 	if lent := os.Getenv(Variable); lent != "" {
 		value = lent + "," + value
 	}
