@@ -199,6 +199,16 @@ func (t *Table[T]) leave(entry *Entry[T]) {
 	}
 }
 
+// Users is how many calls hold one of the locks or wait for it.
+func (t *Table[T]) Users() (users int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.byKey {
+		users += entry.users
+	}
+	return users
+}
+
 // forget closes the file of a lock without users. The caller holds mu.
 func (t *Table[T]) forget(key string) {
 	if idle := t.byKey[key].idle; idle.file != nil {
