@@ -125,6 +125,51 @@ func (l *Lock) take(ctx context.Context, shared bool) (func(), error) {
 	}, nil
 }
 
+// Loan is a lock that a process holds for a command and all that the command starts.
+type Loan struct {
+	lock *Lock
+	loan *filelock.Loan
+}
+
+// Lend takes the lock for a command, as Lock or LockShared do. What the command starts, and
+// that uses this package or a store, has the lock then: Start says how it knows. It is the
+// caller's to end the loan, by End or Abandon.
+func (l *Lock) Lend(ctx context.Context, shared bool) (*Loan, error) {
+	held, err := l.acquire(ctx, shared)
+	if err != nil {
+		return nil, l.wrap(err)
+	}
+	loan, err := held.Lend()
+	if err != nil {
+		held.Release()
+		return nil, l.wrap(err)
+	}
+	return &Loan{l, loan}, nil
+}
+
+// Start calls start, which is to start the command with the variable, NAME=value, in its
+// environment. Processes that are started meanwhile inherit the lock, others do not. Where the
+// system cannot pass a lock on (Windows), what is in the command and asks for the lock gets
+// ErrNotPassed.
+func (n *Loan) Start(start func(variable string) error) error {
+	variable, done, err := n.loan.Pass()
+	if err != nil {
+		return n.lock.wrap(err)
+	}
+	defer done()
+	return start(variable)
+}
+
+// End takes the lock back from the command, which has ended, and from what it has left
+// running, and releases it. Before that it waits for those that hold the lock within the
+// command at that moment. If the context ends first, it is as Abandon, and an error.
+func (n *Loan) End(ctx context.Context) error { return n.lock.wrap(n.loan.End(ctx)) }
+
+// Abandon leaves the lock to those that have inherited it: it is released when the last of them
+// has ended. One empty file beside the lock file stays behind, which Doc.Sweep removes. Where
+// the lock is not passed on, Abandon releases it.
+func (n *Loan) Abandon() { n.loan.Abandon() }
+
 func (l *Lock) acquire(ctx context.Context, shared bool) (*filelock.Held[struct{}], error) {
 	path, perm, err := l.locate()
 	if err != nil {

@@ -97,7 +97,7 @@ to the byte.`,
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.txnCommand(),
-		a.leaseCommand(),
+		a.lockCommand(), a.leaseCommand(),
 		a.journalCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)

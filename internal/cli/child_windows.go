@@ -1,4 +1,4 @@
-// A program that runs under a lease, on Windows: there are no signals but Ctrl-C, which
+// A program that a verb runs, on Windows: there are no signals but Ctrl-C, which
 // the console sends to the program too.
 
 package cli
@@ -14,8 +14,8 @@ type child struct{ process *os.Process }
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func startChild(path string, args, env []string) (*child, error) {
-	process, err := os.StartProcess(path, args, &os.ProcAttr{
+func startChild(p program, env []string) (*child, error) {
+	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 	})
 	return &child{process}, err

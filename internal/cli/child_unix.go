@@ -1,6 +1,6 @@
 //go:build unix
 
-// A program that runs under a lease, on Unix: its process group, and signals.
+// A program that a verb runs, on Unix: its process group, and signals.
 
 package cli
 
@@ -35,16 +35,19 @@ func passedOn() []os.Signal {
 	return append(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 }
 
-// startChild starts a program. The calling goroutine must run until the program has
-// ended: it keeps the thread that Linux takes for the parent.
-func startChild(path string, args, env []string) (*child, error) {
-	runtime.LockOSThread()
+// startChild starts a program. If that dies with this process, the calling goroutine must run
+// until the program has ended: it keeps the thread that Linux takes for the parent.
+func startChild(p program, env []string) (*child, error) {
+	path, args := p.path, p.args
 	c := &child{group: !inForeground()}
 	attr := &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Setpgid: c.group},
 	}
-	dieWithParent(attr.Sys)
+	if p.diesToo {
+		runtime.LockOSThread()
+		dieWithParent(attr.Sys)
+	}
 	var err error
 	c.process, err = os.StartProcess(path, args, attr)
 	if errors.Is(err, syscall.ENOEXEC) { // a script without #!
