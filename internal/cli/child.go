@@ -34,8 +34,8 @@ func codeOfRun(code int, err error) int {
 	return exitOurs
 }
 
-// program is what is run.
-type program struct {
+// command is the program that is run.
+type command struct {
 	path string   // where it is
 	args []string // the first one is its name
 	// diesToo: it is killed when this process is killed, where the system can do that.
@@ -43,13 +43,13 @@ type program struct {
 }
 
 // checkProgram returns the program of a command line: one FILE, and the program after --.
-func checkProgram(verb string, args []string, dash int) (program, error) {
+func checkProgram(verb string, args []string, dash int) (command, error) {
 	if dash != 1 || len(args) < 2 {
-		return program{}, usage("give one FILE, and the command after --: "+
+		return command{}, usage("give one FILE, and the command after --: "+
 			"jsonstore %s FILE -- CMD ARG…", verb)
 	}
 	path, err := lookUp(args[1])
-	return program{path: path, args: args[1:]}, err
+	return command{path: path, args: args[1:]}, err
 }
 
 func checkExitHeld(code int) error {
@@ -69,7 +69,7 @@ func catchSignals() (signals chan os.Signal, stop func()) {
 
 // supervise runs the program until it ends, and returns its exit code. When lost is closed it
 // ends the program and what that has started: after the time that grace returns it kills them.
-func (p program) supervise(
+func (p command) supervise(
 	env []string, signals <-chan os.Signal, lost <-chan struct{}, grace func() time.Duration,
 ) (int, error) {
 	child, err := p.start(env)
@@ -79,7 +79,7 @@ func (p program) supervise(
 	return p.await(child, signals, lost, grace)
 }
 
-func (p program) start(env []string) (*child, error) {
+func (p command) start(env []string) (*child, error) {
 	child, err := startChild(p, env)
 	if err != nil {
 		return nil, &programError{exitNotRunnable, fmt.Errorf("run %s: %w", p.args[0], err)}
@@ -88,7 +88,7 @@ func (p program) start(env []string) (*child, error) {
 }
 
 // await is supervise for a program that has been started.
-func (p program) await(
+func (p command) await(
 	child *child, signals <-chan os.Signal, lost <-chan struct{}, grace func() time.Duration,
 ) (int, error) {
 	ended := make(chan *os.ProcessState, 1)

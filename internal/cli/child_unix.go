@@ -37,7 +37,7 @@ func passedOn() []os.Signal {
 
 // startChild starts a program. If that dies with this process, the calling goroutine must run
 // until the program has ended: it keeps the thread that Linux takes for the parent.
-func startChild(p program, env []string) (*child, error) {
+func startChild(p command, env []string) (*child, error) {
 	path, args := p.path, p.args
 	c := &child{group: !inForeground()}
 	attr := &os.ProcAttr{

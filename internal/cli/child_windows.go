@@ -14,7 +14,7 @@ type child struct{ process *os.Process }
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func startChild(p program, env []string) (*child, error) {
+func startChild(p command, env []string) (*child, error) {
 	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
 		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
 	})

@@ -82,7 +82,7 @@ The command has the token in ` + tokenVariable + `, and ` + nonceVariable + ` an
 type leaseRun struct {
 	app     *app
 	file    string
-	program program
+	program command
 }
 
 func (r *leaseRun) run(ctx context.Context, l *lease.Lease) error {

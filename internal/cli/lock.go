@@ -23,7 +23,7 @@ type lockRun struct {
 	app          *app
 	shared, keep bool
 	heldCode     int
-	program      program
+	program      command
 }
 
 func (a *app) lockCommand() *cobra.Command {
