@@ -224,11 +224,11 @@ func (l *Lock) Close() error {
 	return nil
 }
 
-// wrap gives an error the name of the lock, unless that of the document is in it.
+// wrap gives an error the name of the lock, unless it has that of the document.
 func (l *Lock) wrap(err error) error {
 	var named *store.Error
 	if err == nil || errors.As(err, &named) {
 		return err
 	}
-	return fmt.Errorf("%s: lock: %w", l.name, err)
+	return &store.Error{Op: "lock", Name: l.name, Err: err}
 }
