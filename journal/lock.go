@@ -71,7 +71,7 @@ func (j *Journal) lockPerm() fs.FileMode {
 // file is that of the lock file, which only rotates it too soon.
 func (j *Journal) touchLock() {
 	now := j.files.Now()
-	if info := j.lock.Info; info.Links != 1 || info.Size > maxLock {
+	if info := j.lock.Entry.Info; info.Links != 1 || info.Size > maxLock {
 		return // a user may have linked this name to a file of another
 	}
 	if j.lock.File.SetMtime(now) == nil || j.lock.File.Truncate(0) == nil {

@@ -70,7 +70,7 @@ func (h *heldLock) findIntent(guards bool) {
 // it was set before, since its writer may have died before the flush.
 func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	switch {
-	case h.mark == markIntents && (!durable || !h.ours || h.Entry.Of.announced == h.Info.Ino):
+	case h.mark == markIntents && (!durable || !h.ours || h.Entry.Of.announced == h.Entry.Info.Ino):
 		return true, nil
 	case !h.ours:
 		return h.mark != markNoIntent, nil
@@ -84,7 +84,7 @@ func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	if err := h.File.Sync(); err != nil {
 		return false, fmt.Errorf("flush the lock file: %w", err)
 	}
-	h.Entry.Of.announced = h.Info.Ino
+	h.Entry.Of.announced = h.Entry.Info.Ino
 	return true, nil
 }
 

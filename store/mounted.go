@@ -35,6 +35,6 @@ const clockTick = 20 * time.Millisecond
 // isNew reports whether the lock file was made since the handle was opened. It was empty
 // then.
 func (h *heldLock) isNew() bool {
-	return !h.Lent && !h.locks.joins(h.Entry.Key) && h.Info.Size == 0 &&
-		h.Info.Mtime+int64(clockTick) >= h.locks.opened
+	return !h.Lent && !h.locks.joins(h.Entry.Key) && h.Entry.Info.Size == 0 &&
+		h.Entry.Info.Mtime+int64(clockTick) >= h.locks.opened
 }

@@ -273,7 +273,7 @@ func (w *wantedLock) sharesLock(held []*wantedLock) bool {
 	info, err := w.table.table.Files.Lstat(w.table.pathOf(w.path))
 	return err == nil && info.Mode.IsRegular() && slices.ContainsFunc(held,
 		func(h *wantedLock) bool {
-			return info.SameFile(h.held.Info)
+			return info.SameFile(h.held.Entry.Info)
 		})
 }
 

@@ -56,7 +56,7 @@ func (a *attempt) stillLocked() error {
 	if ignoreNotExist(err) != nil {
 		return err
 	}
-	if err != nil || !now.SameFile(a.held.Info) {
+	if err != nil || !now.SameFile(a.held.Entry.Info) {
 		return a.conflict(a.current.version)
 	}
 	return nil

@@ -68,7 +68,9 @@ const maxUnused = 64
 // kernel.
 type Entry[T any] struct {
 	Key, Path string
-	Of        T // for the caller that has an exclusive lock
+	// For the caller that has an exclusive lock:
+	Of   T
+	Info fsys.Info // of the locked file, as it was when it was opened
 
 	users int            // callers and the goroutines of pending waits; guarded by Table.mu
 	queue chan struct{}  // holds a token while a caller has its turn; the rest is for that caller
@@ -102,17 +104,15 @@ type Request struct {
 // Held is a lock that a caller holds.
 type Held[T any] struct {
 	Entry *Entry[T]
-	// File is the lock file, and Info which one it is; Named is what Lstat said of its name
-	// when the lock was had.
-	File        fsys.File
-	Info, Named fsys.Info
-	Shared      bool
+	// File is the lock file; Named is what Lstat said of its name when the lock was had.
+	File   fsys.File
+	Named  fsys.Info
+	Shared bool
 	// Lent: the lock is within one that this process was lent.
 	Lent bool
 
-	table  *Table[T]
-	inner  fsys.File // what is locked within a lock that was lent, else nil
-	target string    // the path of what is locked
+	table *Table[T]
+	inner fsys.File // what is locked within a lock that was lent, else nil
 }
 
 // Acquire takes a lock. It waits until the context ends, and fills held. An exclusive lock
@@ -249,14 +249,20 @@ func (t *Table[T]) lock(ctx context.Context, how *Request, held *Held[T]) error 
 		}
 		named, same, err := t.stillNamed(entry.Path, got.info)
 		if same {
-			held.File, held.Info, held.Named = got.file, got.info, named
-			held.target = entry.Path
+			held.has(got, named)
 			return nil
 		}
 		got.file.Close() // a lock on a removed file excludes no writer
 		if err != nil {
 			return err
 		}
+	}
+}
+
+func (h *Held[T]) has(got opened, named fsys.Info) {
+	h.File, h.Named = got.file, named
+	if !h.Shared { // others may have the turn
+		h.Entry.Info = got.info
 	}
 }
 
@@ -344,7 +350,7 @@ func (h *Held[T]) Release() {
 		_ = h.File.Unlock() // a process that is just being started may have the file
 		h.File.Close()
 	case h.File.Unlock() == nil:
-		h.Entry.idle = opened{h.File, h.Info}
+		h.Entry.idle = opened{h.File, h.Entry.Info}
 	default:
 		h.File.Close()
 	}

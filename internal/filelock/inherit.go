@@ -266,8 +266,8 @@ func (t *Table[T]) holds(
 		}
 		path = names.Held(held.Entry.Path, l.digits, false)
 	}
-	held.File, held.Info, held.Named, held.Lent = outer.file, outer.info, named, true
-	held.inner, held.target = inner.file, c.target
+	held.has(outer, named)
+	held.inner, held.Lent = inner.file, true
 	return true, nil
 }
 
