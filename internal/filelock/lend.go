@@ -102,3 +102,6 @@ func (l *Loan) close() {
 	}
 	l.leave()
 }
+
+// File is the open file whose lock is lent, for simulations of a process that inherits it.
+func (l *Loan) File() fsys.File { return l.file }
