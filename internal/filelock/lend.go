@@ -84,8 +84,9 @@ func (l *Loan) lockMine(ctx context.Context) error {
 	if ctx.Done() == nil {
 		return l.mine.Lock(0)
 	}
+	mine := l.mine
 	w := &kernelWait{done: make(chan struct{}), joined: true}
-	w.start(opened{file: l.mine}, func() error { return l.mine.Lock(0) }, func() {})
+	w.start(opened{file: mine}, func() error { return mine.Lock(0) }, func() {})
 	got, _, err := w.join(ctx)
 	l.mine = got.file // else the wait closes it
 	return err
