@@ -1,0 +1,90 @@
+package proptest
+
+// lockMutants are defects of the lock that documents, journals and package lock have.
+var lockMutants = []mutant{
+	{"lock: a file that was removed", "TestExplore/a_remover", "internal/filelock/filelock.go", []edit{{
+		"	return named, err == nil && named.SameFile(locked), err\n",
+		"	return named, err == nil, err\n",
+	}}},
+	{"lock: a file that is gone", "TestExplore/a_remover", "internal/filelock/filelock.go", []edit{{
+		"		return named, false, nil\n	}\n",
+		"		return named, true, nil\n	}\n",
+	}}},
+	{"lock: kept after an error", "TestLeftWait", "internal/filelock/wait.go", []edit{{
+		"		if err != nil || !w.joined {\n",
+		"		if err != nil {\n",
+	}}},
+	{"lock: shared ones do not exclude", "TestExplore/three|TestExplore/readers", "internal/filelock/filelock.go", []edit{{
+		"	if err != nil || how.Shared {\n",
+		"	if err != nil || !how.Shared {\n",
+	}}},
+	{"lock: no gate", "TestLentShared", "internal/filelock/gate.go", []edit{{
+		"	if how.NoGate {\n",
+		"	if true {\n",
+	}}},
+	{"lock: who waits does not keep the gate", "TestLentShared", "internal/filelock/gate.go", []edit{{
+		"		_ = gate.Lock(0)\n",
+		"",
+	}}},
+	{"lock: shared again within a command, by the gate", "TestLentShared", "internal/filelock/inherit.go", []edit{{
+		"		if locked, err = file.TryLockShared(); locked {\n",
+		"		if locked, err = t.try(file, c.target, &Request{Shared: true}); locked {\n",
+	}}},
+	{"lent: the descriptor is not asked for the lock", "TestForged|TestLenderIsGone", "internal/filelock/inherit.go", []edit{{
+		"		if locked, err := l.file.TryLock(); err != nil || !locked {\n",
+		"		if false {\n",
+	}}},
+	{"lent: the descriptor may be another file's by now", "TestReusedDescriptor", "internal/filelock/inherit.go", []edit{{
+		"err != nil || !is.SameFile(l.info) {\n",
+		"false && is == l.info {\n			_ = err\n",
+	}}},
+	{"lent: the descriptor may be of another file", "TestForged", "internal/filelock/inherit.go", []edit{{
+		"		if except(l) || !l.info.SameFile(locked) {\n",
+		"		if except(l) {\n",
+	}, {
+		"		now, same, err := t.stillNamed(path, l.info)\n		if !same {\n",
+		"		now, same, err := t.stillNamed(path, l.info)\n		if false && same {\n",
+	}, {
+		"err != nil || !is.SameFile(l.info) {\n",
+		"err != nil {\n			_ = is\n",
+	}}},
+	{"lent: its file may be gone", "TestExplore/lent$", "internal/filelock/inherit.go", []edit{{
+		"	named, same, err := t.stillNamed(c.target, inner.info)\n	if !same {\n",
+		"	named, same, err := t.stillNamed(c.target, inner.info)\n	if false && same {\n",
+	}}},
+	{"lent: those within do not exclude each other", "TestExplore/lent$", "internal/filelock/inherit.go", []edit{{
+		"	if locked, err := t.try(file, path, &asked); locked || err != nil {\n",
+		"	if locked, err := t.try(file, path, &asked); locked || err != nil || true {\n",
+	}}},
+	{"lent: taken back from its user", "TestExplore/lent$|TestEndWaits", "internal/filelock/lend.go", []edit{{
+		"	if !l.shared {\n		if err",
+		"	if false {\n		if err",
+	}}},
+	{"lent: what is left in the background keeps it", "TestEndWaits", "internal/filelock/lend.go", []edit{{
+		"	err := l.file.Unlock()\n",
+		"	var err error\n",
+	}}},
+	{"lent: the name stays", "TestLent$|TestExplore/lent$", "internal/filelock/lend.go", []edit{{
+		"	if err := ignoreNotExist(l.files.Remove(l.path)); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"lent: only the last of the descriptors counts", "TestLentOn", "internal/filelock/inherit.go", []edit{{
+		"	for i, l := range c.loans {\n",
+		"	for i, l := range c.loans[:0] {\n",
+	}, {
+		"		c.target = names.Held(path, found.digits, false)\n",
+		"		for _, l := range in.loans {\n			c.target = names.Held(path, l.digits, false)\n		}\n		return c, nil\n",
+	}}},
+	{"lent: an upgrade waits", "TestExplore/lent_shared$|TestLentShared", "internal/filelock/inherit.go", []edit{{
+		"			return false, ErrUpgrade\n",
+		"			return false, nil\n",
+	}}},
+	{"lent: who has no descriptor waits", "TestForged", "internal/filelock/inherit.go", []edit{{
+		"				return true\n",
+		"				return false\n",
+	}}},
+	{"lent: what is in use is swept", "TestSweepLent", "sweep.go", []edit{{
+		"	if err != nil || held || !o.remove {\n",
+		"	if err != nil || !o.remove {\n",
+	}}},
+}
