@@ -99,7 +99,7 @@ func TestReadersAndWriter(t *testing.T) {
 			if slices.Sort(waits); len(waits) < rounds {
 				return
 			}
-			t.Logf("%d %s hold the lock for %v again and again; the writer waits %v, at the most %v",
+			t.Logf("%d %s hold it for %v again and again; the writer waits %v, at the most %v",
 				readers, kind, holdFor, waits[rounds/2], waits[rounds-1])
 		})
 	}

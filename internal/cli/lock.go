@@ -32,21 +32,21 @@ func (a *app) lockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lock FILE -- CMD ARG…",
 		Short: "Run a command while the document's lock is held, as flock does",
-		Long: `Run a command while the lock of the document or journal FILE is held. No writer changes
-the document meanwhile but those that the command starts, directly or through scripts: they
-have the lock, and exclude each other. FILE need not exist, but its directory must.
+		Long: `Run a command while the lock of the document or journal FILE is held. No writer
+changes the document meanwhile but those that the command starts, directly or through scripts:
+they have the lock, and exclude each other. FILE need not exist, but its directory must.
 
 The exit code is the command's (128 plus the signal that killed it), 127 if there is no such
-command, 126 if it cannot be run, and 125 for all else. Signals are passed on. When the command
-has ended, the lock is released, also if it has left processes in the background; with
---keep-lock they keep it until the last of them ends.
+command, 126 if it cannot be run, and 125 for all else. Signals are passed on. When the
+command has ended, the lock is released, also if it has left processes in the background;
+with --keep-lock they keep it until the last of them ends.
 
 With --shared, others may hold the lock with --shared too, and no writer changes the document.
 Within the command an exclusive lock is an error then, since it would wait for the command.
 
 flock "$(jsonstore lock --path FILE)" CMD excludes writers as well, but a jsonstore that
 changes FILE within CMD waits for CMD then.`,
-		Example: `  jsonstore lock settings.json -- sh -c 'vi settings.json && jsonstore check settings.json'
+		Example: `  jsonstore lock settings.json -- sh -c 'vi settings.json; jsonstore check settings.json'
   jsonstore lock settings.json --shared --wait 10s -- tar cf backup.tar settings.json
   flock "$(jsonstore lock --path settings.json)" vi settings.json`,
 		Annotations: map[string]string{runsProgram: ""},
@@ -57,7 +57,8 @@ changes FILE within CMD waits for CMD then.`,
 	flags.BoolVar(&r.keep, "keep-lock", false,
 		"leave the lock to what the command leaves in the background")
 	flags.BoolVar(&path, "path", false, "print the path of the lock file, and run no command")
-	flags.IntVar(&r.heldCode, "exit-held", exitOurs, "the exit `CODE` if the lock is not free in time")
+	flags.IntVar(&r.heldCode, "exit-held", exitOurs,
+		"the exit `CODE` if the lock is not free in time")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if path {
 			a.runs = false
@@ -132,8 +133,8 @@ func (r *lockRun) run(ctx context.Context, file string, doc *store.Doc) error {
 		ending, stop := signal.NotifyContext(context.WithoutCancel(ctx), ending...)
 		defer stop()
 		if endErr := loan.End(ending); err == nil && endErr != nil && !r.app.flags.quiet {
-			fmt.Fprintf(r.app.stderr, "jsonstore: %v; processes that the command has left keep it\n",
-				endErr)
+			fmt.Fprintf(r.app.stderr,
+				"jsonstore: %v; processes that the command has left keep it\n", endErr)
 		}
 	}
 	if err != nil {
