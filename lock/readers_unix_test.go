@@ -120,10 +120,11 @@ func readInProcess(ctx context.Context, path string) error {
 	}
 	lines := bufio.NewScanner(out)
 	lines.Scan()
+	err = lines.Err()
 	go func() {
 		for lines.Scan() { // so that it can go on
 		}
 		_ = cmd.Wait()
 	}()
-	return lines.Err()
+	return err
 }

@@ -46,8 +46,8 @@ Within the command an exclusive lock is an error then, since it would wait for t
 
 flock "$(jsonstore lock --path FILE)" CMD excludes writers as well, but a jsonstore that
 changes FILE within CMD waits for CMD then.`,
-		Example: `  jsonstore lock settings.json -- sh -c 'vi settings.json; jsonstore check settings.json'
-  jsonstore lock settings.json --shared --wait 10s -- tar cf backup.tar settings.json
+		Example: `  jsonstore lock settings.json -- vi settings.json
+  jsonstore lock settings.json --shared --wait 10s -- cp settings.json backup.json
   flock "$(jsonstore lock --path settings.json)" vi settings.json`,
 		Annotations: map[string]string{runsProgram: ""},
 		Args:        cobra.MinimumNArgs(1),

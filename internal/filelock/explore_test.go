@@ -208,14 +208,17 @@ func TestExplore(t *testing.T) {
 		"lent":                              {lends: "x", inside: "xx", outside: "x"},
 		"lent, and shared inside":           {lends: "x", inside: "ss", outside: "x"},
 		"lent, and both inside":             {lends: "x", inside: "sx", outside: "s"},
-		"lent, and a death":                 {lends: "x", inside: "xx", outside: "x", deaths: 1},
+		"lent, and a death":                 {lends: "x", inside: "xx", outside: "x", deaths: 1, middle: true},
 		"lent, and a remover":               {lends: "x", inside: "x", outside: "x", remover: true},
 		"lent and left":                     {lends: "x", inside: "xx", outside: "x", abandons: true},
 		"lent on":                           {lends: "x", inside: "xx", outside: "x", nests: true, middle: true},
 		"lent shared":                       {lends: "s", inside: "sx", outside: "x"},
-		"lent shared, and a reader outside": {lends: "s", inside: "s", outside: "sx", deaths: 1},
+		"lent shared, and a reader outside": {lends: "s", inside: "s", outside: "sx", deaths: 1, middle: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if raceDetector {
+				t.Skip("has no two goroutines that run at once")
+			}
 			if s.middle && testing.Short() {
 				t.Skip("takes seconds, and -short is set")
 			}
