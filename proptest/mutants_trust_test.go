@@ -44,7 +44,7 @@ var trustMutants = []mutant{
 		"	if err != nil || now.Ino == 0 {\n",
 	}}},
 	{"a file system that is mounted beneath is used", "TestMountedBeneath", "file.go", []edit{{
-		"	if dev == d.shared.home {\n",
+		"	if d.shared.hasHome && dev == d.shared.home {\n",
 		"	if true {\n",
 	}}},
 	{"a mark set from afar", "TestMarks", "lockfile.go", []edit{{

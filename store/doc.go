@@ -18,7 +18,8 @@
 // Edits by path ([Doc.Set], [Doc.Add], [Doc.Append], [Doc.Unset]), patches
 // ([Doc.MergePatch], [Doc.JSONPatch]) and the typed [Update] change only the values
 // that they name. Every other byte stays: the order of keys, white space, the spelling
-// of numbers, members that a Go type does not have.
+// of numbers, members that a Go type does not have. [Doc.Merge] puts a change of what was
+// read long before on top of what others have changed since (package merge).
 //
 // # Promises
 //

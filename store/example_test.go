@@ -225,6 +225,28 @@ func ExampleDoc_MergePatch() {
 	// Output: {"title": "new", "tags": ["x"]}
 }
 
+// A program changes what it has read a while ago, and others have changed the document since.
+func ExampleDoc_Merge() {
+	ctx := context.Background()
+	doc := open(`{"theme": "light", "size": 1.10}`)
+	defer remove(doc)
+
+	base, _, err := doc.Read(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	edited := []byte(`{"theme": "dark", "size": 1.10}`)
+
+	if _, err := doc.Set(ctx, "size", 2); err != nil { // by another program
+		log.Fatal(err)
+	}
+	if _, err := doc.Merge(ctx, base, edited); err != nil {
+		log.Fatal(err)
+	}
+	show(doc)
+	// Output: {"theme": "dark", "size": 2}
+}
+
 func ExampleDoc_JSONPatch() {
 	doc := open(`{"stock": 3}`)
 	defer remove(doc)

@@ -41,6 +41,7 @@ type fileShared struct {
 	exchanges                         findings // by device: whether two names can be exchanged
 	inodeless                         findings // by device: whether inode numbers are invented
 	home                              uint64   // the device where the handle was opened
+	hasHome                           bool     // whether the directory existed then
 
 	coarse  atomic.Bool // a file system was seen that keeps no fine times
 	kept    keptReads
@@ -92,7 +93,7 @@ func (d *fileDriver) locate(key string) (string, error) {
 // checkDevice refuses a document on a file system that is not known to be local, unless
 // the options allow it: a link or a mount may lead there.
 func (d *fileDriver) checkDevice(path string, dev uint64) error {
-	if dev == d.shared.home {
+	if d.shared.hasHome && dev == d.shared.home {
 		return nil
 	}
 	dir := filepath.Dir(path)

@@ -102,8 +102,7 @@ func openFile(path string, opts *Options) (*DB, string, error) {
 		return nil, "", err
 	}
 	db.where, db.single = abs, true
-	_, dirErr := os.Stat(filepath.Dir(abs))
-	if name == abs && (abs != given || dirErr != nil) {
+	if name == abs && (abs != given || !db.drv.files.shared.hasHome) {
 		db.drv.files.linked = given // also if a link's target does not exist yet
 	}
 	return db, name, nil
@@ -160,8 +159,8 @@ func openFiles(files fsys.FS, single, dir string, opts *Options) (*DB, error) {
 		return nil, err
 	}
 	drv.shared.locks.remote.Store(remote)
-	if info, err := files.Lstat(dir); err == nil {
-		drv.shared.home = info.Dev
+	if info, err := files.Lstat(dir); err == nil && info.Mode.IsDir() {
+		drv.shared.home, drv.shared.hasHome = info.Dev, true
 	}
 	return newDB(drv, &full, stats), nil
 }

@@ -33,6 +33,9 @@ func saveMemory(document int) (restore func()) {
 // The garbage collector gets the same limit, so that garbage does not count.
 func withMemory(ctx context.Context, most uint64) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	if live, held := memory(); max(live, held) > most/2 {
+		debug.FreeOSMemory() // garbage of an earlier expression would count
+	}
 	before := debug.SetMemoryLimit(-1)
 	debug.SetMemoryLimit(min(before, int64(most)))
 	go func() {

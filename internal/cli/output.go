@@ -25,6 +25,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/journal"
 	"github.com/jsonstore/jsonstore/lease"
+	"github.com/jsonstore/jsonstore/merge"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -74,6 +75,7 @@ func exitCode(err error) int {
 	var badUsage errUsage
 	var compile *compileError
 	var runtime *runtimeError
+	var conflicts *merge.Conflicts
 	for _, c := range []struct {
 		is   bool
 		code int
@@ -87,7 +89,7 @@ func exitCode(err error) int {
 		{errors.Is(err, lease.ErrLost), exitConflict},
 		{errors.As(err, &runtime), exitInvalid},
 		{errors.Is(err, store.ErrNotDurable), exitIO},
-		{errors.Is(err, store.ErrConflict), exitConflict},
+		{errors.Is(err, store.ErrConflict) || errors.As(err, &conflicts), exitConflict},
 		{errors.Is(err, store.ErrVersion), exitUsage},
 		{errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
 		{errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge), exitInvalid},
@@ -247,6 +249,8 @@ type result struct {
 	Version *store.Version  `json:"version,omitempty"`
 	Changed *bool           `json:"changed,omitempty"`
 	Diff    string          `json:"diff,omitempty"`
+
+	Conflicts []merge.Conflict `json:"conflicts,omitempty"` // of a merge
 }
 
 // show prints a result: with --json as JSON, else as the given text, if there is any.

@@ -40,8 +40,3 @@ func (s system) Type(name string) (string, error) {
 	}
 	return unix.ByteSliceToString(st.Fstypename[:]), nil
 }
-
-func (s system) statfs(name string) (st unix.Statfs_t, err error) {
-	err = s.onDir(name, func(fd int) error { return unix.Fstatfs(fd, &st) })
-	return st, err
-}

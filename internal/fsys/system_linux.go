@@ -165,8 +165,8 @@ var types = map[uint32]string{
 }
 
 func (s system) Type(name string) (string, error) {
-	var st unix.Statfs_t
-	if err := s.onDir(name, func(fd int) error { return unix.Fstatfs(fd, &st) }); err != nil {
+	st, err := s.statfs(name)
+	if err != nil {
 		return "", err
 	}
 	if kind, known := types[uint32(st.Type)]; known {

@@ -81,6 +81,19 @@ func (s system) beside(name string, do func(dir int, base string) error) (err er
 	return err
 }
 
+// statfs describes the file system of a directory. By the path it takes one call, and no
+// right to read the directory.
+func (s system) statfs(name string) (st unix.Statfs_t, err error) {
+	if s.root != nil {
+		err = s.onDir(name, func(fd int) error { return unix.Fstatfs(fd, &st) })
+		return st, err
+	}
+	if err = again(func() error { return unix.Statfs(name, &st) }); err != nil {
+		err = &fs.PathError{Op: "statfs", Path: name, Err: err}
+	}
+	return st, err
+}
+
 // onDir calls do with a descriptor of a directory. Package os would query and change
 // the flags of each descriptor, which takes four more calls.
 func (s system) onDir(name string, do func(fd int) error) (err error) {
