@@ -14,9 +14,9 @@ var lockMutants = []mutant{
 		"		if err != nil || !w.joined {\n",
 		"		if err != nil {\n",
 	}}},
-	{"lock: shared ones do not exclude", "TestExplore/three|TestExplore/readers", "internal/filelock/filelock.go", []edit{{
-		"	if err != nil || how.Shared {\n",
-		"	if err != nil || !how.Shared {\n",
+	{"lock: an exclusive one is shared", "TestExplore/three", "internal/filelock/gate.go", []edit{{
+		"		return file.TryLock()\n",
+		"		return file.TryLockShared()\n",
 	}}},
 	{"lock: no gate", "TestLentShared", "internal/filelock/gate.go", []edit{{
 		"	if how.NoGate {\n",
