@@ -51,7 +51,11 @@ func (a *among) use(files fsys.FS, shared bool) error {
 	}
 	*count++
 	defer func() { *count-- }() // also of a process that dies
-	_, _ = files.Lstat("/dir/used")
+	// The simulator takes the first operation together with the locking, and the last one with
+	// the unlocking.
+	for range 3 {
+		_, _ = files.Lstat("/dir/used")
+	}
 	if a.exclusive > 1 || a.exclusive == 1 && a.shared > 0 {
 		return fmt.Errorf("%d have an exclusive lock, %d a shared one", a.exclusive, a.shared)
 	}
@@ -88,7 +92,7 @@ func (s scene) setup(w *simfs.World) (check func() error) {
 	within := func(kind string, nests bool) func(files fsys.FS) error {
 		return func(files fsys.FS) error {
 			held := names.Held(simulatedLock, digitsOf(1), s.lends == "s")
-			if _, err := files.Lstat(held); err != nil {
+			if _, err := files.Lstat(held); err != nil || !all[0].Holds(simulatedLock) {
 				return nil // it is not started
 			}
 			in, file := &filelock.Inherited{}, files.(*simfs.Process).Inherit(lent)
