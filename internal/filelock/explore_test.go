@@ -215,7 +215,7 @@ func TestExplore(t *testing.T) {
 		"lent, and a death":                 {lends: "x", inside: "xx", outside: "x", deaths: 1, middle: true},
 		"lent, and a remover":               {lends: "x", inside: "x", outside: "x", remover: true},
 		"lent and left":                     {lends: "x", inside: "xx", outside: "x", abandons: true},
-		"lent on":                           {lends: "x", inside: "xx", outside: "x", nests: true, middle: true},
+		"lent on":                           {lends: "x", inside: "x", outside: "x", nests: true, middle: true},
 		"lent shared":                       {lends: "s", inside: "sx", outside: "x"},
 		"lent shared, and a reader outside": {lends: "s", inside: "s", outside: "sx", deaths: 1, middle: true},
 	} {
