@@ -96,6 +96,12 @@
 // moment of which the documents are; [DB.Keys] lists them one after the other. [Doc.Expect]
 // in a transaction makes it a conflict if a document has another version.
 //
+// # Watch and migrate
+//
+// [Doc.Watch] and [DB.Watch] iterate over the states of documents as they come, from a version
+// on. The system tells of changes where it can; else they look at intervals, and say so.
+// [Migrate] brings a document to the newest schema in one update.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

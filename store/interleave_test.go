@@ -62,6 +62,7 @@ type scenario struct {
 	restorer *Options // puts back what was there at the start
 	remover  bool     // holds the lock and removes its file
 	reader   bool     // reads twice
+	watcher  int      // watches, with so many looks
 	start    string   // content at the beginning, empty for none
 	step     time.Duration
 	deaths   int
@@ -195,6 +196,11 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 	if s.reader {
 		s.opened(w, "reader", Options{}, func(doc *Doc) error { return readTwice(doc, &versions) })
 	}
+	if s.watcher > 0 {
+		s.opened(w, "watcher", Options{Poll: 1}, func(doc *Doc) error {
+			return watchSimulated(doc, s.watcher, &versions)
+		})
+	}
 	if s.remover {
 		w.Go("remover", removeLockFile)
 	}
@@ -254,6 +260,33 @@ func readTwice(doc *Doc, versions *[]string) error {
 		at += later
 	}
 	return nil
+}
+
+// watchSimulated wants each event to be a version that was published after the one before it. An
+// absent document is an event when it is found so twice, with 20 ms between on the test's clock.
+func watchSimulated(doc *Doc, looks int, versions *[]string) (err error) {
+	at, last := 0, Absent
+	w := doc.watching(context.Background(), Absent, func(event Event, bad error) bool {
+		later := slices.Index((*versions)[at:], string(event.Data))
+		if bad != nil || later < 0 || event.Version == last {
+			err = fmt.Errorf("an event with %q at %s, after %s: %w: the versions are %q from %d on",
+				event.Data, event.Version, last, bad, *versions, at)
+			return false
+		}
+		at, last = at+later, event.Version
+		return true
+	})
+	now := time.Unix(0, 0)
+	w.now = func() time.Time { return now }
+	w.pause = func(time.Time) error {
+		now = now.Add(lasting)
+		if looks--; looks == 0 {
+			return errStopped
+		}
+		return nil
+	}
+	w.run()
+	return err
 }
 
 // removeLockFile removes it as one who knows that it holds the lock only if the name

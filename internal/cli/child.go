@@ -1,4 +1,4 @@
-// A program that a verb runs: lease run and lock.
+// A program that a verb runs: lease run, lock and watch.
 
 package cli
 
@@ -80,7 +80,7 @@ func (p command) supervise(
 }
 
 func (p command) start(env []string) (*child, error) {
-	child, err := startChild(p, env)
+	child, err := startChild(p, env, os.Stdin)
 	if err != nil {
 		return nil, &programError{exitNotRunnable, fmt.Errorf("run %s: %w", p.args[0], err)}
 	}

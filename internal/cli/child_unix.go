@@ -35,13 +35,14 @@ func passedOn() []os.Signal {
 	return append(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 }
 
-// startChild starts a program. If that dies with this process, the calling goroutine must run
-// until the program has ended: it keeps the thread that Linux takes for the parent.
-func startChild(p command, env []string) (*child, error) {
+// startChild starts a program with a standard input. If that dies with this process, the
+// calling goroutine must run until the program has ended: it keeps the thread that Linux takes
+// for the parent.
+func startChild(p command, env []string, stdin *os.File) (*child, error) {
 	path, args := p.path, p.args
 	c := &child{group: !inForeground()}
 	attr := &os.ProcAttr{
-		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Setpgid: c.group},
 	}
 	if p.diesToo {
@@ -106,6 +107,11 @@ func exitCodeOf(state *os.ProcessState) int {
 		return 128 + int(status.Signal())
 	}
 	return state.ExitCode()
+}
+
+// inShell is the program and the arguments that run a command line.
+func inShell(command string) (path string, args []string) {
+	return "/bin/sh", []string{"sh", "-c", command}
 }
 
 // lookUp finds a program as a shell does.

@@ -14,9 +14,9 @@ type child struct{ process *os.Process }
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func startChild(p command, env []string) (*child, error) {
+func startChild(p command, env []string, stdin *os.File) (*child, error) {
 	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
-		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 	})
 	return &child{process}, err
 }
@@ -27,6 +27,12 @@ func (c *child) terminate()     { c.kill() }
 func (c *child) kill()          { _ = c.process.Kill() }
 
 func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }
+
+// inShell is the program and the arguments that run a command line.
+func inShell(command string) (path string, args []string) {
+	path = os.Getenv("ComSpec")
+	return path, []string{path, "/C", command}
+}
 
 // lookUp finds a program in PATH, with the extensions of PATHEXT.
 func lookUp(name string) (string, error) {

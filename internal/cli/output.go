@@ -177,6 +177,7 @@ var inFlags = strings.NewReplacer(
 	"allow it with AllowNetwork", "allow it with --allow-network",
 	"which GuardForeign needs", "which --guard needs",
 	"LockPath ", "--lock-file ",
+	"Options.Poll is set", "--poll is given",
 )
 
 // explain is the message for an error in the command's terms.
