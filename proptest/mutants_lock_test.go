@@ -18,11 +18,11 @@ var lockMutants = []mutant{
 		"		return file.TryLock()\n",
 		"		return file.TryLockShared()\n",
 	}}},
-	{"lock: no gate", "TestLentShared", "internal/filelock/gate.go", []edit{{
+	{"lock: no gate", "TestOvertake", "internal/filelock/gate.go", []edit{{
 		"	if how.NoGate {\n",
 		"	if true {\n",
 	}}},
-	{"lock: who waits does not keep the gate", "TestLentShared", "internal/filelock/gate.go", []edit{{
+	{"lock: who waits does not keep the gate", "TestOvertake", "internal/filelock/gate.go", []edit{{
 		"		_ = gate.Lock(0)\n",
 		"",
 	}}},

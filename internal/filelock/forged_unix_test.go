@@ -94,7 +94,7 @@ func wantNoHeld(t *testing.T, path string) {
 func wantErr(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
-		t.Errorf("%v, want %v", err, want)
+		t.Fatalf("%v, want %v", err, want) // the rest might wait for what was not to be had
 	}
 }
 

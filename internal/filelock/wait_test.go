@@ -21,7 +21,9 @@ func TestLeftWait(t *testing.T) {
 			*filelock.Held[struct{}], error,
 		) {
 			held := &filelock.Held[struct{}]{}
-			return held, by.Acquire(ctx, path, &filelock.Request{Shared: shared, Perm: 0o600}, held)
+			_, waits := ctx.Deadline()
+			return held, by.Acquire(ctx, path,
+				&filelock.Request{Shared: shared, Perm: 0o600, NoWait: !waits}, held)
 		}
 		held, err := acquire(t.Context(), holder, false)
 		if err != nil {
@@ -45,13 +47,11 @@ func TestLeftWait(t *testing.T) {
 			}
 			time.Sleep(time.Millisecond)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		held, err = acquire(ctx, holder, false)
-		cancel()
-		if err != nil {
+		if free, err := acquire(t.Context(), holder, false); err != nil {
 			t.Fatalf("the wait has kept the lock: %v", err)
+		} else {
+			free.Release()
 		}
-		held.Release()
 		waiter.Close()
 		holder.Close()
 	}
