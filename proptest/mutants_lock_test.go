@@ -72,8 +72,8 @@ var lockMutants = []mutant{
 		"	for i, l := range c.loans {\n",
 		"	for i, l := range c.loans[:0] {\n",
 	}, {
-		"		c.target = names.Held(path, found.digits, false)\n",
-		"		for _, l := range in.loans {\n			c.target = names.Held(path, l.digits, false)\n		}\n		return c, nil\n",
+		"		if except(l) || !l.info.SameFile(locked) {\n",
+		"		if except(l) {\n",
 	}}},
 	{"lent: an upgrade waits", "TestExplore/lent_shared$|TestLentShared", "internal/filelock/inherit.go", []edit{{
 		"			return false, ErrUpgrade\n",

@@ -175,9 +175,11 @@ func TestForged(t *testing.T) {
 			_, err := l.try(t, value, false)
 			wantErr(t, err, filelock.ErrBusy)
 			// To wait would be to wait for oneself, if the digits are right.
+			ctx, cancel := context.WithCancel(t.Context())
+			within := table(fsys.New(), filelock.Inherit(value))
+			within.Busy = cancel // who waits gets this error
 			held := filelock.Held[struct{}]{}
-			err = table(fsys.New(), filelock.Inherit(value)).Acquire(t.Context(), l.path,
-				&filelock.Request{Perm: 0o600}, &held)
+			err = within.Acquire(ctx, l.path, &filelock.Request{Perm: 0o600}, &held)
 			wantErr(t, err, filelock.ErrNotPassed)
 			l.end(t)
 		})
