@@ -10,7 +10,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jsonstore/jsonstore/lock"
@@ -116,51 +118,41 @@ func TestDocument(t *testing.T) {
 // TestOrder: the callers of one Lock get it in the order in which they came, and those who
 // want it shared, between others, get it together.
 func TestOrder(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "l"), nil)
-	unlock := take(t, l, false)
-	const plan = "xssxsx" // exclusive, shared
-	var mu sync.Mutex
-	var order []int
-	var all sync.WaitGroup
-	barrier := make(chan struct{}, 2)
-	for i, kind := range plan {
-		before := l.Waiting()
-		all.Go(func() {
-			unlock, err := ask(context.Background(), l, kind == 's')
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			mu.Lock()
-			order = append(order, i)
-			mu.Unlock()
-			if i == 1 || i == 2 { // both have it
-				barrier <- struct{}{}
-				for deadline := time.Now().Add(time.Minute); len(barrier) < 2; {
-					if time.Now().After(deadline) {
-						t.Error("the lock is not shared")
-						break
-					}
-					time.Sleep(time.Millisecond)
+	synctest.Test(t, func(t *testing.T) {
+		l := open(t, filepath.Join(t.TempDir(), "l"), nil)
+		unlock := take(t, l, false)
+		const plan = "xssxsx" // exclusive, shared
+		var mu sync.Mutex
+		var order []int
+		var all, both sync.WaitGroup
+		both.Add(2)
+		for i, kind := range plan {
+			all.Go(func() {
+				unlock, err := ask(context.Background(), l, kind == 's')
+				if err != nil {
+					t.Error(err)
+					return
 				}
-			}
-			unlock()
-		})
-		for deadline := time.Now().Add(time.Minute); l.Waiting() == before; {
-			if time.Now().After(deadline) {
-				t.Fatal("a caller does not wait")
-			}
-			time.Sleep(time.Millisecond)
+				defer unlock()
+				mu.Lock()
+				order = append(order, i)
+				mu.Unlock()
+				if i == 1 || i == 2 { // a deadlock, if they do not share it
+					both.Done()
+					both.Wait()
+				}
+			})
+			synctest.Wait() // until it is in the queue
 		}
-	}
-	unlock()
-	all.Wait()
-	if order[1] == 2 {
-		order[1], order[2] = order[2], order[1] // they share it
-	}
-	if !slices.IsSorted(order) {
-		t.Errorf("they got the lock in the order %v", order)
-	}
+		unlock()
+		all.Wait()
+		if order[1] == 2 {
+			order[1], order[2] = order[2], order[1] // they share it
+		}
+		if !slices.Equal(order, []int{0, 1, 2, 3, 4, 5}) {
+			t.Errorf("they got the lock in the order %v", order)
+		}
+	})
 }
 
 // TestEnds: a caller whose context ends returns at once, wherever it waits, and leaves the
@@ -217,7 +209,8 @@ func TestRemoved(t *testing.T) {
 		t.Skip(err) // the system keeps the names of open files
 	}
 	other := take(t, b, false)
-	got := make(chan struct{})
+	var free atomic.Bool
+	got := make(chan bool)
 	go func() {
 		defer close(got)
 		again, err := a.Lock(context.Background())
@@ -225,15 +218,19 @@ func TestRemoved(t *testing.T) {
 			t.Error(err)
 			return
 		}
+		got <- free.Load()
 		again()
 	}()
 	unlock()
-	select {
-	case <-got:
-		t.Error("a lock on a removed file counts")
-	case <-time.After(50 * time.Millisecond):
+	impatient := open(t, path, &lock.Options{Wait: -1})
+	if _, err := impatient.Lock(t.Context()); !errors.Is(err, lock.ErrLocked) {
+		t.Errorf("a new lock file is not locked: %v", err)
 	}
+	free.Store(true)
 	other()
+	if !<-got {
+		t.Error("a lock on a removed file counts")
+	}
 	<-got
 }
 

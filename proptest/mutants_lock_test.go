@@ -83,6 +83,18 @@ var lockMutants = []mutant{
 		"				return true\n",
 		"				return false\n",
 	}}},
+	{"lent: who misses the inner descriptor waits", "TestMissesInner", "internal/filelock/inherit.go", []edit{{
+		"	case t.Inherited.missesDescriptor(t.Files, lock, c.loans[len(c.loans)-1].digits):\n",
+		"	case false && lock == \"\":\n",
+	}}},
+	{"lent: a stale lender gets the number of a new one", "TestStaleLender", "internal/filelock/lend.go", []edit{{
+		"			locks[i] = \":\" + digits\n",
+		"			_ = digits\n",
+	}}},
+	{"lent: a stale lender counts within a new one", "TestStaleLender", "internal/filelock/inherit.go", []edit{{
+		"in.digits[slices.Index(in.digits, lender)+1:] {\n",
+		"in.digits[:len(in.digits)+0*len(lender)] {\n",
+	}}},
 	{"lent: what is in use is swept", "TestSweepLent", "sweep.go", []edit{{
 		"	if err != nil || held || !o.remove {\n",
 		"	if err != nil || !o.remove {\n",

@@ -294,7 +294,7 @@ func (t *Table[T]) lockOnce(ctx context.Context, entry *Entry[T], how *Request) 
 		case how.NoWait:
 			entry.idle = f
 			return opened{}, ErrBusy
-		case t.Inherited != nil && t.Inherited.missesDescriptor(t.Files, entry.Path):
+		case t.Inherited != nil && t.Inherited.missesDescriptor(t.Files, entry.Path, ""):
 			return f.unless(ErrNotPassed)
 		case ctx.Done() == nil:
 			return f.unless(t.wait(f.file, entry.Path, how))

@@ -168,7 +168,7 @@ func (t *Table[T]) lockWithin(
 		case len(c.loans) == 0:
 			return false, nil
 		}
-		inner, err := t.lockInner(ctx, c.target, how)
+		inner, err := t.lockInner(ctx, c, held.Entry.Path, how)
 		if inner.file == nil && err == nil {
 			continue // the lender has taken its lock back
 		}
@@ -208,8 +208,11 @@ func (t *Table[T]) shareAgain(c chain, held *Held[T]) (bool, error) {
 	return false, err
 }
 
-// lockInner locks the file of a lender. It returns none if that is gone.
-func (t *Table[T]) lockInner(ctx context.Context, path string, how *Request) (opened, error) {
+// lockInner locks the file of the last lender of a chain. It returns none if that is gone.
+func (t *Table[T]) lockInner(
+	ctx context.Context, c chain, lock string, how *Request,
+) (opened, error) {
+	path := c.target
 	file, err := t.Files.Open(path, fsys.OpenExisting, 0)
 	if err != nil {
 		return opened{}, ignoreNotExist(err)
@@ -227,6 +230,8 @@ func (t *Table[T]) lockInner(ctx context.Context, path string, how *Request) (op
 	switch {
 	case how.NoWait:
 		return f.unless(ErrBusy)
+	case t.Inherited.missesDescriptor(t.Files, lock, c.loans[len(c.loans)-1].digits):
+		return f.unless(ErrNotPassed)
 	case ctx.Done() == nil:
 		return f.unless(t.wait(file, path, &asked))
 	}
@@ -272,9 +277,11 @@ func (t *Table[T]) holds(
 }
 
 // missesDescriptor reports whether this process is within a command to which a lock file's
-// lock is lent, though it has no descriptor with the lock.
-func (in *Inherited) missesDescriptor(files fsys.FS, path string) bool {
-	for _, digits := range in.digits {
+// lock is lent, though it has no descriptor with the lock. If it has that of a lender, the
+// lenders within its command are asked about.
+func (in *Inherited) missesDescriptor(files fsys.FS, path, lender string) bool {
+	// A lock that is lent on is told last.
+	for _, digits := range in.digits[slices.Index(in.digits, lender)+1:] {
 		for _, shared := range []bool{false, true} {
 			info, err := files.Lstat(names.Held(path, digits, shared))
 			if err == nil && info.Mode.IsRegular() {

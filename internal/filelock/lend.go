@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
@@ -51,10 +53,22 @@ func (l *Loan) Pass() (assignment string, done func(), err error) {
 	case err != nil:
 		return "", nil, fmt.Errorf("lend the lock: %w", err)
 	}
-	if lent := os.Getenv(Variable); lent != "" {
+	if lent := withoutNumber(os.Getenv(Variable), fd); lent != "" {
 		value = lent + "," + value
 	}
 	return Variable + "=" + value, done, nil
+}
+
+// withoutNumber returns a value of Variable in which no lock has a descriptor's number. This
+// process was told that number, but did not get the descriptor: else it would not be free.
+func withoutNumber(lent string, fd int) string {
+	locks := strings.Split(lent, ",")
+	for i, text := range locks {
+		if number, digits, _ := strings.Cut(text, ":"); number == strconv.Itoa(fd) {
+			locks[i] = ":" + digits
+		}
+	}
+	return strings.Join(locks, ",")
 }
 
 // End takes the lock back and releases it, also from the processes that have inherited it.
