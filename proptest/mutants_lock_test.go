@@ -89,7 +89,7 @@ var lockMutants = []mutant{
 	}}},
 	{"lent: a stale lender gets the number of a new one", "TestStaleLender", "internal/filelock/lend.go", []edit{{
 		"			locks[i] = \":\" + digits\n",
-		"			_ = digits\n",
+		"			_, _ = i, digits\n",
 	}}},
 	{"lent: a stale lender counts within a new one", "TestStaleLender", "internal/filelock/inherit.go", []edit{{
 		"in.digits[slices.Index(in.digits, lender)+1:] {\n",
