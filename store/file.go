@@ -58,9 +58,9 @@ func newFileDriver(
 	files fsys.FS, single string, opts *Options, stats *counters,
 ) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{locks: lockTable{
-			files: files, stats: stats, joined: opts.LockPath, opened: files.Now(),
-		}, besides: lockTable{files: files, stats: stats, opened: files.Now()}}}
+		shared: &fileShared{}}
+	d.shared.locks.init(files, stats, opts.LockPath)
+	d.shared.besides.init(files, stats, "")
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err
@@ -353,8 +353,8 @@ func (d *fileDriver) Close() error {
 	if d.shared.closed.Swap(true) {
 		return nil
 	}
-	d.shared.locks.close()
-	d.shared.besides.close()
+	d.shared.locks.table.Close()
+	d.shared.besides.table.Close()
 	d.shared.kept.close()
 	return d.files.Close()
 }

@@ -140,7 +140,7 @@ func (d *fileDriver) timesTrusted() bool {
 
 // held reports whether a process, or this handle, holds the lock of a document.
 func (t *lockTable) held(path string) (bool, error) {
-	file, err := t.files.Open(t.pathOf(path), fsys.OpenExisting, 0)
+	file, err := t.table.Files.Open(t.pathOf(path), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

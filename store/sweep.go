@@ -93,10 +93,14 @@ func (o *orphanage) find(dir, base string) error {
 	for _, entry := range entries {
 		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
 		digits, temporary := names.TemporaryOf(base, entry.Name)
+		lent := names.IsHeld(o.d.shared.locks.pathOf(base), entry.Name)
 		orphaned, err := false, errNotBelieved
 		switch {
-		case !temporary && entry.Name != intent:
+		case !temporary && !lent && entry.Name != intent:
 			continue
+		case lent && kind == 0:
+			orphaned, err = o.takeLent(path, filepath.Join(dir, base))
+		case lent:
 		case temporary && kind == 0:
 			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
 		case !temporary && kind == fs.ModeSymlink:
@@ -208,6 +212,17 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 		return false, ignoreNotExist(err)
 	}
 	return true, nil
+}
+
+// takeLent reports whether a process that has lent the document's lock to a command has left
+// its file behind. Such a file is made with the lock held, and is of no use when the lock was
+// free once since.
+func (o *orphanage) takeLent(path, document string) (bool, error) {
+	held, err := o.d.shared.locks.held(document)
+	if err != nil || held || !o.remove {
+		return !held && err == nil, err
+	}
+	return true, ignoreNotExist(o.d.files.Remove(path))
 }
 
 // isIntent reports whether the intent of a transaction is beside the document, or may

@@ -35,7 +35,7 @@ func (c *commit) place() error {
 		if err == nil && !noticed {
 			err = fmt.Errorf("the lock file %s says that there are no transactions, and this "+
 				"user may not change it; remove it while no program uses the document",
-				e.a.held.lock.path)
+				e.a.held.Entry.Path)
 		}
 		if err != nil {
 			return e.outcome(err)

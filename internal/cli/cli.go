@@ -99,7 +99,7 @@ to the byte.`,
 		a.editCommand(), a.mergeCommand(),
 		a.txnCommand(),
 		a.watchCommand(),
-		a.leaseCommand(),
+		a.lockCommand(), a.leaseCommand(),
 		a.journalCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)

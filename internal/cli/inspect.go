@@ -147,21 +147,23 @@ holds a lock on that file excludes the writers of jsonstore.`,
 		Example: `  flock "$(jsonstore lock-file settings.json)" vi settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), args[0], func(_ context.Context, doc *store.Doc) error {
-				path, err := doc.LockFile()
-				if err != nil {
-					return err
-				}
-				if a.flags.json {
-					return wrote(encodeLine(a.stdout, struct {
-						File     string `json:"file"`
-						LockFile string `json:"lock_file"`
-					}{doc.Name(), path}))
-				}
-				return a.print([]byte(path))
-			})
+			return a.with(cmd.Context(), args[0], a.printLockFile)
 		},
 	}
+}
+
+func (a *app) printLockFile(_ context.Context, doc *store.Doc) error {
+	path, err := doc.LockFile()
+	if err != nil {
+		return err
+	}
+	if a.flags.json {
+		return wrote(encodeLine(a.stdout, struct {
+			File     string `json:"file"`
+			LockFile string `json:"lock_file"`
+		}{doc.Name(), path}))
+	}
+	return a.print([]byte(path))
 }
 
 func (a *app) checkCommand() *cobra.Command {

@@ -32,7 +32,8 @@ func (w *watching) run(
 		return err
 	}
 	path, args := inShell(w.command)
-	child, err := startChild(path, args, watchEnvironment(file, event.Version), stdin)
+	child, err := startChild(command{path, args, true}, watchEnvironment(file, event.Version),
+		stdin)
 	stdin.Close()
 	if err != nil {
 		input.Close()

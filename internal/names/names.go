@@ -7,6 +7,9 @@
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
 //	.NAME.tx               the intent of a transaction, a file; or that of a guard, a symbolic
 //	                       link to these 36 digits
+//	.NAME.gate             the gate of shared locks
+//	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
+//	                       a lock, exclusive or shared, that is lent to a command
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -44,6 +47,9 @@ const (
 	lockSuffix      = ".lock"
 	temporarySuffix = ".tmp"
 	intentSuffix    = ".tx"
+	gateSuffix      = ".gate"
+	heldSuffix      = ".held"
+	heldShared      = "s"    // after the digits
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -55,7 +61,8 @@ const (
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
-var reservedSuffixes = [...]string{lockSuffix, intentSuffix, ".kept", ".history"}
+var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, ".kept",
+	".history"}
 
 // long is a suffix for a document with a long name.
 func long(suffix string) string { return "." + longPrefix + suffix[1:] }
@@ -90,6 +97,46 @@ func Lock(path string) string { return beside(path, "", lockSuffix) }
 func IsLock(path string) bool {
 	_, own := Own(filepath.Base(path))
 	return own && (strings.HasSuffix(path, lockSuffix) || strings.HasSuffix(path, long(lockSuffix)))
+}
+
+// besideLock is a name beside a lock file, which may be another program's.
+func besideLock(lock, middle, suffix string) string {
+	if !IsLock(lock) {
+		return beside(lock, middle, suffix)
+	}
+	if stem, isLong := strings.CutSuffix(lock, long(lockSuffix)); isLong {
+		return stem + middle + long(suffix)
+	}
+	return strings.TrimSuffix(lock, lockSuffix) + middle + suffix
+}
+
+// Gate is the gate of those who want a lock file's lock.
+func Gate(lock string) string { return besideLock(lock, "", gateSuffix) }
+
+// Held is the file of a lock that is lent to a command. Its digits are 128 random bits.
+func Held(lock, digits string, shared bool) string {
+	if shared {
+		digits += heldShared
+	}
+	return besideLock(lock, "."+digits, heldSuffix)
+}
+
+// IsHeld reports whether name is that of a lock that is lent, of the lock file at a path.
+func IsHeld(lock, name string) bool {
+	suffix := heldSuffix
+	if strings.HasSuffix(name, long(heldSuffix)) {
+		suffix = long(heldSuffix)
+	}
+	// Without digits, the name ends with a dot and the suffix.
+	before, alike := strings.CutSuffix(filepath.Base(Held(lock, "", false)), suffix)
+	digits, begins := strings.CutPrefix(strings.TrimSuffix(name, suffix), before)
+	return alike && begins && AreRandom(strings.TrimSuffix(digits, heldShared)) &&
+		strings.HasSuffix(name, suffix)
+}
+
+// AreRandom reports whether these may be the digits of 128 random bits.
+func AreRandom(digits string) bool {
+	return len(digits) == TransactionDigits && areDigits(digits)
 }
 
 // Intent is the intent of a guard or of a transaction on it.

@@ -3,6 +3,7 @@ package names
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -15,6 +16,8 @@ func own(path string) map[string]string {
 	files := map[string]string{
 		"lock": Lock(path), "intent": Intent(path), "random": Random(path, 7),
 		"guarded": Guarded(path, guarded), "transaction": Transaction(path, guarded[:32]),
+		"gate": Gate(Lock(path)), "lent": Held(Lock(path), guarded[:32], false),
+		"lent shared": Held(Lock(path), guarded[:32], true),
 	}
 	for place := range Places {
 		files[fmt.Sprint("place ", place)] = Place(path, place)
@@ -62,13 +65,16 @@ func TestNames(t *testing.T) {
 				t.Errorf("%s is not known to be the store's: %q", what, file)
 			}
 			digits, is := TemporaryOf(document, file)
-			if temporary := kind != "lock" && kind != "intent"; is != temporary ||
-				is && !strings.Contains(file, "."+digits+".") {
+			temporary := !slices.Contains([]string{"lock", "intent", "gate", "lent", "lent shared"},
+				kind)
+			if is != temporary || is && !strings.Contains(file, "."+digits+".") {
 				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what,
 					is, digits)
 			}
-			if temporary := kind != "lock" && kind != "intent"; temporary &&
-				IntentBeside(file) != Intent(document) {
+			if lent := strings.HasPrefix(kind, "lent"); IsHeld(Lock(document), file) != lent {
+				t.Errorf("%s: a lock that is lent: %v", what, !lent)
+			}
+			if temporary && IntentBeside(file) != Intent(document) {
 				t.Errorf("%s has the intent %q beside it", what, IntentBeside(file))
 			}
 			stem, long := stem(document)

@@ -150,6 +150,12 @@ func (x *execution) do(l letter) error {
 	if x.world.violation != nil {
 		return x.violated(x.world.violation)
 	}
+	// At once: the rest may be known from a run in which nothing failed.
+	for _, p := range x.world.processes {
+		if p.err != nil {
+			return x.violated(p.err)
+		}
+	}
 	return nil
 }
 

@@ -102,7 +102,7 @@ func (p *Process) turn(op, name string, lock *inode) error {
 		return nil
 	}
 	// A second lock is a step of its own: the explorer must see who asks for it.
-	if lock == nil && t.atOnce && op != "trylock" {
+	if lock == nil && t.atOnce && !strings.HasPrefix(op, "trylock") {
 		t.atOnce = false
 		return nil
 	}
@@ -161,7 +161,7 @@ func (p *Process) OpenFiles() (names []string) {
 // Holds reports whether a process holds the lock of a file.
 func (p *Process) Holds(name string) bool {
 	return slices.ContainsFunc(p.open, func(f *file) bool {
-		return f.name == name && *f.lock() == f
+		return f.name == name && f.lock().has(f.of)
 	})
 }
 
@@ -203,7 +203,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 		p.world.point(p, assignment{name, n})
 	}
 	n.opens++
-	f := &file{process: p, inode: n, name: name}
+	f := &file{process: p, inode: n, name: name, of: &description{p.index, 1}}
 	p.open = append(p.open, f)
 	n.grows = n.grows || how == fsys.OpenAppend
 	if n.grows {

@@ -31,6 +31,7 @@ type thread struct {
 	seen    uint64   // a hash of all that its behaviour can depend on
 	next    string   // its next operation
 	wants   *inode   // the inode whose lock that operation waits for, or nil
+	shares  bool     // that lock is a shared one
 	// takes is the name that it takes from a document, which must be closed; else
 	// empty.
 	takes  string
@@ -194,7 +195,7 @@ func (p *Process) endThreads() {
 // choices are the letters of the thread's possible next steps.
 func (t *thread) choices() (can []letter) {
 	switch {
-	case t.wants != nil && *t.wants.locked.by(t.process.Mount) != nil:
+	case t.wants != nil && !t.wants.locked[t.process.Mount].free(t.shares):
 		return nil
 	case t.takes != "" && t.process.world.isOpen(t.takes):
 		return nil

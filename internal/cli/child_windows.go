@@ -14,8 +14,8 @@ type child struct{ process *os.Process }
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func startChild(path string, args, env []string, stdin *os.File) (*child, error) {
-	process, err := os.StartProcess(path, args, &os.ProcAttr{
+func startChild(p command, env []string, stdin *os.File) (*child, error) {
+	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
 		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 	})
 	return &child{process}, err
