@@ -173,8 +173,9 @@ type loaded struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool  // by time: a write since the file was opened may not show in its version
-	seen    *seen // the intent through which it was loaded, if any
+	young   bool        // by time: a write since the file was opened may not show in its version
+	seen    *seen       // the intent through which it was loaded, if any
+	whole   atomic.Bool // its content is known to be valid
 }
 
 func (s *loaded) close() {

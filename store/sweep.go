@@ -71,6 +71,7 @@ type orphanage struct {
 
 	orphans []string // the names of the files found, and removed if remove is set
 	left    []string // of files left alone: not readable, removable or believed
+	aside   []string // of former versions of the document that were moved aside
 }
 
 // find looks for files that dead processes left of the document base in a directory,
@@ -95,6 +96,11 @@ func (o *orphanage) find(dir, base string) error {
 		digits, temporary := names.TemporaryOf(base, entry.Name)
 		orphaned, err := false, errNotBelieved
 		switch {
+		case entry.Name == filepath.Base(names.Kept(base)):
+			err = o.believesKept(filepath.Join(dir, base))
+		case names.IsAsideOf(base, entry.Name):
+			o.aside = append(o.aside, entry.Name)
+			continue
 		case !temporary && entry.Name != intent:
 			continue
 		case temporary && kind == 0:
@@ -130,6 +136,9 @@ func (o *orphanage) findKnown(document string) {
 			return o.take(names.Place(document, place), document, "")
 		})
 	}
+	o.takeKnown(names.Kept(document), func(fs.FileMode) (bool, error) {
+		return false, o.believesKept(document)
+	})
 	o.takeKnown(names.Intent(document), func(kind fs.FileMode) (bool, error) {
 		switch kind {
 		case fs.ModeSymlink:
@@ -195,7 +204,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	if len(digits) == names.TransactionDigits && o.isIntent(document) {
 		return false, nil // which may name it
 	}
-	if !guarded && o.isEmpty(document) {
+	if !guarded && o.d.isBroken(document) {
 		return false, errNotBelieved // it may have the document's content
 	}
 	switch {
@@ -215,13 +224,6 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 func (o *orphanage) isIntent(document string) bool {
 	found, err := o.d.intentAt(document)
 	return err != nil || found.there
-}
-
-// isEmpty reports whether the document is an empty file. A power cut may have left it
-// so, and its content in a temporary file.
-func (o *orphanage) isEmpty(document string) bool {
-	info, err := o.d.files.Lstat(document)
-	return err == nil && info.Mode.IsRegular() && info.Size == 0
 }
 
 // lock takes the lock of the document, unless the caller already holds it.

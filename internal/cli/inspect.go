@@ -61,6 +61,8 @@ type stat struct {
 	LockedBy int           `json:"locked_by,omitempty"` // a process
 	Orphans  []string      `json:"orphans"`
 	Left     []string      `json:"left"`
+	Kept     *candidate    `json:"kept,omitempty"`   // the version before
+	Aside    []string      `json:"aside"`            // former versions that were moved aside
 	Intent   *statIntent   `json:"intent,omitempty"` // of a transaction
 }
 
@@ -86,6 +88,7 @@ func statOf(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stat {
 		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
 		LockFile: info.LockPath, Locked: info.Locked, LockedBy: info.LockedBy.PID,
 		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
+		Kept: candidateOf(info.Kept), Aside: append([]string{}, info.Aside...),
 	}
 }
 
@@ -113,6 +116,12 @@ func statText(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stri
 	}
 	if len(info.Left) > 0 {
 		b.WriteString("left:      " + strings.Join(info.Left, ", ") + "\n")
+	}
+	if info.Kept != nil {
+		b.WriteString("kept:      " + candidateText(*info.Kept) + "\n")
+	}
+	if len(info.Aside) > 0 {
+		b.WriteString("aside:     " + strings.Join(info.Aside, ", ") + "\n")
 	}
 	if intent.State != store.NoIntent {
 		b.WriteString("intent:    " + intentText(intent) + "\n")

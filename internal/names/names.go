@@ -7,6 +7,7 @@
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
 //	.NAME.tx               the intent of a transaction, a file; or that of a guard, a symbolic
 //	                       link to these 36 digits
+//	.NAME.kept             the version before the current one
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -14,13 +15,17 @@
 // more than 213, the own files have the beginning and a hash, and suffixes that begin with
 // "long":
 //
-//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx
+//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx,
+//	.<…>.<…>.longkept
 //
 // The beginning is shorter by up to three bytes where it would end within a character of
 // UTF-8. The 32 digits are the first half of the SHA-256 of NAME: they follow from the name
 // alone, so that all programs take the same lock, and nobody finds two names with the same
 // ones. The suffixes keep the files apart from those of a document whose name is
 // "<beginning>.<digits>".
+//
+// A document that was moved aside is its owner's, and has a name in the open:
+// NAME.invalid-<time> or NAME.replaced-<time>.
 package names
 
 import (
@@ -44,6 +49,7 @@ const (
 	lockSuffix      = ".lock"
 	temporarySuffix = ".tmp"
 	intentSuffix    = ".tx"
+	keptSuffix      = ".kept"
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -55,7 +61,7 @@ const (
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
-var reservedSuffixes = [...]string{lockSuffix, intentSuffix, ".kept", ".history"}
+var reservedSuffixes = [...]string{lockSuffix, intentSuffix, keptSuffix, ".history"}
 
 // long is a suffix for a document with a long name.
 func long(suffix string) string { return "." + longPrefix + suffix[1:] }
@@ -113,6 +119,16 @@ func IntentBeside(temporary string) string {
 		suffix = long(intentSuffix)
 	}
 	return dir + "." + base + suffix
+}
+
+// Kept is the version that the current one of the document at path has replaced.
+func Kept(path string) string { return beside(path, "", keptSuffix) }
+
+// IsKept returns the document of which a name is the kept version, of a long one its stem.
+func IsKept(name string) (document string, ok bool) {
+	document, own := Own(name)
+	return document, own &&
+		(strings.HasSuffix(name, keptSuffix) || strings.HasSuffix(name, long(keptSuffix)))
 }
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
