@@ -110,11 +110,9 @@ func (a *attempt) linkKept() {
 	}
 	name := names.Random(a.path, a.d.files.Random())
 	if err := a.d.files.Link(a.path, name); err != nil {
-		if now, lstatErr := a.d.files.Lstat(name); lstatErr != nil ||
-			!now.SameFile(a.current.info) {
-			a.d.shared.locks.stats.unkept.Add(1)
-			return
-		}
+		_ = a.d.files.Remove(name) // if it was made all the same
+		a.d.shared.locks.stats.unkept.Add(1)
+		return
 	}
 	a.displaced = name
 }
@@ -131,16 +129,16 @@ func (a *attempt) deleteAndKeep() (bool, error) {
 	}
 	if err == nil {
 		err = a.d.files.Rename(a.path, names.Kept(a.path), how)
-	}
-	if err == nil {
-		return true, nil
-	}
-	switch _, lstatErr := a.d.files.Lstat(a.path); {
-	case errors.Is(lstatErr, fs.ErrNotExist):
-		return true, nil // it was renamed all the same, or another program has deleted it
-	case lstatErr != nil:
-		return false, fmt.Errorf("%w: delete the document: %w", ErrUnknown,
-			errors.Join(err, lstatErr))
+		if err == nil {
+			return true, nil
+		}
+		switch _, lstatErr := a.d.files.Lstat(a.path); {
+		case errors.Is(lstatErr, fs.ErrNotExist):
+			return true, nil // it was renamed all the same, or another program has deleted it
+		case lstatErr != nil:
+			return false, fmt.Errorf("%w: delete the document: %w", ErrUnknown,
+				errors.Join(err, lstatErr))
+		}
 	}
 	a.d.shared.locks.stats.unkept.Add(1)
 	return false, nil
