@@ -254,7 +254,7 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 		return err
 	}
 	if a.d.shared.rows.due(a.path) {
-		a.d.sweep(a.path)
+		a.sweep()
 	}
 	a.keeps() // which may take some time, and the lock is not held yet
 	s, err := a.d.stage(a.path, data, a.current, a.mode)

@@ -164,12 +164,16 @@ func kindOf(name, base string) CandidateKind {
 	return CandidateStaged
 }
 
-// isBroken reports whether the document is there, and is not valid: a power cut or a
-// program has left it so. Its content may be in a file beside it, for Doc.Recover.
-func (d *fileDriver) isBroken(document string) bool {
+// isBroken reports whether the document is there, and is empty or not valid: a power cut or
+// a program has left it so. Its content may be in a file beside it, for Doc.Recover. Valid
+// says that its content is known to be valid unless it is empty by now.
+func (d *fileDriver) isBroken(document string, valid bool) bool {
 	info, err := d.files.Lstat(document)
-	if err != nil || !info.Mode.IsRegular() || info.Size == 0 {
-		return err == nil && info.Mode.IsRegular()
+	switch {
+	case err != nil || !info.Mode.IsRegular():
+		return false
+	case info.Size == 0 || valid:
+		return info.Size == 0
 	}
 	s, err := d.load(context.Background(), document, VersionHash)
 	if err != nil {

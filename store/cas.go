@@ -145,7 +145,7 @@ func (a *attempt) removeDisplaced() {
 		_ = a.d.files.Remove(a.displaced)
 		return
 	}
-	o := orphanage{d: a.d, remove: true}
+	o := orphanage{d: a.d, remove: true, valid: true}
 	_, _ = o.take(a.displaced, a.path, "")
 }
 
@@ -178,7 +178,7 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if a.current.version.IsAbsent() {
 		return a.conflict(driver.Absent)
 	}
-	a.d.sweep(a.path)
+	a.sweep()
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}

@@ -301,9 +301,8 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 		_, digits, _ := names.Temporary(filepath.Base(name))
 		return p.mayTear() && len(digits) == names.GuardedDigits
 	})
-	// What an empty document may have lost is in one of these.
-	empty := before != nil && len(before) == 0
-	if len(left) > 0 && !empty {
+	// What a broken document may have lost is in one of these.
+	if len(left) > 0 && !torn {
 		return fmt.Errorf("the next writer left %q", left)
 	}
 	for _, c := range again {

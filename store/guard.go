@@ -299,7 +299,7 @@ func (d *fileDriver) settleGuarded(
 	switch contentDigits(found.data) {
 	case name.displaced, // the version to be displaced
 		name.published: // a version never published, or taken back
-		if d.isBroken(path) {
+		if d.isBroken(path, false) {
 			return false, nil // it may be the last good one
 		}
 		return true, d.files.Remove(orphan)

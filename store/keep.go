@@ -30,11 +30,14 @@ import (
 )
 
 // keeps reports whether the version that was read is kept when it is displaced. One with
-// invalid content is not. An update has checked the content; for other writes this does.
+// invalid content is not.
 func (a *attempt) keeps() bool {
-	if !a.d.opts.KeepLast || a.current.version.IsAbsent() {
-		return false
-	}
+	return a.d.opts.KeepLast && !a.current.version.IsAbsent() && a.isWhole()
+}
+
+// isWhole reports whether the content that was read is valid. An update has checked it; for
+// other writes this does.
+func (a *attempt) isWhole() bool {
 	whole := &a.current.whole
 	if !whole.Load() {
 		whole.Store(splice.Check(a.current.data, a.d.opts.limits()) == nil)

@@ -51,10 +51,17 @@ func (r *rows) due(path string) bool {
 	return true
 }
 
+// sweep is fileDriver.sweep, unless the document is broken.
+func (a *attempt) sweep() {
+	if a.current.version.IsAbsent() || a.isWhole() {
+		a.d.sweep(a.path)
+	}
+}
+
 // sweep removes the temporary files of dead processes in the document's row. A file
 // that cannot be removed is left for the next sweep: it does no harm.
 func (d *fileDriver) sweep(path string) {
-	o := orphanage{d: d, remove: true}
+	o := orphanage{d: d, remove: true, valid: true}
 	for place := range names.Places {
 		name := names.Place(path, place)
 		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() {
@@ -68,6 +75,7 @@ type orphanage struct {
 	d      *fileDriver
 	remove bool
 	locked string // the path of the document whose lock the caller holds, else empty
+	valid  bool   // the document was read or written, and is valid
 
 	orphans []string // the names of the files found, and removed if remove is set
 	left    []string // of files left alone: not readable, removable or believed
@@ -204,7 +212,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	if len(digits) == names.TransactionDigits && o.isIntent(document) {
 		return false, nil // which may name it
 	}
-	if !guarded && o.d.isBroken(document) {
+	if !guarded && o.d.isBroken(document, o.valid) {
 		return false, errNotBelieved // it may have the document's content
 	}
 	switch {
