@@ -206,11 +206,11 @@ func (d *fileDriver) choose(
 func (d *fileDriver) chooseFile(r *Recovered, current *loaded, from string) error {
 	own := filepath.Dir(r.Path)
 	if dir, name := filepath.Split(from); dir != "" || name == "." || name == ".." {
+		var named fsys.Info
 		dir, err := d.resolve(filepath.Clean(dir))
-		if err != nil {
-			return err
+		if err == nil {
+			named, err = d.files.Lstat(dir)
 		}
-		named, err := d.files.Lstat(dir)
 		beside, ownErr := d.files.Lstat(own)
 		if err != nil || ownErr != nil || !named.SameFile(beside) {
 			return fmt.Errorf("%w: %s is neither a kind (kept, staged, guarded) nor a file in the "+
