@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -89,12 +90,11 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 		info.Orphans, info.Left = o.orphans, append(info.Left, o.left...)
 		info.Aside = o.aside
 		kept, err := d.candidate(names.Kept(path), path, s)
-		switch {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errNotBelieved):
+		if errors.Is(err, fs.ErrNotExist) ||
+			slices.Contains(info.Left, filepath.Base(names.Kept(path))) {
 			return nil
-		case err != nil:
-			kept.Problem = err
 		}
+		kept.Problem = err
 		info.Kept = &kept
 		return nil
 	})

@@ -280,3 +280,36 @@ func TestKeepCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestTransactionKeeps: the versions that a transaction replaces or deletes are kept.
+func TestTransactionKeeps(t *testing.T) {
+	needsPaths(t)
+	ctx := context.Background()
+	for _, durability := range []Durability{Durable, Ordered, Volatile} {
+		for _, opts := range []Options{{}, {GuardForeign: true}, {FlushOrder: PortableOrder}} {
+			opts.Durability, opts.KeepLast = durability, true
+			dir := t.TempDir()
+			var docs []*Doc
+			for _, name := range []string{"a.json", "b.json", "c.json"} {
+				put(t, filepath.Join(dir, name), "1")
+				docs = append(docs, open(t, filepath.Join(dir, name), opts))
+			}
+			err := Transact(ctx, func(tx *Tx) error {
+				_, _, err := tx.Read(docs[2])
+				return errors.Join(err, tx.Update(docs[0], increment), tx.Delete(docs[1]))
+			})
+			if errors.Is(err, ErrUnsupported) {
+				continue // no transactions here, or no guards
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			have(t, docs[0].name, "2")
+			have(t, names.Kept(docs[0].name), "1")
+			have(t, names.Kept(docs[1].name), "1")
+			if got := listOf(t, docs[0].name); len(got) != 7 { // of c no version is kept
+				t.Errorf("%v, guard %v: there are %q", durability, opts.GuardForeign, got)
+			}
+		}
+	}
+}
