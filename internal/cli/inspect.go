@@ -196,11 +196,14 @@ it was committed, or else undone.`,
 			if err = errors.Join(err, sweepErr); err != nil {
 				var where *store.Error // the joined error does not name the document
 				if errors.As(err, &where) {
+					all := where.Err
 					if len(swept) > 0 {
-						all := fmt.Errorf("%w; %s", where.Err, litter(swept, intent))
-						where = &store.Error{Op: where.Op, Name: where.Name, Err: all}
+						all = fmt.Errorf("%w; %s", all, litter(swept, intent))
 					}
-					return where
+					if len(left) > 0 {
+						all = fmt.Errorf("%w; left alone: %s", all, strings.Join(left, ", "))
+					}
+					return &store.Error{Op: where.Op, Name: where.Name, Err: all}
 				}
 				return err
 			}

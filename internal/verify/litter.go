@@ -183,7 +183,7 @@ func (l Litter) Findings() []Finding {
 	state := OK
 	if n := len(l.Invalid); n > 0 {
 		state, text = Note, fmt.Sprintf("%d of %d (*.json) are not valid JSON: %s; "+
-			"jsonstore check FILE says why, jsonstore recover FILE looks for a good version",
+			"see jsonstore check FILE, and jsonstore recover FILE",
 			n, l.Documents, some(l.Invalid))
 	}
 	if l.Unread > 0 {
