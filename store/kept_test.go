@@ -313,3 +313,34 @@ func TestTransactionKeeps(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepsWhatWasRead: a program without the lock replaces the document in the moment
+// before our rename. That version, which nobody has read, is not kept.
+func TestKeepsWhatWasRead(t *testing.T) {
+	needsPaths(t)
+	needsExchange(t)
+	ctx := context.Background()
+	for _, durability := range []Durability{Durable, Volatile} {
+		path := filepath.Join(t.TempDir(), "doc.json")
+		put(t, path, "1")
+		put(t, names.Kept(path), "0")
+		happened := false
+		doc := openFaulty(t, path, Options{Durability: durability, KeepLast: true},
+			func(op, name string) error {
+				if op == "exchange" && name == path && !happened {
+					happened = true
+					put(t, path+".new", "[torn")
+					return os.Rename(path+".new", path)
+				}
+				return nil
+			})
+		if _, err := doc.Update(ctx, become("2")); err != nil || !happened {
+			t.Error(happened, err)
+		}
+		have(t, path, "2")
+		have(t, names.Kept(path), "0")
+		if got := listOf(t, path); len(got) != 3 {
+			t.Errorf("there are %q", got)
+		}
+	}
+}
