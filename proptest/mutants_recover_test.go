@@ -72,8 +72,8 @@ var recoverMutants = []mutant{
 		"",
 	}}},
 	{"recover: a second name stays after a failure", "TestRecoverFaults", "restore.go", []edit{{
-		"		if !errors.Is(err, ErrUnknown) {\n			back()\n",
-		"		if !errors.Is(err, ErrUnknown) {\n",
+		"			back()\n			r.Aside",
+		"			_ = back\n			r.Aside",
 	}}},
 	{"recover: from a living writer", "TestRecoverIsNotFromTheLiving", "candidates.go", []edit{{
 		"		if free, err := file.TryLock(); err != nil || !free {\n",

@@ -443,7 +443,7 @@ func recoverWithFault(
 	w := simfs.New()
 	w.Put(simulated, broken)
 	w.Put(simulatedKept, lastGood)
-	calls, over, failed := math.MinInt, false, ""
+	calls, over, failed, lookup := math.MinInt, false, "", false
 	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
 		calls++
 		if over || calls < nth || span == once && calls > nth {
@@ -451,6 +451,7 @@ func recoverWithFault(
 		}
 		if !reached {
 			failed = op + " " + name
+			lookup = op == "lstat"
 		}
 		reached = true
 		return fault
@@ -476,6 +477,9 @@ func recoverWithFault(
 				w.Content(did.Aside))
 		case err != nil && got != nil && string(got) != broken && string(got) != lastGood:
 			return fmt.Errorf("%s: told %w, and found %q", failed, err, got)
+		case err != nil && string(got) == broken && span == once && !lookup &&
+			strings.Contains(fmt.Sprint(w.Names()), names.Invalid):
+			return fmt.Errorf("%s: told %w, and there are %q", failed, err, w.Names())
 		case !bytes.Equal(w.Content(simulatedKept), []byte(lastGood)):
 			return fmt.Errorf("%s: kept is %q", failed, w.Content(simulatedKept))
 		}
