@@ -95,6 +95,13 @@
 // moment of which the documents are; [DB.Keys] lists them one after the other. [Doc.Expect]
 // in a transaction makes it a conflict if a document has another version.
 //
+// # Recovery
+//
+// With [Options.KeepLast] the version before the current one stays beside the document, as
+// .NAME.kept. [Doc.Recover] puts it, or what dead writers have left, in the place of a
+// document that another program or a power cut has broken. No read or write does that by
+// itself.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package
