@@ -100,7 +100,8 @@ func (r restoring) setup(w *simfs.World) (check func() error) {
 	r.start = broken
 	r.prepare(w)
 	if r.guard {
-		name := guardedName{contentDigits([]byte(lastGood)), contentDigits([]byte("[1]")), guardedNumber(1)}
+		name := guardedName{contentDigits([]byte(lastGood)), contentDigits([]byte("[1]")),
+			guardedNumber(1)}
 		w.Put(names.Guarded(simulated, name.String()), lastGood)
 		w.Put(simulatedLock, marked(markIntents))
 		w.Go("guard", func(files fsys.FS) error {

@@ -95,12 +95,13 @@ func (d *Doc) Recover(ctx context.Context, opts *RecoverOptions) (Recovered, err
 			*path = d.absolute(*path)
 		}
 	}
-	if r.Taken != nil && !opts.DryRun {
-		err = d.wrote("recover", err)
-	} else if err != nil {
-		err = d.error("recover", err)
+	switch {
+	case r.Taken != nil && !opts.DryRun:
+		return r, d.wrote("recover", err)
+	case err != nil:
+		return r, d.error("recover", err)
 	}
-	return r, err
+	return r, nil
 }
 
 // maxRestores is how often a recovery begins again because the document changes.
@@ -130,6 +131,7 @@ func (d *fileDriver) restoreOnce(
 	ctx context.Context, key string, mode VersionMode, opts RecoverOptions, locked bool,
 ) (r Recovered, err error) {
 	a := d.attempt(key, mode)
+	a.restores = true
 	defer a.Close()
 	if locked {
 		if err := a.lockOnce(ctx); err != nil {
@@ -165,6 +167,9 @@ func (d *fileDriver) restoreOnce(
 		return r, nil
 	}
 	err = a.restore(ctx, &r)
+	if err != nil && !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrNotDurable) {
+		r.Taken = nil
+	}
 	return r, err
 }
 

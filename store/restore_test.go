@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -21,10 +22,17 @@ import (
 	"github.com/jsonstore/jsonstore/internal/simfs"
 )
 
-// dirState is what a directory has: names, contents, inodes and times, without lock files.
-func dirState(t *testing.T, path string) map[string]string {
+// fileState is a file as it is found.
+type fileState struct {
+	content string
+	ino     uint64
+	mtime   int64
+}
+
+// dirState is what the directory of a document has, without lock files.
+func dirState(t *testing.T, path string) map[string]fileState {
 	t.Helper()
-	state := map[string]string{}
+	state := map[string]fileState{}
 	for _, name := range listOf(t, path) {
 		at := filepath.Join(filepath.Dir(path), name)
 		info, err := fsys.New().Lstat(at)
@@ -33,7 +41,7 @@ func dirState(t *testing.T, path string) map[string]string {
 		}
 		data, _ := os.ReadFile(at)
 		if !names.IsLock(at) {
-			state[name] = fmt.Sprintf("%q %d %d", data, info.Ino, info.Mtime)
+			state[name] = fileState{string(data), info.Ino, info.Mtime}
 		}
 	}
 	return state
@@ -48,27 +56,32 @@ func agedBy(t *testing.T, path string, seconds int) {
 	}
 }
 
+// recoveryCase is a document, what is beside it, and what becomes of that.
+type recoveryCase struct {
+	content string
+	beside  func(path string) beside
+	from    string
+	want    string // empty if nothing is recovered
+	kind    CandidateKind
+	reason  string
+	err     error
+}
+
+// beside are contents by name; a digit at the beginning is the age.
+type beside map[string]string
+
+const gone = "\x00gone"
+
 // TestRecover breaks a document in each way, and recovers it from what is beside it. All
 // that was there is there afterwards, the broken document under another name.
 func TestRecover(t *testing.T) {
 	needsPaths(t)
-	ctx := context.Background()
 	const good, newer, defaults = "{\"n\": 1}\n", "{\"n\": 2}\n", `{}`
-	const gone = "\x00gone"
 	guarded := func(path string) string {
 		return names.Guarded(path, guardedName{contentDigits([]byte(good)),
 			contentDigits([]byte("1")), guardedNumber(7)}.String())
 	}
-	type beside map[string]string // contents by name, the first letter of which is the age
-	for name, c := range map[string]struct {
-		content string
-		beside  func(path string) beside
-		from    string
-		want    string // empty if nothing is recovered
-		kind    CandidateKind
-		reason  string
-		err     error
-	}{
+	for name, c := range map[string]recoveryCase{
 		"truncated": {content: good[:4], beside: func(p string) beside {
 			return beside{names.Kept(p): good}
 		}, want: good, kind: CandidateKept, reason: names.Invalid},
@@ -84,6 +97,9 @@ func TestRecover(t *testing.T) {
 		"deleted": {content: gone, beside: func(p string) beside {
 			return beside{names.Kept(p): good}
 		}, want: good, kind: CandidateKept},
+		"deleted, and one staged": {content: gone, beside: func(p string) beside {
+			return beside{names.Place(p, 0): good}
+		}, want: good, kind: CandidateStaged},
 		"defaults": {content: defaults, beside: func(p string) beside {
 			return beside{names.Kept(p): good}
 		}},
@@ -147,86 +163,96 @@ func TestRecover(t *testing.T) {
 		for _, opts := range []Options{{}, {Durability: Volatile, Versions: VersionMtime},
 			{GuardForeign: true, KeepLast: true}} {
 			for _, links := range []bool{true, false} {
-				t.Run(fmt.Sprintf("%s/%v/links=%v", name, opts.Durability, links), func(t *testing.T) {
-					if opts.GuardForeign {
-						needsExchange(t)
-					}
-					path := filepath.Join(t.TempDir(), "doc.json")
-					if c.content != gone {
-						put(t, path, c.content)
-					}
-					for name, content := range c.beside(path) {
-						age := 0
-						if len(content) > 2 && content[0] >= '1' && content[0] <= '9' {
-							age, content = int(content[0]-'0'), content[1:]
-						}
-						put(t, name, content)
-						agedBy(t, name, age)
-					}
-					doc := openFaulty(t, path, opts, func(op, name string) error {
-						if op == "link" && !links {
-							return errors.ErrUnsupported
-						}
-						return nil
-					})
-					before := dirState(t, path)
-					dry, dryErr := doc.Recover(ctx, &RecoverOptions{DryRun: true, From: c.from})
-					if after := dirState(t, path); fmt.Sprint(after) != fmt.Sprint(before) {
-						t.Errorf("a dry run made %v of %v", after, before)
-					}
-					r, err := doc.Recover(ctx, &RecoverOptions{From: c.from})
-					if fmt.Sprint(err) != fmt.Sprint(dryErr) || (r.Taken == nil) != (dry.Taken == nil) {
-						t.Errorf("the dry run said %v, %+v; then %v, %+v", dryErr, dry, err, r)
-					}
-					after := dirState(t, path)
-					if c.err != nil {
-						if !errors.Is(err, c.err) && !strings.Contains(fmt.Sprint(err), c.err.Error()) {
-							t.Errorf("%v, want %v", err, c.err)
-						}
-						if fmt.Sprint(after) != fmt.Sprint(before) {
-							t.Errorf("it made %v of %v", after, before)
-						}
-						return
-					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					if c.want == "" {
-						if r.Taken != nil || fmt.Sprint(after) != fmt.Sprint(before) {
-							t.Errorf("%+v; it made %v of %v", r, after, before)
-						}
-						return
-					}
-					if r.Taken == nil || r.Taken.Kind != c.kind {
-						t.Fatalf("taken is %+v", r.Taken)
-					}
-					have(t, path, c.want)
-					if _, version, err := doc.Read(ctx); err != nil || version != r.Version {
-						t.Errorf("read: %v, %v; want %v", version, err, r.Version)
-					}
-					// All that was there is there, and the document is a file of its own.
-					is := after["doc.json"]
-					delete(after, "doc.json")
-					if c.content != gone {
-						if filepath.Base(r.Aside) == r.Aside ||
-							!strings.HasPrefix(r.Aside, path+"."+c.reason+"-") {
-							t.Errorf("moved aside to %s", r.Aside)
-						}
-						after["doc.json"] = after[filepath.Base(r.Aside)]
-						delete(after, filepath.Base(r.Aside))
-					}
-					for name, was := range after {
-						if strings.Contains(was, strings.Fields(is)[len(strings.Fields(is))-2]+" ") {
-							t.Errorf("the document is the file %s", name)
-						}
-					}
-					if fmt.Sprint(after) != fmt.Sprint(before) {
-						t.Errorf("there are %v, and were %v", after, before)
-					}
-				})
+				name := fmt.Sprintf("%s/%v/links=%v", name, opts.Durability, links)
+				t.Run(name, func(t *testing.T) { c.run(t, opts, links) })
 			}
 		}
 	}
+}
+
+// set makes the files of the case, and returns the path of the document.
+func (c recoveryCase) set(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "doc.json")
+	if c.content != gone {
+		put(t, path, c.content)
+	}
+	for name, content := range c.beside(path) {
+		age := 0
+		if len(content) > 2 && content[0] >= '1' && content[0] <= '9' {
+			age, content = int(content[0]-'0'), content[1:]
+		}
+		put(t, name, content)
+		agedBy(t, name, age)
+	}
+	return path
+}
+
+func (c recoveryCase) run(t *testing.T, opts Options, links bool) {
+	if opts.GuardForeign {
+		needsExchange(t)
+	}
+	ctx := context.Background()
+	path := c.set(t)
+	doc := openFaulty(t, path, opts, func(op, name string) error {
+		if op == "link" && !links {
+			return errors.ErrUnsupported
+		}
+		return nil
+	})
+	before := dirState(t, path)
+	dry, dryErr := doc.Recover(ctx, &RecoverOptions{DryRun: true, From: c.from})
+	if after := dirState(t, path); !maps.Equal(after, before) {
+		t.Errorf("a dry run made %v of %v", after, before)
+	}
+	r, err := doc.Recover(ctx, &RecoverOptions{From: c.from})
+	if fmt.Sprint(err) != fmt.Sprint(dryErr) || (r.Taken == nil) != (dry.Taken == nil) {
+		t.Errorf("the dry run said %v, %+v; then %v, %+v", dryErr, dry, err, r)
+	}
+	after := dirState(t, path)
+	switch {
+	case c.err != nil:
+		if !errors.Is(err, c.err) && !strings.Contains(fmt.Sprint(err), c.err.Error()) {
+			t.Errorf("%v, want %v", err, c.err)
+		}
+	case err != nil:
+		t.Fatal(err)
+	case c.want != "":
+		if r.Taken == nil || r.Taken.Kind != c.kind {
+			t.Fatalf("taken is %+v", r.Taken)
+		}
+		have(t, path, c.want)
+		if _, version, err := doc.Read(ctx); err != nil || version != r.Version {
+			t.Errorf("read: %v, %v; want %v", version, err, r.Version)
+		}
+		c.putBack(t, path, r, after)
+	case r.Taken != nil:
+		t.Errorf("taken is %+v", r.Taken)
+	}
+	if !maps.Equal(after, before) {
+		t.Errorf("there are %v, and were %v", after, before)
+	}
+}
+
+// putBack undoes a recovery in a state: all that was there is there then, and the new
+// document is a file of its own.
+func (c recoveryCase) putBack(
+	t *testing.T, path string, r Recovered, after map[string]fileState,
+) {
+	is := after["doc.json"]
+	delete(after, "doc.json")
+	for name, file := range after {
+		if file.ino == is.ino {
+			t.Errorf("the document is the file %s", name)
+		}
+	}
+	if c.content == gone {
+		return
+	}
+	if !strings.HasPrefix(r.Aside, path+"."+c.reason+"-") {
+		t.Errorf("moved aside to %s", r.Aside)
+	}
+	after["doc.json"] = after[filepath.Base(r.Aside)]
+	delete(after, filepath.Base(r.Aside))
 }
 
 // TestRecoverAgain: what is moved aside gets a name of its own each time, which is no
@@ -280,6 +306,32 @@ func TestRecoverAgain(t *testing.T) {
 	}
 }
 
+// TestRecoverLongName: a name that leaves no room for suffixes has those of its hash.
+func TestRecoverLongName(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), strings.Repeat("é", 120)+".json")
+	doc, err := OpenFile(path, &Options{KeepLast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	for range 2 {
+		if _, err := doc.Update(ctx, increment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		put(t, path, "[")
+		if r, err := doc.Recover(ctx, nil); err != nil || r.Aside == "" {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		have(t, path, "1")
+	}
+	if info, err := doc.Inspect(ctx); err != nil || len(info.Aside) != 2 || info.Kept == nil {
+		t.Errorf("%+v, %v", info, err)
+	}
+}
+
 // TestNothingIsSweptBesideABrokenDocument: it is what recover needs.
 func TestNothingIsSweptBesideABrokenDocument(t *testing.T) {
 	ctx := context.Background()
@@ -303,6 +355,12 @@ func TestNothingIsSweptBesideABrokenDocument(t *testing.T) {
 		t.Error(err)
 	}
 	have(t, staged, "[1,2]")
+	put(t, path, "[1")
+	for _, mode := range []VersionMode{VersionMtime, VersionAuto} {
+		_ = open(t, path, Options{Versions: mode})
+		have(t, staged, "[1,2]")
+	}
+	put(t, path, "[3]")
 	if removed, left, err = doc.Sweep(ctx); err != nil || len(removed) != 1 || len(left) > 0 {
 		t.Errorf("swept %q, left %q, %v", removed, left, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,11 +61,15 @@ func (a *attempt) sweep() {
 
 // sweep removes the temporary files of dead processes in the document's row. A file
 // that cannot be removed is left for the next sweep: it does no harm.
-func (d *fileDriver) sweep(path string) {
+func (d *fileDriver) sweep(path string) { d.sweepRow(path, math.MaxInt64) }
+
+// sweepRow is sweep for files of at most so many bytes.
+func (d *fileDriver) sweepRow(path string, size int64) {
 	o := orphanage{d: d, remove: true, valid: true}
 	for place := range names.Places {
 		name := names.Place(path, place)
-		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() {
+		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() &&
+			info.Size <= size {
 			_, _ = o.take(name, path, "")
 		}
 	}

@@ -124,13 +124,6 @@ func IntentBeside(temporary string) string {
 // Kept is the version that the current one of the document at path has replaced.
 func Kept(path string) string { return beside(path, "", keptSuffix) }
 
-// IsKept returns the document of which a name is the kept version, of a long one its stem.
-func IsKept(name string) (document string, ok bool) {
-	document, own := Own(name)
-	return document, own &&
-		(strings.HasSuffix(name, keptSuffix) || strings.HasSuffix(name, long(keptSuffix)))
-}
-
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {
 	return beside(path, "."+strconv.Itoa(place), temporarySuffix)
