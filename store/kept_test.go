@@ -23,8 +23,8 @@ func have(t *testing.T, path, want string) {
 	}
 }
 
-// put writes a file.
-func put(t *testing.T, path, content string) {
+// putText writes a file.
+func putText(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
@@ -155,15 +155,15 @@ func TestKeepsNothingBroken(t *testing.T) {
 			return doc.CompareAndDelete(ctx, version)
 		},
 		"create if empty": func(doc *Doc) error {
-			put(t, doc.Name(), " ")
+			putText(t, doc.Name(), " ")
 			_, err := doc.CreateIfEmpty(ctx, []byte("2"))
 			return err
 		},
 	} {
 		everyKeeper(t, func(t *testing.T, open func(path string) *Doc) {
 			path := filepath.Join(t.TempDir(), "doc.json")
-			put(t, path, `{"torn`)
-			put(t, names.Kept(path), "1")
+			putText(t, path, `{"torn`)
+			putText(t, names.Kept(path), "1")
 			err := write(open(path))
 			if errors.Is(err, ErrUnsupported) {
 				t.Skip(err)
@@ -184,7 +184,7 @@ func TestKeptHasTheDocumentsFile(t *testing.T) {
 	everyKeeper(t, func(t *testing.T, open func(path string) *Doc) {
 		for _, deletes := range []bool{false, true} {
 			path := filepath.Join(t.TempDir(), "doc.json")
-			put(t, path, "1")
+			putText(t, path, "1")
 			if err := os.Link(path, names.Kept(path)); err != nil {
 				t.Fatal(err)
 			}
@@ -212,11 +212,11 @@ func TestKeptHasTheDocumentsFile(t *testing.T) {
 	})
 	// Nor is the document recovered from itself.
 	path := filepath.Join(t.TempDir(), "doc.json")
-	put(t, path, "1")
+	putText(t, path, "1")
 	if err := os.Link(path, names.Kept(path)); err != nil {
 		t.Fatal(err)
 	}
-	put(t, path, "[1") // into the file, which changes both
+	putText(t, path, "[1") // into the file, which changes both
 	r, err := open(t, path, Options{}).Recover(ctx, nil)
 	if !errors.Is(err, ErrInvalid) || !strings.Contains(fmt.Sprint(err), "the document itself") {
 		t.Errorf("%+v, %v", r, err)
@@ -291,7 +291,7 @@ func TestTransactionKeeps(t *testing.T) {
 			dir := t.TempDir()
 			var docs []*Doc
 			for _, name := range []string{"a.json", "b.json", "c.json"} {
-				put(t, filepath.Join(dir, name), "1")
+				putText(t, filepath.Join(dir, name), "1")
 				docs = append(docs, open(t, filepath.Join(dir, name), opts))
 			}
 			err := Transact(ctx, func(tx *Tx) error {
@@ -322,14 +322,14 @@ func TestKeepsWhatWasRead(t *testing.T) {
 	ctx := context.Background()
 	for _, durability := range []Durability{Durable, Volatile} {
 		path := filepath.Join(t.TempDir(), "doc.json")
-		put(t, path, "1")
-		put(t, names.Kept(path), "0")
+		putText(t, path, "1")
+		putText(t, names.Kept(path), "0")
 		happened := false
 		doc := openFaulty(t, path, Options{Durability: durability, KeepLast: true},
 			func(op, name string) error {
 				if op == "exchange" && name == path && !happened {
 					happened = true
-					put(t, path+".new", "[torn")
+					putText(t, path+".new", "[torn")
 					return os.Rename(path+".new", path)
 				}
 				return nil

@@ -41,8 +41,8 @@ func TestPlantedKept(t *testing.T) {
 				digits := strings.Repeat("0", names.GuardedDigits)
 				planted := map[string]string{"kept": names.Kept(path),
 					"staged": names.Place(path, 0), "guarded": names.Guarded(path, digits)}[at]
-				put(t, path, torn)
-				put(t, planted, theirs)
+				putText(t, path, torn)
+				putText(t, planted, theirs)
 				err := os.Chown(planted, c.owner, c.owner)
 				if err == nil && c.change != nil {
 					err = c.change(planted)
@@ -76,7 +76,7 @@ func TestPlantedKept(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				put(t, path, mine)
+				putText(t, path, mine)
 				_, err = doc.Update(ctx, become("1"))
 				if err == nil {
 					err = doc.Delete(ctx)
@@ -107,11 +107,11 @@ func TestRecoverIsForNoOtherGroup(t *testing.T) {
 		{0o640, 0o640, 4001, 0o640}, {0o664, 0o604, 4003, 0o600}, {0, 0o640, 4003, 0o640},
 	} {
 		_ = os.Remove(path)
-		put(t, names.Kept(path), "1")
+		putText(t, names.Kept(path), "1")
 		err := errors.Join(os.Chown(names.Kept(path), 0, c.group),
 			os.Chmod(names.Kept(path), c.kept))
 		if c.document != 0 {
-			put(t, path, "")
+			putText(t, path, "")
 			err = errors.Join(err, os.Chown(path, 0, 4001), os.Chmod(path, c.document))
 		}
 		if err == nil {

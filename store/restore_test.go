@@ -174,14 +174,14 @@ func TestRecover(t *testing.T) {
 func (c recoveryCase) set(t *testing.T) string {
 	path := filepath.Join(t.TempDir(), "doc.json")
 	if c.content != gone {
-		put(t, path, c.content)
+		putText(t, path, c.content)
 	}
 	for name, content := range c.beside(path) {
 		age := 0
 		if len(content) > 2 && content[0] >= '1' && content[0] <= '9' {
 			age, content = int(content[0]-'0'), content[1:]
 		}
-		put(t, name, content)
+		putText(t, name, content)
 		agedBy(t, name, age)
 	}
 	return path
@@ -269,9 +269,9 @@ func TestRecoverAgain(t *testing.T) {
 	if _, err := doc.Create(ctx, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	put(t, names.Kept(path), "[1]")
+	putText(t, names.Kept(path), "[1]")
 	for i := range 5 {
-		put(t, path, strings.Repeat("[", i))
+		putText(t, path, strings.Repeat("[", i))
 		r, err := doc.Recover(ctx, nil)
 		if err != nil || filepath.Dir(r.Aside) != filepath.Dir(path) {
 			t.Fatalf("%+v, %v", r, err)
@@ -321,7 +321,7 @@ func TestRecoverLongName(t *testing.T) {
 		}
 	}
 	for range 2 {
-		put(t, path, "[")
+		putText(t, path, "[")
 		if r, err := doc.Recover(ctx, nil); err != nil || r.Aside == "" {
 			t.Fatalf("%+v, %v", r, err)
 		}
@@ -337,8 +337,8 @@ func TestNothingIsSweptBesideABrokenDocument(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "doc.json")
 	staged := names.Place(path, 2)
-	put(t, path, "[1")
-	put(t, staged, "[1,2]")
+	putText(t, path, "[1")
+	putText(t, staged, "[1,2]")
 	doc := open(t, path, Options{})
 	removed, left, err := doc.Sweep(ctx)
 	if err != nil || len(removed) > 0 || !slices.Equal(left, []string{filepath.Base(staged)}) {
@@ -355,12 +355,12 @@ func TestNothingIsSweptBesideABrokenDocument(t *testing.T) {
 		t.Error(err)
 	}
 	have(t, staged, "[1,2]")
-	put(t, path, "[1")
+	putText(t, path, "[1")
 	for _, mode := range []VersionMode{VersionMtime, VersionAuto} {
 		_ = open(t, path, Options{Versions: mode})
 		have(t, staged, "[1,2]")
 	}
-	put(t, path, "[3]")
+	putText(t, path, "[3]")
 	if removed, left, err = doc.Sweep(ctx); err != nil || len(removed) != 1 || len(left) > 0 {
 		t.Errorf("swept %q, left %q, %v", removed, left, err)
 	}
@@ -369,8 +369,8 @@ func TestNothingIsSweptBesideABrokenDocument(t *testing.T) {
 // TestRecoverIsNotFromTheLiving: what a writer is about to publish is its own.
 func TestRecoverIsNotFromTheLiving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
-	put(t, path, "")
-	put(t, names.Place(path, 0), "[2]")
+	putText(t, path, "")
+	putText(t, names.Place(path, 0), "[2]")
 	release := lockFile(t, names.Place(path, 0))
 	doc := open(t, path, Options{})
 	if r, err := doc.Recover(context.Background(), nil); !errors.Is(err, ErrInvalid) ||
@@ -396,10 +396,10 @@ func TestRecoverNarrows(t *testing.T) {
 		{0, 0o640, 0o640}, {0, 0o600, 0o600},
 	} {
 		path := filepath.Join(t.TempDir(), "doc.json")
-		put(t, names.Kept(path), "1")
+		putText(t, names.Kept(path), "1")
 		err := os.Chmod(names.Kept(path), c.kept)
 		if c.document != 0 {
-			put(t, path, "")
+			putText(t, path, "")
 			err = errors.Join(err, os.Chmod(path, c.document))
 		}
 		if err == nil {
@@ -438,7 +438,7 @@ func TestCreateIfEmpty(t *testing.T) {
 	for content, creates := range map[string]bool{"": true, " \r\n\t": true, "0": false, "[": false,
 		"\x00": false} {
 		path := filepath.Join(t.TempDir(), "doc.json")
-		put(t, path, content)
+		putText(t, path, content)
 		if err := os.Chmod(path, 0o640); err != nil {
 			t.Fatal(err)
 		}
