@@ -19,11 +19,11 @@ var recoverMutants = []mutant{
 		"	case found.SameFile(a.current.info):\n		return 0, false, nil\n",
 		"",
 	}}},
-	{"kept: after the lock", "TestInterleavings/kept", "cas.go", []edit{{
+	{"kept: after the lock", "TestInterleavings/kept:_two_and_a_deleter,_hash", "cas.go", []edit{{
 		"		if a.published && a.displaced != \"\" && a.keep(a.displaced) {\n			a.displaced = \"\"\n		}\n		a.release()\n",
 		"		a.release()\n		if a.published && a.displaced != \"\" && a.keep(a.displaced) {\n			a.displaced = \"\"\n		}\n",
 	}}},
-	{"kept: with a name that a sweep may take", "TestInterleavings/kept", "cas.go", []edit{{
+	{"kept: with a name that a sweep may take", "TestInterleavings/kept:_ordered:_two_and_a_sweep,_hash", "cas.go", []edit{{
 		"	if locked, err := a.current.file.TryLock(); err != nil || !locked {\n		return false, nil // another program locks the document itself\n	}\n",
 		"",
 	}}},
