@@ -5,7 +5,7 @@
 //	lock     lock the file .NAME.lock beside the document
 //	verify   the document still has the version that was read, else conflict
 //	publish  rename over the document; a new one only if the name is free; to delete,
-//	         unlink. This is the linearization point
+//	         unlink. This is the linearization point. keep.go keeps what is displaced
 //	unlock
 //	settle   flush the directory, or the file where that is enough
 //
@@ -134,9 +134,9 @@ func (a *attempt) exchangeUnguarded(s *staged) (bool, error) {
 }
 
 // removeDisplaced removes the version that was exchanged for the staged file and not
-// kept, without the lock. A version that another program put in place at the last moment is not
-// locked, and may be gone already: it is swept. A file that cannot be removed is left
-// to a later sweep.
+// kept, without the lock. A version that another program put in place at the last
+// moment is not locked, and may be gone already: it is swept. A file that cannot be
+// removed is left to a later sweep.
 func (a *attempt) removeDisplaced() {
 	if a.displaced == "" {
 		return

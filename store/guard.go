@@ -15,7 +15,7 @@
 //	note      make the intent
 //	displace  exchange, or for a deletion rename
 //	look      at the displaced version; one other than was read goes back
-//	clear     remove the displaced file, and after it the intent
+//	clear     keep or remove the displaced file, and after it remove the intent
 
 package store
 

@@ -370,7 +370,8 @@ func (d *fileDriver) mendLockFile(path string) bool {
 // Sweep removes the temporary files that dead processes left beside the document, and
 // returns their names. Left has the names of files that it leaves alone: files that it
 // may not read or remove, that are too large, or that another user may have made, whom
-// a sticky directory keeps from the document. Writers sweep by themselves when they
+// a sticky directory keeps from the document. Beside a document that is empty or not valid
+// it leaves all of them, for Recover. Writers sweep by themselves when they
 // first write. The error is ErrUnsupported where documents are not files.
 func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
 	files, err := d.onFiles()

@@ -181,7 +181,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Check that the document is valid, and sweep what dead writers left beside it.
 The exit code is 4 if the document is absent, and 5 if it is invalid; the document
 itself is never changed, except that a transaction whose process has died is finished, if
-it was committed, or else undone.`,
+it was committed, or else undone. Beside an invalid document nothing is swept: it may be what
+jsonstore recover needs.`,
 		Example: `  jsonstore check settings.json
   jsonstore check state/*.json --each`,
 		Args: cobra.MinimumNArgs(1),
