@@ -193,7 +193,7 @@ var mutants = []mutant{
 		"	case false:\n",
 	}}},
 	{"what an empty document has lost is swept", "TestNothingIsSweptBesideAnEmptyDocument", "sweep.go", []edit{{
-		"	if !guarded && o.isEmpty(document) {\n",
+		"	if !guarded && o.d.isBroken(document, o.valid) {\n",
 		"	if false {\n",
 	}}},
 	{"the row looked at once", "TestSweepGoesOn", "sweep.go", []edit{{

@@ -321,8 +321,8 @@ var txMutants = []mutant{
 		"	return err != nil || found.there\n",
 		"	return err != nil || found.there || o.exists(document)\n",
 	}, {
-		"// isEmpty reports",
-		"func (o *orphanage) exists(document string) bool {\n	_, err := o.d.files.Lstat(names.Intent(document))\n	return err == nil\n}\n\n// isEmpty reports",
+		"// lock takes the lock of the document, unless",
+		"func (o *orphanage) exists(document string) bool {\n	_, err := o.d.files.Lstat(names.Intent(document))\n	return err == nil\n}\n\n// lock takes the lock of the document, unless",
 	}}},
 	{"tx: without waiting two documents share a lock", "TestOneLockFile", "txlock.go", []edit{{
 		"		case w.sharesLock(wanted[:i]):\n",

@@ -49,7 +49,7 @@ func TestMutants(t *testing.T) {
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
 		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
-		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants)
+		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants, recoverMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -65,6 +66,9 @@ type docState struct {
 	checked bool // an update made and checked it
 	doubted bool // a flush of it failed: it must be published again
 	owned   bool // data is a copy that the function may change
+	// whole is set when data, as it was read from a file, is found to be valid. It may be
+	// nil.
+	whole *atomic.Bool
 }
 
 // equal reports whether s equals read, so that there is nothing to publish.

@@ -102,6 +102,13 @@
 // on. The system tells of changes where it can; else they look at intervals, and say so.
 // [Migrate] brings a document to the newest schema in one update.
 //
+// # Recovery
+//
+// With [Options.KeepLast] the version before the current one stays beside the document, as
+// .NAME.kept. [Doc.Recover] puts it, or what dead writers have left, in the place of a
+// document that another program or a power cut has broken. No read or write does that by
+// itself.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

@@ -43,6 +43,7 @@ type fileShared struct {
 	home                              uint64   // the device where the handle was opened
 	hasHome                           bool     // whether the directory existed then
 
+	stats   *counters
 	coarse  atomic.Bool // a file system was seen that keeps no fine times
 	kept    keptReads
 	flushed flushed
@@ -58,7 +59,7 @@ func newFileDriver(
 	files fsys.FS, single string, opts *Options, stats *counters,
 ) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{}}
+		shared: &fileShared{stats: stats}}
 	d.shared.locks.init(files, stats, opts.LockPath)
 	d.shared.besides.init(files, stats, "")
 	var err error
@@ -173,8 +174,9 @@ type loaded struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool  // by time: a write since the file was opened may not show in its version
-	seen    *seen // the intent through which it was loaded, if any
+	young   bool        // by time: a write since the file was opened may not show in its version
+	seen    *seen       // the intent through which it was loaded, if any
+	whole   atomic.Bool // its content is known to be valid
 }
 
 func (s *loaded) close() {

@@ -22,7 +22,10 @@ import (
 
 const simulated = "/dir/doc.json"
 
-var simulatedLock = names.Lock(simulated)
+var (
+	simulatedLock = names.Lock(simulated)
+	simulatedKept = names.Kept(simulated)
+)
 
 // marked is the content of a lock file with a mark.
 func marked(mark lockMark) string { return strings.Repeat("\x00", int(mark)) }
@@ -325,11 +328,10 @@ func (s scenario) noLitter(w *simfs.World) error {
 	return nil
 }
 
-// litter lists what is neither the document nor its lock file.
+// litter lists what is neither the document nor its lock file, nor the version before it.
 func litter(w *simfs.World) []string {
 	return slices.DeleteFunc(w.Names(), func(name string) bool {
-		return name == simulated ||
-			name == simulatedLock
+		return name == simulated || name == simulatedLock || name == simulatedKept
 	})
 }
 

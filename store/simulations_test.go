@@ -26,6 +26,7 @@ func simulations() map[string]simulation {
 	crowds(all)
 	keepers(all)
 	planters(all)
+	keepings(all)
 	txSimulations(all)
 	viewSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {

@@ -222,8 +222,8 @@ func (e *txDoc) publish(exchange bool) error {
 	case e.says.Guarded != "":
 		return e.exchange()
 	default:
-		if exchange && a.current.file != nil {
-			if done, err := a.exchangeVolatile(e.staged); done || err != nil {
+		if exchange || a.keeps() {
+			if done, err := a.exchangeUnguarded(e.staged); done || err != nil {
 				e.displaced, a.displaced = a.displaced, ""
 				return err
 			}
@@ -281,7 +281,7 @@ func (c *commit) clear() {
 		if left = left || e.left; e.left || e == c.written[0] && left {
 			continue
 		}
-		if e.displaced != "" {
+		if e.displaced != "" && !e.a.keep(e.displaced) {
 			_ = e.a.d.files.Remove(e.displaced)
 		}
 		_ = e.a.d.files.Remove(names.Intent(e.a.path))

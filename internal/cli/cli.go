@@ -94,6 +94,7 @@ to the byte.`,
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
+		a.recoverCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.editCommand(), a.mergeCommand(),

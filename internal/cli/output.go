@@ -152,7 +152,7 @@ func (a *app) fail(file string, err error) {
 			Have  *store.Version `json:"have,omitempty"`
 		}{
 			File: file, Op: op, In: number, Kind: kind, Exit: code,
-			Error: inFlags.Replace(err.Error()),
+			Error: inVerbs(file, inFlags.Replace(err.Error())),
 		}
 		var conflict *store.ConflictError
 		if errors.As(err, &conflict) {
@@ -164,7 +164,7 @@ func (a *app) fail(file string, err error) {
 	if a.flags.quiet {
 		return
 	}
-	message := inFlags.Replace(explain(file, err))
+	message := inVerbs(file, inFlags.Replace(explain(file, err)))
 	if file != "" {
 		message = file + ": " + message
 	}
@@ -179,6 +179,11 @@ var inFlags = strings.NewReplacer(
 	"LockPath ", "--lock-file ",
 	"Options.Poll is set", "--poll is given",
 )
+
+// inVerbs replaces the methods that the store's messages name by the command's verbs.
+func inVerbs(file, message string) string {
+	return strings.ReplaceAll(message, "see Doc.Recover", "try jsonstore recover "+file)
+}
 
 // explain is the message for an error in the command's terms.
 func explain(file string, err error) string {

@@ -10,6 +10,7 @@
 //	.NAME.gate             the gate of shared locks
 //	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
 //	                       a lock, exclusive or shared, that is lent to a command
+//	.NAME.kept             the version before the current one
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -17,13 +18,17 @@
 // more than 213, the own files have the beginning and a hash, and suffixes that begin with
 // "long":
 //
-//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx
+//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx,
+//	.<…>.<…>.longkept
 //
 // The beginning is shorter by up to three bytes where it would end within a character of
 // UTF-8. The 32 digits are the first half of the SHA-256 of NAME: they follow from the name
 // alone, so that all programs take the same lock, and nobody finds two names with the same
 // ones. The suffixes keep the files apart from those of a document whose name is
 // "<beginning>.<digits>".
+//
+// A document that was moved aside is its owner's, and has a name in the open:
+// NAME.invalid-<time> or NAME.replaced-<time>.
 package names
 
 import (
@@ -49,7 +54,8 @@ const (
 	intentSuffix    = ".tx"
 	gateSuffix      = ".gate"
 	heldSuffix      = ".held"
-	heldShared      = "s"    // after the digits
+	heldShared      = "s" // after the digits
+	keptSuffix      = ".kept"
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -61,7 +67,7 @@ const (
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
-var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, ".kept",
+var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, keptSuffix,
 	".history"}
 
 // long is a suffix for a document with a long name.
@@ -161,6 +167,9 @@ func IntentBeside(temporary string) string {
 	}
 	return dir + "." + base + suffix
 }
+
+// Kept is the version that the current one of the document at path has replaced.
+func Kept(path string) string { return beside(path, "", keptSuffix) }
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {
