@@ -59,6 +59,15 @@ type order struct {
 	path  string
 }
 
+// fill fills in what the try has read, but for started. The caller holds line.mu: as soon as
+// it is released, an alarm may close the batch without this function, and go on with the try.
+func (r *order) fill(o orders, t *try) {
+	*r = order{state: o.State, shared: o.Alarm, version: t.read}
+	if a := t.onFile; a != nil && a.blind && a.held == nil {
+		r.blind, r.path = a.current, a.path
+	}
+}
+
 // docState is a state of a document, published or not.
 type docState struct {
 	data    []byte

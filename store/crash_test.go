@@ -236,10 +236,7 @@ func (p *powerCuts) examineKept(found *simfs.World, versions [][]byte, index int
 func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cuts int) error {
 	before := found.Content(simulated)
 	// What comes next depends on nothing but what was found.
-	key := fmt.Sprintf("%v %v %v", model, torn, cuts)
-	for _, name := range found.Names() {
-		key += fmt.Sprintf(" %s=%q", name, found.Content(name))
-	}
+	key := string(found.AppendFiles(fmt.Append(nil, model, torn, cuts)))
 	if p.tried[key] {
 		return nil
 	}

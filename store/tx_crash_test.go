@@ -124,10 +124,7 @@ func (c *txCuts) examine(
 			known += fmt.Sprint(name, h.saw[name])
 		}
 	}
-	key := fmt.Sprint(model, cuts, known)
-	for _, name := range found.Names() {
-		key += fmt.Sprintf(" %s=%q", name, found.Content(name))
-	}
+	key := string(found.AppendFiles(fmt.Append(nil, model, cuts, known)))
 	if c.tried[key] {
 		return nil
 	}

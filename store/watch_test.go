@@ -293,6 +293,12 @@ func TestWatchWays(t *testing.T) {
 			}))
 		}},
 	}
+	if runtime.GOOS == "windows" { // it keeps a directory that is open; and no transactions
+		for _, name := range []string{"the directory made again", "the directory replaced",
+			"a transaction"} {
+			delete(ways, name)
+		}
+	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			eachMeans(t, func(t *testing.T, by string) {
@@ -324,6 +330,9 @@ func TestWatchWays(t *testing.T) {
 // TestWatchMissing: a document is watched before its directories exist, through their
 // removal, and through deletions.
 func TestWatchMissing(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a handle needs the document's directory there")
+	}
 	eachMeans(t, func(t *testing.T, by string) {
 		dir := t.TempDir()
 		path := filepath.Join(dir, "a", "b", "doc.json")

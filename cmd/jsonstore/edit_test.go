@@ -123,6 +123,15 @@ func (t *terminal) draft() string {
 	return found[0]
 }
 
+// draftHas checks that the draft is kept, and has the text.
+func (t *terminal) draftHas(text string) {
+	t.Helper()
+	data, err := os.ReadFile(t.draft())
+	if err != nil || !strings.Contains(string(data), text) {
+		t.Errorf("the draft is %q, %v", data, err)
+	}
+}
+
 func (t *terminal) noDraft() {
 	t.Helper()
 	if found, _ := os.ReadDir(filepath.Join(t.dir, "state/jsonstore/drafts")); len(found) > 0 {
@@ -202,10 +211,7 @@ func TestEditInTerminal(t *testing.T) {
 		term.keys("C-c")
 		term.shows("exit=5")
 		term.wants(before)
-		if data, err := os.ReadFile(term.draft()); err != nil ||
-			!strings.Contains(string(data), "1,10") {
-			t.Errorf("the draft is %q, %v", data, err)
-		}
+		term.draftHas("1,10")
 	})
 	t.Run("an editor that fails", func(t *testing.T) {
 		term := newTerminal(t)
@@ -213,10 +219,7 @@ func TestEditInTerminal(t *testing.T) {
 		term.keys(":%s/1,/6,/", "Enter", ":w", "Enter", ":cq", "Enter")
 		term.shows("exit=8")
 		term.wants(before)
-		if data, err := os.ReadFile(term.draft()); err != nil ||
-			!strings.Contains(string(data), "6,") {
-			t.Errorf("the draft is %q, %v", data, err)
-		}
+		term.draftHas("6,")
 	})
 	for _, signal := range []string{"-KILL", "-TERM"} {
 		t.Run("an editor that is killed by "+signal, func(t *testing.T) {

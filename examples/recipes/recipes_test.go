@@ -44,9 +44,11 @@ func TestRecipes(t *testing.T) {
 		expected += len(prints.FindAllString(block[1], -1))
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			for _, needed := range []string{"bash", "flock", "jq", "timeout"} {
-				_, err := exec.LookPath(needed)
-				if uses := needed == "bash" || regexp.MustCompile(`\b`+needed+` `).MatchString(block[1]); uses &&
-					err != nil {
+				call := regexp.MustCompile(`\b` + needed + ` `)
+				if needed != "bash" && !call.MatchString(block[1]) {
+					continue
+				}
+				if _, err := exec.LookPath(needed); err != nil {
 					t.Skipf("no %s", needed)
 				}
 			}

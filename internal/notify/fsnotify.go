@@ -1,4 +1,4 @@
-//go:build linux || windows
+//go:build linux
 
 // Notification by the system, where it tells of the names in a directory.
 

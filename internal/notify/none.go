@@ -1,7 +1,8 @@
-//go:build !linux && !windows
+//go:build !linux
 
-// Systems without notification of the names in a directory. The kqueue of the BSDs and of
-// macOS tells of open files: each file of a directory would have to stay open.
+// Systems whose notification is not used. The kqueue of the BSDs and of macOS tells of open
+// files: each file of a directory would have to stay open. Windows tells of the names in a
+// directory that is open, and one that is open cannot be replaced there.
 
 package notify
 
@@ -12,5 +13,6 @@ import (
 )
 
 func openSource() (source, error) {
-	return nil, fmt.Errorf("%w: %s tells of open files only", errors.ErrUnsupported, runtime.GOOS)
+	return nil, fmt.Errorf("%w: %s tells only of what is kept open", errors.ErrUnsupported,
+		runtime.GOOS)
 }

@@ -148,11 +148,7 @@ func (l *Listener) Close() {
 func (l *Listener) held() map[Name]place {
 	l.in.mu.Lock()
 	defer l.in.mu.Unlock()
-	held := make(map[Name]place, len(l.names))
-	for name, at := range l.names {
-		held[name] = at
-	}
-	return held
+	return maps.Clone(l.names)
 }
 
 // Set listens to these names and no others. It reports whether it listens to any that it

@@ -95,7 +95,7 @@ func (p *Process) turn(op, name string, lock *inode) error {
 		return errDead
 	}
 	t := p.current
-	t.next, t.wants = op+" "+filepath.Base(name), lock
+	t.op, t.on, t.wants = op, filepath.Base(name), lock
 	p.world.Asking = p
 	// Waiting for a lock is never quiet: the explorer must see who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
@@ -119,7 +119,7 @@ func (p *Process) saw(err error, results ...uint64) error {
 		return err
 	}
 	var buf [64]byte
-	b := append(buf[:0], t.next...)
+	b := append(append(append(buf[:0], t.op...), ' '), t.on...)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):

@@ -210,6 +210,18 @@ func (w *World) Names() []string { return slices.Sorted(maps.Keys(w.names)) }
 // Content returns the content of the file with a name, or nil if there is none.
 func (w *World) Content(name string) []byte { return w.names[name].content() }
 
+// AppendFiles appends the names and contents of all files to a key: that of two worlds is the
+// same if these are.
+func (w *World) AppendFiles(key []byte) []byte {
+	for _, name := range w.Names() {
+		content := w.Content(name)
+		key = append(append(append(key, 0), name...), 0)
+		key = binary.AppendUvarint(key, uint64(len(content)))
+		key = append(key, content...)
+	}
+	return key
+}
+
 // Put adds a file as if it had always existed.
 func (w *World) Put(name, content string) {
 	n := w.allocate(0o600)
