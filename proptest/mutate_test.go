@@ -134,7 +134,7 @@ func (m mutant) mustBeKilled(t *testing.T) {
 	if base := filepath.Base(dir); base == "store" || base == "lease" || base == "splice" {
 		cmd.Args = append(cmd.Args, "-rapid.nofailfile")
 	}
-	cmd.Dir = dir
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "JSONSTORE_SLOW=also")
 	out, err := cmd.CombinedOutput()
 	seconds := time.Since(start).Seconds()
 	_, failed, _ := strings.Cut(string(out), "--- FAIL: ")

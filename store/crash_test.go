@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -321,7 +320,6 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 // that it excuses are really there.
 func TestPowerCuts(t *testing.T) {
 	needsSlashes(t)
-	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 	const started = `["start"]`
 	scenarios := []struct {
 		name   string
@@ -360,9 +358,7 @@ func TestPowerCuts(t *testing.T) {
 					// A guard's intent doubles the number of changes that may be lost.
 					large := s.large || (mode.GuardForeign || mode.KeepLast) && !journal &&
 						durability == Volatile && s.name == "two updates"
-					if large && !exhaustive {
-						t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
-					}
+					skipLong(t, large)
 					skipUnderRaceDetector(t)
 					t.Parallel()
 					start := time.Now()

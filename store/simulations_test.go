@@ -145,7 +145,6 @@ func simulations() map[string]simulation {
 // TestInterleavings tries all orders out.
 func TestInterleavings(t *testing.T) {
 	needsSlashes(t)
-	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 	start := time.Now()
 	var states, runs atomic.Int64
 	t.Cleanup(func() {
@@ -154,9 +153,7 @@ func TestInterleavings(t *testing.T) {
 	})
 	for name, s := range simulations() {
 		t.Run(name, func(t *testing.T) {
-			if s.large && !exhaustive {
-				t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
-			}
+			skipLong(t, s.large)
 			if s.middle && testing.Short() {
 				t.Skip("takes seconds, and -short is set")
 			}

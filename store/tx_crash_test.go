@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -303,7 +302,6 @@ func TestTransactionPowerCuts(t *testing.T) {
 					func(t *testing.T) {
 						skipUnderRaceDetector(t)
 						c := s
-						_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 						// Where nothing is flushed anything may be lost, which takes long to go
 						// through.
 						large := durability == Volatile && (!journal || name != "one")
@@ -313,9 +311,7 @@ func TestTransactionPowerCuts(t *testing.T) {
 							!journal && durability == Durable && strings.HasSuffix(name, "a writer")
 						large = large || c.opts.KeepLast && (!journal || durability != Durable ||
 							c.opts.GuardForeign || c.deaths > 0)
-						if !exhaustive && large {
-							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
-						}
+						skipLong(t, large)
 						t.Parallel()
 						c.opts.Durability, c.journal = durability, journal
 						c.tried = map[string]bool{}

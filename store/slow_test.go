@@ -1,0 +1,64 @@
+package store
+
+import (
+	"os"
+	"slices"
+	"testing"
+)
+
+// slow are the explorations that take longest, some seconds each. The test command runs
+// the others, JSONSTORE_SLOW=only these, JSONSTORE_SLOW=also all, and JSONSTORE_EXHAUSTIVE=1
+// those that take minutes too. One that is renamed falls out of the list, and runs with the
+// others.
+var slow = []string{
+	"TestInterleavings/crowd:_cancel_out_beside_one,_hash",
+	"TestInterleavings/crowd:_one_leaves_beside_one,_hash",
+	"TestInterleavings/guard:_one,_a_sweeper_and_a_foreign_program,_locking",
+	"TestInterleavings/three_and_a_deleter,_hash_1s",
+	"TestInterleavings/three_and_a_deleter,_hash_and_mtime",
+	"TestInterleavings/three_and_a_deleter,_mtime_1ns",
+	"TestInterleavings/trust:_two,_a_sweep_and_a_stranger,_hash",
+	"TestInterleavings/trust:_two,_a_sweep_and_a_stranger,_mtime",
+	"TestInterleavings/tx:_a_stranger_plants:_one,_a_death_and_a_reader,_hash",
+	"TestInterleavings/tx:_a_stranger_plants:_one,_a_death_and_a_reader,_locking",
+	"TestInterleavings/tx:_ext4:_one_and_two_readers,_hash",
+	"TestInterleavings/tx:_one,_a_death_and_a_sweeper,_hash",
+	"TestInterleavings/tx:_one_and_a_reader,_again,_while_time_goes_by,_hash",
+	"TestInterleavings/tx:_one_and_two_readers,_hash",
+	"TestInterleavings/tx:_one_that_creates_and_a_view,_hash",
+	"TestInterleavings/tx:_two_whose_contexts_end,_hash",
+	"TestInterleavings/tx:_two_whose_contexts_end,_locking",
+	"TestInterleavings/view:_flips:_a_listing,_one_that_may_be_it",
+	"TestInterleavings/view:_flips:_a_listing_of_two",
+	"TestInterleavings/view:_flips:_three",
+	"TestInterleavings/view:_flips:_three,_the_other_way",
+	"TestInterleavings/view:_one,_its_death_and_a_listing,_hash",
+	"TestPowerCuts/two_updates_durable_hash_locking=false_guard=true_journal=false",
+	"TestPowerCuts/two_updates_ordered_hash_locking=false_guard=true_journal=false",
+	"TestTransactionPowerCuts/one,_a_death_and_a_writer,_durable,_journal=true",
+	"TestTransactionPowerCuts/one,_a_death_and_a_writer,_ordered,_journal=false",
+	"TestTransactionPowerCuts/one,_a_death_and_a_writer,_ordered,_journal=true",
+	"TestTransactionPowerCuts/one_and_a_writer,_durable,_journal=true",
+	"TestTransactionPowerCuts/one_and_a_writer,_ordered,_journal=true",
+	"TestTransactionPowerCuts/one_of_three,_durable,_journal=false",
+	"TestTransactionPowerCuts/one_of_three,_durable,_journal=true",
+	"TestTransactionPowerCuts/one_that_is_guarded,_durable,_journal=false",
+	"TestTransactionPowerCuts/one_that_is_guarded,_ordered,_journal=false",
+	"TestTransactionPowerCuts/one_that_reads_what_a_volatile_one_wrote,_durable,_journal=false",
+}
+
+// skipLong skips an exploration that takes longer than is wanted. Large ones take minutes.
+func skipLong(t *testing.T, large bool) {
+	t.Helper()
+	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
+	wanted, isSlow := os.Getenv("JSONSTORE_SLOW"), slices.Contains(slow, t.Name())
+	switch {
+	case exhaustive:
+	case large:
+		t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
+	case isSlow && wanted == "":
+		t.Skip("takes seconds: set JSONSTORE_SLOW=only, or also")
+	case !isSlow && wanted == "only":
+		t.Skip("JSONSTORE_SLOW=only is set")
+	}
+}
