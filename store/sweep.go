@@ -99,10 +99,8 @@ func (o *orphanage) find(dir, base string) error {
 			continue
 		case temporary && kind == 0:
 			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
-		case !temporary && kind == fs.ModeSymlink:
+		case !temporary && (kind == fs.ModeSymlink || kind == 0):
 			orphaned, err = o.takeIntent(filepath.Join(dir, base))
-		case !temporary && kind == 0:
-			orphaned, err = o.takeTransaction(filepath.Join(dir, base))
 		}
 		o.note(entry.Name, orphaned, err)
 	}
@@ -131,11 +129,8 @@ func (o *orphanage) findKnown(document string) {
 		})
 	}
 	o.takeKnown(names.Intent(document), func(kind fs.FileMode) (bool, error) {
-		switch kind {
-		case fs.ModeSymlink:
+		if kind == fs.ModeSymlink || kind == 0 {
 			return o.takeIntent(document)
-		case 0:
-			return o.takeTransaction(document)
 		}
 		return false, errNotBelieved
 	})
@@ -253,10 +248,26 @@ func ignoreLocked(err error) error {
 	return err
 }
 
-// takeIntent reports whether a dead guard left an intent beside the document, and then
-// cleans up if remove is set. It ignores the lock file's mark: a copy of a directory
-// may have an intent beside a new lock file.
+// takeIntent reports whether a dead guard or a dead transaction left an intent beside the
+// document, and then cleans up if remove is set.
 func (o *orphanage) takeIntent(document string) (bool, error) {
+	found, err := o.d.intentAt(document)
+	if err != nil {
+		return false, err
+	}
+	target, linkErr := o.d.files.Readlink(names.Intent(document))
+	switch {
+	case found.there:
+		return o.takeTransaction(document)
+	case linkErr != nil || decodeMember(target) != nil:
+		return false, errNotBelieved
+	}
+	return o.takeGuards(document)
+}
+
+// takeGuards is takeIntent for the intent of a guard. It ignores the lock file's mark: a
+// copy of a directory may have an intent beside a new lock file.
+func (o *orphanage) takeGuards(document string) (bool, error) {
 	unlock, err := o.lock(document)
 	if err != nil {
 		return false, ignoreLocked(err)

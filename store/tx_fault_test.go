@@ -199,14 +199,15 @@ func (c txFault) judge(
 		complain("the documents are %q", found)
 	case err == nil && found != want:
 		complain("no error, and the documents are %q", found)
+	case err == nil && strings.HasPrefix(failed, "sync"):
+		complain("a flush that failed is hidden")
 	case errors.Is(err, ErrNotDurable):
 		flush := func(op string) bool { return strings.HasPrefix(op, "sync") }
 		if found != want || !slices.ContainsFunc(after, flush) {
 			complain("%v, and the documents are %q", err, found)
 		}
 	case errors.Is(err, ErrUnknown):
-		renames := slices.Contains(after, "rename") || slices.Contains(after, "exchange")
-		if !renames || !slices.Contains(after, "lstat") {
+		if !slices.Contains(after, "truncate") || !slices.Contains(after, "stat") {
 			complain("%v, but it could be looked up", err)
 		}
 	case err != nil && found != old:

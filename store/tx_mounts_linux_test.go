@@ -40,6 +40,25 @@ func TestMountedMember(t *testing.T) {
 	}
 }
 
+// TestMountedTwice: one document under two names.
+func TestMountedTwice(t *testing.T) {
+	dir := realTempDir(t)
+	mustDo(t, os.Mkdir(filepath.Join(dir, "p"), 0o700), os.Mkdir(filepath.Join(dir, "q"), 0o700))
+	bindMount(t, filepath.Join(dir, "p"), filepath.Join(dir, "q"))
+	putFile(t, filepath.Join(dir, "p", "a.json"), []byte("1"))
+	var docs []*Doc
+	for _, name := range []string{"p", "q"} {
+		docs = append(docs, open(t, filepath.Join(dir, name, "a.json"), Options{}))
+	}
+	if err := incrementBoth(docs[0], docs[1]); !errors.Is(err, errOneLock) {
+		t.Error(err)
+	}
+	if got := reads(t, docs[0]); got != "1" {
+		t.Errorf("it is %s", got)
+	}
+	wantNoLitter(t, dir)
+}
+
 // TestMountedTree: at another mount point of all of its directories a transaction is finished.
 func TestMountedTree(t *testing.T) {
 	dir := realTempDir(t)

@@ -71,6 +71,12 @@ func TestTransactRefused(t *testing.T) {
 				}
 				return nil
 			}},
+		"no symbolic links": {want: ErrUnsupported, fault: func(op, _ string) error {
+			if op == "symlink" {
+				return syscall.EPERM // Linux's error for it
+			}
+			return nil
+		}},
 		"no exchange, and no guard": {passes: true, fault: func(op, name string) error {
 			if op == "exchange" {
 				return errors.ErrUnsupported
@@ -259,6 +265,16 @@ func TestRecoveryOfLarge(t *testing.T) {
 			t.Errorf("%s is %.20s, %v", path, got, err)
 		}
 	}
+	// A guard looks at what it has displaced.
+	name := guardedName{contentDigits([]byte(large)), contentDigits([]byte("7")), noContent}
+	in = stagedIntent(t, b, "7")
+	in.Committed, in.Guarded = true, name.String()
+	putIntent(t, b, in)
+	mustDo(t, fsys.New().Rename(names.Transaction(b, someID), b, fsys.Exchange))
+	if _, err := open(t, b, Options{MaxSize: 1000}).Update(ctx, increment); err != nil {
+		t.Error(err)
+	}
+	wantNoLitter(t, dir)
 }
 
 // TestTransactReadsOnly: a transaction that only reads makes no directories. Where one comes

@@ -77,6 +77,7 @@ type inode struct {
 	written            bool   // data is on the device, but its block addresses are not
 	grows              bool   // it was opened for appending: writes and reads of it are operations
 	durable            []byte // what was on the device when data was last synced
+	grown              int    // the last bytes of data, with which only the size has changed
 	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32
@@ -175,9 +176,7 @@ func (w *World) point(by *Process, change ...assignment) {
 			w.forget(old)
 		}
 	}
-	for i := range w.disks {
-		w.disks[i].pending = append(w.disks[i].pending, change)
-	}
+	w.pend(change)
 }
 
 // Names lists all names in order.
