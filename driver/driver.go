@@ -139,6 +139,17 @@ type Attempt interface {
 	Close()
 }
 
+// A Watcher is a Driver that tells of changes. It is optional: without it, who watches a
+// document reads it from time to time.
+type Watcher interface {
+	// Watch calls changed with the key of each document that has been changed, if the key
+	// begins with prefix, from before it returns until the context ends. A call is a hint:
+	// the caller reads the document, and reads again from time to time, since hints may
+	// come too often, late, or not at all. An empty key means that any may have changed.
+	// Changed may be called concurrently; it does not block and does not call the driver.
+	Watch(ctx context.Context, prefix string, changed func(key string)) error
+}
+
 // A Transactor is a Driver that can change several documents at once. It is optional:
 // without it, the engine has no transactions.
 type Transactor interface {

@@ -178,7 +178,7 @@ func (j *Journal) lead(ctx context.Context, r *request) (rotated bool, err error
 		return false, err
 	}
 	batch, rotated, err := j.appendBatch()
-	j.lock.unlock()
+	j.lock.Release()
 	j.last = len(batch)
 	if j.opts.Durability == store.Durable && slices.ContainsFunc(batch, (*request).isIn) {
 		if err := j.flush(); err != nil {

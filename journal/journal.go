@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/jsonstore/jsonstore/internal/filelock"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 	"github.com/jsonstore/jsonstore/store"
@@ -28,7 +29,8 @@ type Journal struct {
 
 	// turn holds a token while a goroutine may use the lock and the fields below it.
 	turn   chan struct{}
-	lock   lockFile
+	locks  filelock.Table[struct{}]
+	lock   filelock.Held[struct{}] // valid while it is held
 	live   liveFile
 	last   int      // requests in the last batch
 	mended []Repair // not reported yet
@@ -113,6 +115,8 @@ func openFiles(files fsys.FS, path string, opts *Options) (*Journal, error) {
 		ext4: err == nil && kind == "ext4", turn: make(chan struct{}, 1)}
 	j.ending, j.end = context.WithCancel(context.Background())
 	j.background = func(f func()) { go f() }
+	j.locks.Files, j.locks.Inherited = files, filelock.OfProcess()
+	j.locks.Make = func(path string) (string, struct{}) { return path, struct{}{} }
 	return j, nil
 }
 
@@ -142,7 +146,7 @@ func (j *Journal) Close() error {
 	j.mu.Unlock()
 	j.dropQueue()
 	j.forgetLive()
-	j.lock.close()
+	j.locks.Close()
 	<-j.turn
 	return nil
 }
@@ -191,7 +195,7 @@ func (j *Journal) exclusively(ctx, ending context.Context, do func() error) erro
 	if err := j.acquire(ctx, ending); err != nil {
 		return err
 	}
-	defer j.lock.unlock()
+	defer j.lock.Release()
 	return do()
 }
 

@@ -113,7 +113,7 @@ func (j *Journal) seal(ctx context.Context) {
 			j.live.lines > 0 {
 			_, _ = j.rename()
 		}
-		j.lock.unlock()
+		j.lock.Release()
 	}
 	j.forgetLive()
 }

@@ -64,7 +64,7 @@ func (s *scene) quiet(w *simfs.World) func(op, name string) bool {
 		switch {
 		case name == names.Lock(simulatedPath):
 			return !s.remover || op == "truncate"
-		case strings.HasPrefix(op, "sync"), op == "stat":
+		case strings.HasPrefix(op, "sync"), op == "stat", strings.HasSuffix(base, ".gate"):
 			return true
 		case strings.HasSuffix(base, tornSuffix+".tmp"), strings.HasSuffix(base, tornSuffix):
 			return op != "rename new"

@@ -5,14 +5,6 @@ package proptest
 const journalCuts = "TestPowerCuts"
 
 var journalMutants = []mutant{
-	{"journal: a lock file that was removed", "TestInterleavings/two_and_a_lock_remover", "journal/lock.go", []edit{{
-		"		if err == nil && named.SameFile(j.lock.info) {\n",
-		"		if err == nil {\n",
-	}}},
-	{"journal: the lock kept after an error", "TestFaults", "journal/lock.go", []edit{{
-		"			l.close() // it may be locked\n",
-		"			l.file = nil\n",
-	}}},
 	{"journal: a torn tail continued", "TestTornTail", "journal/live.go", []edit{{
 		"	return j.repair(info.Size)\n",
 		"	_ = info\n	return nil\n",

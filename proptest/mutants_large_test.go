@@ -61,9 +61,6 @@ var largeMutants = []mutant{
 	{"elements: no levels above", "ByElementDepth", elements, []edit{{
 		"out.depth = len(b.path)", "out.depth = 0",
 	}}},
-	{"elements: no limit of unchanged ones", "ByElementLimits", elements, []edit{{
-		"			err = e.fits(0)\n", "",
-	}}},
 	{"elements: the texts of all stay", "ByElementMemory", elements, []edit{{
 		"	e.r.texts.reset()\n", "",
 	}}},

@@ -31,14 +31,6 @@ var mutants = []mutant{
 		"		how = fsys.NoReplace\n",
 		"		how = fsys.Replace\n",
 	}}},
-	{"lock file removed without verifying again", orders + "/two_and_a_lock_remover", "lockfile.go", []edit{{
-		"	if err != nil || !named.SameFile(lock.info) {\n",
-		"	if err != nil || named.Ino == 0 {\n",
-	}}},
-	{"the lock of a file that is gone", orders + "/two_and_a_lock_remover", "lockfile.go", []edit{{
-		"		return named, false, nil\n	}\n",
-		"		return named, true, nil\n	}\n",
-	}}},
 	{"the version that was read closed early", orders + "/three_and_a_deleter,_mtime_1ns", "attempt.go", []edit{{
 		"			a.dev = a.current.info.Dev\n",
 		"			a.dev = a.current.info.Dev\n			if a.current.file != nil {\n				a.current.file.Close()\n			}\n",
@@ -201,7 +193,7 @@ var mutants = []mutant{
 		"	case false:\n",
 	}}},
 	{"what an empty document has lost is swept", "TestNothingIsSweptBesideAnEmptyDocument", "sweep.go", []edit{{
-		"	if !guarded && o.isEmpty(document) {\n",
+		"	if !guarded && o.d.isBroken(document, o.valid) {\n",
 		"	if false {\n",
 	}}},
 	{"the row looked at once", "TestSweepGoesOn", "sweep.go", []edit{{
@@ -249,7 +241,7 @@ var mutants = []mutant{
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"guard: its mark is not flushed", "TestPowerCuts/an_update_.*guard=true_journal=true", "lockfile.go", []edit{{
-		"	if err := h.file.Sync(); err != nil {\n",
+		"	if err := h.File.Sync(); err != nil {\n",
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"guard: its mark is taken back", "TestMarks", "lockfile.go", []edit{{
@@ -273,7 +265,7 @@ var mutants = []mutant{
 		"		return true, nil\n",
 	}}},
 	{"a mark believed over a network", "TestMarks", "lockfile.go", []edit{{
-		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",
+		"	if h.mark == markNoIntent && h.ours && !h.locks.remote.Load() {\n",
 		"	if h.mark == markNoIntent && h.ours {\n",
 	}}},
 	{"guard: no intent", "TestGuardDies", "guard.go", []edit{{

@@ -16,12 +16,12 @@ var trustMutants = []mutant{
 		", nil\n",
 	}}},
 	{"a lock that others have is written to", "TestLockPath$", "lock.go", []edit{{
-		"			if !t.joins(lock.document) {\n				held.mark",
-		"			if true {\n				held.mark",
+		"	if !t.joins(document) {\n		if how.like",
+		"	if true {\n		if how.like",
 	}}},
-	{"a lock that others have gets another access", "TestLockPath$", "lockfile.go", []edit{{
-		"	if like != nil && !t.joins(lock.document) {\n",
-		"	if like != nil {\n",
+	{"a lock that others have gets another access", "TestLockPath$", "lock.go", []edit{{
+		"	if !t.joins(document) {\n		if how.like != nil {\n",
+		"	if how.like != nil {\n		mendLock(held.File, held.Named, *how.like)\n	}\n	if !t.joins(document) {\n		if false {\n",
 	}}},
 	{"links are followed when the document is opened", "TestMovedLinks", "file.go", []edit{{
 		"	if d.linked != \"\" {\n		return followLinks",
@@ -40,7 +40,7 @@ var trustMutants = []mutant{
 		"	if true {\n",
 	}}},
 	{"a lock of another directory", "TestMovedDirectory", "verify.go", []edit{{
-		"	if err != nil || !now.SameFile(lock.info) {\n",
+		"	if err != nil || !now.SameFile(a.held.Entry.Info) {\n",
 		"	if err != nil || now.Ino == 0 {\n",
 	}}},
 	{"a file system that is mounted beneath is used", "TestMountedBeneath", "file.go", []edit{{
@@ -48,20 +48,20 @@ var trustMutants = []mutant{
 		"	if true {\n",
 	}}},
 	{"a mark set from afar", "TestMarks", "lockfile.go", []edit{{
-		" && !guards && !h.table.remote.Load()\n",
+		" && !guards && !h.locks.remote.Load()\n",
 		" && !guards\n",
 	}}},
 	{"a mark that may not be flushed is relied on", "TestMarks", "lockfile.go", []edit{{
-		"	case h.mark == markIntents && (!durable || !h.ours || h.lock.announced == h.lock.info.Ino):\n",
+		"	case h.mark == markIntents && (!durable || !h.ours || h.Entry.Of.announced == h.Entry.Info.Ino):\n",
 		"	case h.mark == markIntents:\n",
 	}}},
 	{"a link is moved onto what is locked", "TestMovedOntoLockPath", "lock.go", []edit{{
-		"	case document == t.joined: // a link leads there by now\n",
-		"	case false:\n",
+		"	if document == t.joined { // a link leads there by now\n",
+		"	if false {\n",
 	}}},
 	{"trust: a stranger's lock file says that no intent is there", "TestMarks", "lockfile.go", []edit{{
-		"	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {\n",
-		"	if h.mark == markNoIntent && !h.table.remote.Load() {\n",
+		"	if h.mark == markNoIntent && h.ours && !h.locks.remote.Load() {\n",
+		"	if h.mark == markNoIntent && !h.locks.remote.Load() {\n",
 	}}},
 	{"trust: an intent is believed without its owner", "TestPlantedIntent", "guard.go", []edit{{
 		"link, fs.ModeSymlink); err != nil || !ok {\n",
@@ -114,8 +114,8 @@ var trustMutants = []mutant{
 		"	\"io/fs\"\n",
 		"	\"io/fs\"\n	\"os\"\n",
 	}}},
-	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lockfile.go", []edit{{
-		"		mendLock(file, named, *like)\n",
+	{"access: a lock file keeps its maker's access", "TestLockIsAsItsDocument", "lock.go", []edit{{
+		"			mendLock(held.File, held.Named, *how.like)\n",
 		"",
 	}}},
 	{"access: another file gets it by the name of a lock", "TestLockThatIsAnotherFile", "lockfile.go", []edit{{

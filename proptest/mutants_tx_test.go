@@ -389,12 +389,12 @@ var txMutants = []mutant{
 		"	if ok, err := d.believesNamed(path, name); err != nil || !ok {\n",
 		"	if _, err := d.believesNamed(path, name); err != nil {\n",
 	}}},
-	{"tx: a sweep believes a stranger's intent", txOrders + "_a_stranger_plants:_one,_a_death", "sweep.go", []edit{{
+	{"tx: a sweep believes a stranger's intent", txOrders + "_a_stranger_plants:_one,_a_death", "sweepintent.go", []edit{{
 		"	return err != nil || found.there\n",
 		"	return err != nil || found.there || o.exists(document)\n",
 	}, {
-		"// isEmpty reports",
-		"func (o *orphanage) exists(document string) bool {\n	_, err := o.d.files.Lstat(names.Intent(document))\n	return err == nil\n}\n\n// isEmpty reports",
+		"// takeIntent reports whether",
+		"func (o *orphanage) exists(document string) bool {\n	_, err := o.d.files.Lstat(names.Intent(document))\n	return err == nil\n}\n\n// takeIntent reports whether",
 	}}},
 	{"tx: without waiting two documents share a lock", "TestOneLockFile", "txlock.go", []edit{{
 		"		if errors.Is(err, ErrLocked) && w.sharesLock(wanted[:i]) {\n",

@@ -36,7 +36,7 @@ func TestMutants(t *testing.T) {
 	}
 	part, parts := 0, 1
 	_, err := fmt.Sscanf(setting, "%d/%d", &part, &parts)
-	if setting != "1" && (err != nil || parts < 1) {
+	if setting != "1" && (err != nil || part < 0 || part >= parts) {
 		t.Fatalf("JSONSTORE_MUTANTS=%s: want 1, or a part such as 0/3", setting)
 	}
 	for i, m := range allMutants() {
@@ -49,7 +49,7 @@ func TestMutants(t *testing.T) {
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
 		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
-		leaseMutants, journalMutants)
+		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants, recoverMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that
@@ -131,7 +131,7 @@ func (m mutant) mustBeKilled(t *testing.T) {
 	}
 	start := time.Now()
 	cmd := exec.Command(binary, "-test.run", m.killer, "-test.failfast", "-test.timeout", "2m")
-	if base := filepath.Base(dir); base == "store" || base == "lease" {
+	if base := filepath.Base(dir); base == "store" || base == "lease" || base == "splice" {
 		cmd.Args = append(cmd.Args, "-rapid.nofailfile")
 	}
 	cmd.Dir = dir

@@ -100,3 +100,60 @@ func (s *staged) takeAttributes(attributes map[string][]byte) error {
 	}
 	return nil
 }
+
+// rights are those that a file gives.
+type rights struct {
+	info       fsys.Info
+	attributes map[string][]byte
+}
+
+// common returns the bits for group and others that the file gives to all who are in the
+// group or among the others of a file with this group and access control list.
+func (r rights) common(group uint32, acl []byte) fs.FileMode {
+	bits := r.info.Mode & 0o077
+	if r.info.GID != group {
+		both := bits >> 3 & bits
+		bits = both<<3 | both
+	}
+	if own := r.attributes[fsys.ACLName]; !bytes.Equal(own, acl) {
+		for _, list := range [...][]byte{own, acl} {
+			if list != nil {
+				least := fsys.LeastBits(list)
+				bits &= least<<3 | least
+			}
+		}
+	}
+	return bits
+}
+
+// narrow gives the staged file no access that the file from which its content comes did
+// not have. If there is no document, it gets the access of that file.
+func (a *attempt) narrow(from rights) error {
+	s := a.staged
+	now, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	mine, err := s.file.Attributes()
+	if err != nil {
+		return err
+	}
+	mode := now.Mode & permissions
+	if a.current.version.IsAbsent() {
+		mode = from.info.Mode & permissions
+		owned := now.UID == from.info.UID && now.GID == from.info.GID
+		if !owned && s.file.Chown(from.info.UID, from.info.GID) == nil {
+			now.UID, now.GID, owned = from.info.UID, from.info.GID, true
+		}
+		mode = narrowed(mode, owned, owned)
+	}
+	mode &^= 0o077 &^ from.common(now.GID, mine[fsys.ACLName])
+	if mode == now.Mode&permissions && bytes.Equal(mine[fsys.ACLName],
+		from.attributes[fsys.ACLName]) {
+		return nil
+	}
+	if err := s.file.Chmod(mode); err != nil {
+		return err
+	}
+	return a.flushAccess(s)
+}

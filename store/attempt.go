@@ -38,7 +38,11 @@ type attempt struct {
 	renamed fsys.File
 	dirs    []fsys.Dir // to be flushed after the publish
 	dev     uint64     // of the document, or of the staged file of a new one
-	// displaced is the temporary name of the exchanged version, to be removed.
+	// restores: what dead writers have left may be what the document is recovered from, and
+	// is not swept.
+	restores bool
+	// displaced is the temporary name of the version that was replaced, to be kept or
+	// removed.
 	displaced string
 }
 
@@ -252,9 +256,10 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	if err := a.makeParents(); err != nil {
 		return err
 	}
-	if a.d.shared.rows.due(a.path) {
-		a.d.sweep(a.path)
+	if !a.restores && a.d.shared.rows.due(a.path) {
+		a.sweep()
 	}
+	a.keeps() // which may take some time, and the lock is not held yet
 	s, err := a.d.stage(a.path, data, a.current, a.mode)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,6 +58,54 @@ func benchmarkUpdate(b *testing.B, opts *Options) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkKeepLast is an update that keeps the version before, and in turn one that does
+// not. The figures are medians, and their ratio is that of one run.
+func BenchmarkKeepLast(b *testing.B) {
+	for _, durability := range []Durability{Volatile, Ordered, Durable} {
+		for _, guard := range []bool{false, true} {
+			for _, size := range []int{20, 1 << 20} {
+				b.Run(fmt.Sprintf("%v/guard=%v/%d", durability, guard, size), func(b *testing.B) {
+					benchmarkKeepLast(b, Options{Durability: durability, GuardForeign: guard}, size)
+				})
+			}
+		}
+	}
+}
+
+func benchmarkKeepLast(b *testing.B, opts Options, size int) {
+	var docs [2]*Doc
+	for i := range docs {
+		opts.KeepLast = i == 1
+		doc, err := OpenFile(filepath.Join(b.TempDir(), "doc.json"), &opts)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer doc.Close()
+		docs[i] = doc
+	}
+	pad := strings.Repeat("x", size)
+	var took [2][]time.Duration
+	for n := 0; b.Loop(); n++ {
+		for i, doc := range docs {
+			start := time.Now()
+			_, err := doc.Update(context.Background(), func([]byte) ([]byte, error) {
+				return fmt.Appendf(nil, "[%d,%q]", n, pad), nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			took[i] = append(took[i], time.Since(start))
+		}
+	}
+	median := func(i int) float64 {
+		slices.Sort(took[i])
+		return took[i][len(took[i])/2].Seconds() * 1e6
+	}
+	b.ReportMetric(median(0), "µs/without")
+	b.ReportMetric(median(1), "µs/with")
+	b.ReportMetric(median(1)/median(0), "ratio")
 }
 
 // BenchmarkUnchanged is an update that changes nothing, of a file that is known to be

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -58,6 +59,15 @@ type order struct {
 	path  string
 }
 
+// fill fills in what the try has read, but for started. The caller holds line.mu: as soon as
+// it is released, an alarm may close the batch without this function, and go on with the try.
+func (r *order) fill(o orders, t *try) {
+	*r = order{state: o.State, shared: o.Alarm, version: t.read}
+	if a := t.onFile; a != nil && a.blind && a.held == nil {
+		r.blind, r.path = a.current, a.path
+	}
+}
+
 // docState is a state of a document, published or not.
 type docState struct {
 	data    []byte
@@ -65,6 +75,9 @@ type docState struct {
 	checked bool // an update made and checked it
 	doubted bool // a flush of it failed: it must be published again
 	owned   bool // data is a copy that the function may change
+	// whole is set when data, as it was read from a file, is found to be valid. It may be
+	// nil.
+	whole *atomic.Bool
 }
 
 // equal reports whether s equals read, so that there is nothing to publish.

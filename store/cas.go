@@ -5,7 +5,7 @@
 //	lock     lock the file .NAME.lock beside the document
 //	verify   the document still has the version that was read, else conflict
 //	publish  rename over the document; a new one only if the name is free; to delete,
-//	         unlink. This is the linearization point
+//	         unlink. This is the linearization point. keep.go keeps what is displaced
 //	unlock
 //	settle   flush the directory, or the file where that is enough
 //
@@ -31,6 +31,9 @@ import (
 // Publish implements driver.Attempt.
 func (a *attempt) Publish(ctx context.Context) (version driver.Version, err error) {
 	defer func() {
+		if a.published && a.displaced != "" && a.keep(a.displaced) {
+			a.displaced = ""
+		}
 		a.release()
 		a.removeDisplaced()
 	}()
@@ -73,13 +76,14 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 		how = fsys.NoReplace
 	case a.d.opts.GuardForeign:
 		return a.exchange(ctx, s)
-	case a.d.opts.Durability == Volatile && a.d.isExt4(a.path, a.current.info.Dev):
-		// Ext4 writes a file out when it is renamed over another, which takes longer
-		// than all else. An exchange does not.
-		if done, err := a.exchangeVolatile(s); done || err != nil {
+	case a.keeps(), a.renameWaits():
+		// The version that is replaced keeps a name. And ext4 writes a file out when it is
+		// renamed over another, which takes longer than all else; an exchange does not.
+		if done, err := a.exchangeUnguarded(s); done || err != nil {
 			return err
 		}
 		// An exchange is impossible here, or a process has just deleted the document.
+		a.linkKept()
 	}
 	err := a.d.files.Rename(s.path, a.path, how)
 	if happened, err := a.happened(err, s); happened || err != nil {
@@ -97,12 +101,21 @@ func (a *attempt) publish(ctx context.Context, s *staged) error {
 	return fmt.Errorf("publish the new version: %w", err)
 }
 
-// exchangeVolatile publishes by exchange. It reports false if that is impossible.
+// renameWaits reports whether a rename over the document would wait for a device.
+func (a *attempt) renameWaits() bool {
+	return a.d.opts.Durability == Volatile && a.d.isExt4(a.path, a.current.info.Dev)
+}
+
+// exchangeUnguarded publishes by exchange, without a guard. It reports false if that is
+// impossible.
 //
 // The displaced version gets the staged file's name, and is locked as that file was.
 // Until it is removed, no sweep takes it for a dead writer's file, and no writer takes
 // its name for another file.
-func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
+func (a *attempt) exchangeUnguarded(s *staged) (bool, error) {
+	if a.current.file == nil {
+		return false, nil // it had to be closed
+	}
 	if locked, err := a.current.file.TryLock(); err != nil || !locked {
 		return false, nil // another program locks the document itself
 	}
@@ -120,10 +133,10 @@ func (a *attempt) exchangeVolatile(s *staged) (bool, error) {
 	return false, nil
 }
 
-// removeDisplaced removes the version that was exchanged for the staged file, without
-// the lock. A version that another program put in place at the last moment is not
-// locked, and may be gone already: it is swept. A file that cannot be removed is left
-// to a later sweep.
+// removeDisplaced removes the version that was exchanged for the staged file and not
+// kept, without the lock. A version that another program put in place at the last
+// moment is not locked, and may be gone already: it is swept. A file that cannot be
+// removed is left to a later sweep.
 func (a *attempt) removeDisplaced() {
 	if a.displaced == "" {
 		return
@@ -132,7 +145,7 @@ func (a *attempt) removeDisplaced() {
 		_ = a.d.files.Remove(a.displaced)
 		return
 	}
-	o := orphanage{d: a.d, remove: true}
+	o := orphanage{d: a.d, remove: true, valid: true}
 	_, _ = o.take(a.displaced, a.path, "")
 }
 
@@ -165,7 +178,7 @@ func (a *attempt) Delete(ctx context.Context) error {
 	if a.current.version.IsAbsent() {
 		return a.conflict(driver.Absent)
 	}
-	a.d.sweep(a.path)
+	a.sweep()
 	if _, err := a.verify(ctx); err != nil {
 		return err
 	}
@@ -185,7 +198,12 @@ func (a *attempt) Delete(ctx context.Context) error {
 	return nil
 }
 
-func (a *attempt) remove(context.Context) error { return a.d.removeDocument(a.path) }
+func (a *attempt) remove(context.Context) error {
+	if done, err := a.deleteAndKeep(); done || err != nil {
+		return err
+	}
+	return a.d.removeDocument(a.path)
+}
 
 // removeDocument removes the document at path. The caller holds the lock.
 func (d *fileDriver) removeDocument(path string) error {

@@ -165,6 +165,7 @@ func (l *line) work(o orders) work {
 		w.try = l.try
 	case o.Run != nil:
 		callOf(o.Run).rest()
+		callOf(o.Run).order.fill(o, l.try)
 	case o.Do == combine.Pause:
 		w.pause = callOf(l.machine.Callers()[0]).nextPause()
 	case o.Do == combine.Wait:
@@ -265,11 +266,6 @@ func (l *line) finish(w work, self *call) {
 // ask orders a caller to run its function.
 func (l *line) ask(w work, self *call) {
 	c := callOf(w.Run)
-	c.order.state, c.order.shared, c.order.version = w.State, w.Alarm, w.try.read
-	c.order.blind = nil
-	if a := w.try.onFile; a != nil && a.blind && a.held == nil {
-		c.order.blind, c.order.path = a.current, a.path
-	}
 	if w.Alarm {
 		c.order.started = w.try.started
 		l.setTimer(l.of.longest - time.Since(w.try.started))

@@ -35,6 +35,7 @@ type powerCuts struct {
 	states int // file systems that were found
 	// Of those, with a document that nobody wrote, or older than what was acknowledged.
 	torn, lost int
+	kept       int // where the version before was kept
 }
 
 // write is what one process does.
@@ -206,7 +207,25 @@ func (p *powerCuts) examine(
 				versions[acknowledged])
 		}
 	}
+	if err := p.examineKept(found, versions, index); err != nil {
+		return err
+	}
 	return p.recover(found, model, index < 0, 1)
+}
+
+// examineKept looks at the version before, which no durable write tears, and which is none
+// but a version that was replaced, or the document by another name.
+func (p *powerCuts) examineKept(found *simfs.World, versions [][]byte, index int) error {
+	kept := found.Content(simulatedKept)
+	if kept == nil || p.mayTear() {
+		return nil
+	}
+	at := slices.IndexFunc(versions, func(v []byte) bool { return bytes.Equal(v, kept) })
+	if at < 0 || !p.opts.KeepLast {
+		return fmt.Errorf("%q is kept, which is none of %q", kept, versions)
+	}
+	p.kept++
+	return nil
 }
 
 // recover goes on from what was found: the next writer updates it and leaves no litter. The
@@ -217,10 +236,7 @@ func (p *powerCuts) examine(
 func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cuts int) error {
 	before := found.Content(simulated)
 	// What comes next depends on nothing but what was found.
-	key := fmt.Sprintf("%v %v %v", model, torn, cuts)
-	for _, name := range found.Names() {
-		key += fmt.Sprintf(" %s=%q", name, found.Content(name))
-	}
+	key := string(found.AppendFiles(fmt.Append(nil, model, torn, cuts)))
 	if p.tried[key] {
 		return nil
 	}
@@ -282,9 +298,8 @@ func (p *powerCuts) recover(found *simfs.World, model simfs.Model, torn bool, cu
 		_, digits, _ := names.Temporary(filepath.Base(name))
 		return p.mayTear() && len(digits) == names.GuardedDigits
 	})
-	// What an empty document may have lost is in one of these.
-	empty := before != nil && len(before) == 0
-	if len(left) > 0 && !empty {
+	// What a broken document may have lost is in one of these.
+	if len(left) > 0 && !torn {
 		return fmt.Errorf("the next writer left %q", left)
 	}
 	for _, c := range again {
@@ -332,14 +347,18 @@ func TestPowerCuts(t *testing.T) {
 	for _, s := range scenarios {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for i, mode := range []Options{{}, {Versions: VersionMtime}, {Locking: true},
-				{GuardForeign: true}, {}, {GuardForeign: true}} {
+				{GuardForeign: true}, {KeepLast: true}, {}, {GuardForeign: true}, {KeepLast: true},
+				{KeepLast: true, GuardForeign: true}} {
 				mode.Durability = durability
-				journal := i >= 4
+				journal := i >= 5
 				name := fmt.Sprintf("%s %v %v locking=%v guard=%v journal=%v",
 					s.name, durability, mode.Versions, mode.Locking, mode.GuardForeign, journal)
+				if mode.KeepLast {
+					name += " kept"
+				}
 				t.Run(name, func(t *testing.T) {
 					// A guard's intent doubles the number of changes that may be lost.
-					large := s.large || mode.GuardForeign && !journal &&
+					large := s.large || (mode.GuardForeign || mode.KeepLast) && !journal &&
 						durability == Volatile && s.name == "two updates"
 					if large && !exhaustive {
 						t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
@@ -350,8 +369,12 @@ func TestPowerCuts(t *testing.T) {
 					p := &powerCuts{opts: mode, writes: s.writes, start: s.start,
 						journal: journal, tried: map[string]bool{}}
 					cutPower(t, p, p.setup)
-					t.Logf("%d found, %d torn, %d without what was acknowledged, %.2f s",
-						p.states, p.torn, p.lost, time.Since(start).Seconds())
+					t.Logf("%d found, %d torn, %d without what was acknowledged, %d with the "+
+						"version before, %.2f s", p.states, p.torn, p.lost, p.kept,
+						time.Since(start).Seconds())
+					if mode.KeepLast && s.start != "" && p.kept == 0 && !p.mayTear() {
+						t.Error("the version before was never there")
+					}
 					writes := slices.ContainsFunc(s.writes,
 						func(w write) bool { return w != deleting })
 					if durability != Durable && p.lost == 0 {

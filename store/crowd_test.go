@@ -233,7 +233,7 @@ func (r *crowdRun) handle(name string, callers []caller) {
 func simulateThreads(p *simfs.Process, doc *Doc, fine bool) {
 	stop := func() {}
 	block := func(ready ...func() bool) int { return p.Block("wait", ready...) }
-	doc.drv.files.shared.locks.block = block
+	doc.drv.files.shared.locks.table.Block = block
 	doc.db.lines.longest = time.Hour // time goes by in alarms only
 	doc.db.lines.threads = &threads{
 		spawn: func(f func()) { p.Spawn("worker", f) },

@@ -18,7 +18,8 @@
 // Edits by path ([Doc.Set], [Doc.Add], [Doc.Append], [Doc.Unset]), patches
 // ([Doc.MergePatch], [Doc.JSONPatch]) and the typed [Update] change only the values
 // that they name. Every other byte stays: the order of keys, white space, the spelling
-// of numbers, members that a Go type does not have.
+// of numbers, members that a Go type does not have. [Doc.Merge] puts a change of what was
+// read long before on top of what others have changed since (package merge).
 //
 // # Promises
 //
@@ -94,6 +95,19 @@
 // A view of all documents beneath a prefix lists their keys with [Tx.Keys], which are of the
 // moment of which the documents are; [DB.Keys] lists them one after the other. [Doc.Expect]
 // in a transaction makes it a conflict if a document has another version.
+//
+// # Watch and migrate
+//
+// [Doc.Watch] and [DB.Watch] iterate over the states of documents as they come, from a version
+// on. The system tells of changes where it can; else they look at intervals, and say so.
+// [Migrate] brings a document to the newest schema in one update.
+//
+// # Recovery
+//
+// With [Options.KeepLast] the version before the current one stays beside the document, as
+// .NAME.kept. [Doc.Recover] puts it, or what dead writers have left, in the place of a
+// document that another program or a power cut has broken. No read or write does that by
+// itself.
 //
 // # Engines
 //

@@ -16,6 +16,7 @@ type engine struct {
 	files     *fileDriver      // documents are files
 
 	transactor driver.Transactor // several documents at once; files do it otherwise
+	watcher    driver.Watcher    // tells of changes; for files the system does
 }
 
 func newEngine(drv driver.Driver) *engine {
@@ -24,6 +25,7 @@ func newEngine(drv driver.Driver) *engine {
 	e.combiner, _ = drv.(driver.Combiner)
 	e.files, _ = drv.(*fileDriver)
 	e.transactor, _ = drv.(driver.Transactor)
+	e.watcher, _ = drv.(driver.Watcher)
 	return e
 }
 

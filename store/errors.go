@@ -40,6 +40,9 @@ var (
 	// ErrVersion: the version is of another kind than the document's. This is a mistake
 	// of the caller, never a conflict.
 	ErrVersion = driver.ErrVersion
+	// ErrSchema: the document has a newer schema than Migrate has steps for, or no schema
+	// number at all where it should be. The document was not changed.
+	ErrSchema = errors.New("unusable schema number")
 	// ErrKey: the key cannot be used.
 	ErrKey = driver.ErrKey
 	// ErrUnsupported: the file system or engine cannot do this. It is

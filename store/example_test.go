@@ -225,6 +225,28 @@ func ExampleDoc_MergePatch() {
 	// Output: {"title": "new", "tags": ["x"]}
 }
 
+// A program changes what it has read a while ago, and others have changed the document since.
+func ExampleDoc_Merge() {
+	ctx := context.Background()
+	doc := open(`{"theme": "light", "size": 1.10}`)
+	defer remove(doc)
+
+	base, _, err := doc.Read(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	edited := []byte(`{"theme": "dark", "size": 1.10}`)
+
+	if _, err := doc.Set(ctx, "size", 2); err != nil { // by another program
+		log.Fatal(err)
+	}
+	if _, err := doc.Merge(ctx, base, edited); err != nil {
+		log.Fatal(err)
+	}
+	show(doc)
+	// Output: {"theme": "dark", "size": 2}
+}
+
 func ExampleDoc_JSONPatch() {
 	doc := open(`{"stock": 3}`)
 	defer remove(doc)
@@ -286,4 +308,53 @@ func ExampleNew() {
 	sum, version, err := db.Doc("counter").Add(context.Background(), "hits", 1)
 	fmt.Println(sum, version, err)
 	// Output: 1 r:1 <nil>
+}
+
+// Another program empties the document, and the version before is put back.
+func ExampleDoc_Recover() {
+	ctx := context.Background()
+	doc := open(`{"size": 1}`)
+	defer remove(doc)
+	keeping, err := doc.With(func(o *store.Options) { o.KeepLast = true })
+	if err == nil {
+		_, err = keeping.Set(ctx, "size", 2)
+	}
+	if err == nil {
+		err = os.Truncate(doc.Name(), 0)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	r, err := doc.Recover(ctx, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(r.Problem)
+	fmt.Println("taken:", r.Taken.Kind)
+	_, err = os.Stat(r.Aside)
+	fmt.Println("the empty file is still there:", err == nil)
+	show(doc)
+	// Output:
+	// invalid JSON: the document is empty
+	// taken: kept
+	// the empty file is still there: true
+	// {"size": 1}
+}
+
+// A file that is there, but empty, as mktemp and touch make it.
+func ExampleDoc_CreateIfEmpty() {
+	ctx := context.Background()
+	doc := open(" ")
+	defer remove(doc)
+
+	_, err := doc.CreateIfEmpty(ctx, []byte(`{"size": 1}`))
+	fmt.Println(err)
+	_, err = doc.CreateIfEmpty(ctx, []byte(`{}`))
+	fmt.Println(errors.Is(err, store.ErrExist))
+	show(doc)
+	// Output:
+	// <nil>
+	// true
+	// {"size": 1}
 }

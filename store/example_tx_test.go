@@ -7,35 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 
 	"github.com/jsonstore/jsonstore/store"
 )
-
-// openState opens a new directory with some documents. Done closes and removes it.
-func openState(documents map[string]string) (db *store.DB, done func()) {
-	dir, err := os.MkdirTemp("", "example")
-	if err != nil {
-		log.Fatal(err)
-	}
-	if db, err = store.Open(dir, nil); err != nil {
-		log.Fatal(err)
-	}
-	if err := db.Transact(context.Background(), func(tx *store.Tx) error {
-		for key, content := range documents {
-			if err := tx.Create(tx.Doc(key), []byte(content)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		log.Fatal(err)
-	}
-	return db, func() {
-		db.Close()
-		os.RemoveAll(dir)
-	}
-}
 
 func showAll(db *store.DB) {
 	for key, err := range db.Keys(context.Background(), "") {

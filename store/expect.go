@@ -6,8 +6,8 @@ import "github.com/jsonstore/jsonstore/driver"
 
 // Expect returns a handle on the same document whose updates are made only if the
 // document's version is v; otherwise they are a *ConflictError, and nothing is changed.
-// That holds for Update, Set, Add, Append, Unset, Delete, MergePatch, JSONPatch and the
-// function [Update]. With Absent they create the document, and are a conflict if it
+// That holds for Update, Set, Add, Append, Unset, Delete, MergePatch, JSONPatch, Merge and
+// the function [Update]. With Absent they create the document, and are a conflict if it
 // exists.
 //
 //	_, version, err := doc.Get(ctx, "theme")

@@ -82,7 +82,9 @@ func TestFaults(t *testing.T) {
 	cases := 0
 	modes := []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true},
 		{GuardForeign: true, Locking: true},
-		{FlushOrder: JournalOrder}, {FlushOrder: JournalOrder, GuardForeign: true}}
+		{FlushOrder: JournalOrder}, {FlushOrder: JournalOrder, GuardForeign: true},
+		{KeepLast: true}, {KeepLast: true, GuardForeign: true},
+		{KeepLast: true, FlushOrder: JournalOrder}}
 	for _, mode := range modes {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for _, write := range writes {
@@ -134,9 +136,9 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	}}
 	complain := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf("%v %v locking=%v guard=%v, %q to %q, call %d, %s, %+v, span %d: %s",
+		t.Errorf("%v %v locking=%v guard=%v kept=%v, %q to %q, call %d, %s, %+v, span %d: %s",
 			c.opts.Versions, c.opts.Durability, c.opts.Locking,
-			c.opts.GuardForeign, c.old, c.want, c.nth, failed, c.fault, c.span,
+			c.opts.GuardForeign, c.opts.KeepLast, c.old, c.want, c.nth, failed, c.fault, c.span,
 			fmt.Sprintf(format, args...))
 	}
 	err := w.Sequentially("writer", func(files fsys.FS) error {

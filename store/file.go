@@ -43,6 +43,7 @@ type fileShared struct {
 	home                              uint64   // the device where the handle was opened
 	hasHome                           bool     // whether the directory existed then
 
+	stats   *counters
 	coarse  atomic.Bool // a file system was seen that keeps no fine times
 	kept    keptReads
 	flushed flushed
@@ -58,9 +59,9 @@ func newFileDriver(
 	files fsys.FS, single string, opts *Options, stats *counters,
 ) (*fileDriver, error) {
 	d := &fileDriver{files: files, single: single, opts: opts,
-		shared: &fileShared{locks: lockTable{
-			files: files, stats: stats, joined: opts.LockPath, opened: files.Now(),
-		}, besides: lockTable{files: files, stats: stats, opened: files.Now()}}}
+		shared: &fileShared{stats: stats}}
+	d.shared.locks.init(files, stats, opts.LockPath)
+	d.shared.besides.init(files, stats, "")
 	var err error
 	d.mode, err = d.chooseMode()
 	return d, err
@@ -173,8 +174,9 @@ type loaded struct {
 	info    fsys.Info
 	data    []byte
 	version driver.Version
-	young   bool  // by time: a write since the file was opened may not show in its version
-	seen    *seen // the intent through which it was loaded, if any
+	young   bool        // by time: a write since the file was opened may not show in its version
+	seen    *seen       // the intent through which it was loaded, if any
+	whole   atomic.Bool // its content is known to be valid
 }
 
 func (s *loaded) close() {
@@ -353,8 +355,8 @@ func (d *fileDriver) Close() error {
 	if d.shared.closed.Swap(true) {
 		return nil
 	}
-	d.shared.locks.close()
-	d.shared.besides.close()
+	d.shared.locks.table.Close()
+	d.shared.besides.table.Close()
 	d.shared.kept.close()
 	return d.files.Close()
 }

@@ -15,7 +15,7 @@
 //	note      make the intent
 //	displace  exchange, or for a deletion rename
 //	look      at the displaced version; one other than was read goes back
-//	clear     remove the displaced file, and after it the intent
+//	clear     keep or remove the displaced file, and after it remove the intent
 
 package store
 
@@ -112,6 +112,9 @@ func (a *attempt) exchange(ctx context.Context, s *staged) (err error) {
 		case left, errors.Is(err, ErrUnknown):
 			// The file is kept, and the intent names it for the next writer.
 		case s.path == guarded:
+			if err == nil {
+				a.keep(guarded)
+			}
 			a.clear(guarded, noted)
 			s.keep = true
 		case noted: // no file has that name
@@ -215,6 +218,9 @@ func (a *attempt) deleteGuarded(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
+		if err == nil {
+			a.keep(guarded)
+		}
 		if !errors.Is(err, ErrUnknown) {
 			a.clear(guarded, noted)
 		}
@@ -293,6 +299,9 @@ func (d *fileDriver) settleGuarded(
 	switch contentDigits(found.data) {
 	case name.displaced, // the version to be displaced
 		name.published: // a version never published, or taken back
+		if d.isBroken(path, false) {
+			return false, nil // it may be the last good one
+		}
 		return true, d.files.Remove(orphan)
 	}
 	if splice.Check(found.data, d.opts.limits()) != nil {

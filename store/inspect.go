@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
@@ -27,12 +28,16 @@ type FileInfo struct {
 	// program that locks that file. LockedBy is the holder, where it is known.
 	Locked   bool
 	LockedBy LockOwner
+	// Kept is the version before, if Options.KeepLast has kept it; else nil.
+	Kept *Candidate
+	// Aside are the names of former versions that Recover has moved aside.
+	Aside []string
 	// Orphans are temporary files beside the document whose owner is dead.
 	Orphans []string
 	// Left are files beside it that have names of the store's own and are left alone: a
-	// lock file or a temporary file that this user may not read, a lock file with
-	// another owner, group or mode than the document, and files that a writer would not
-	// trust.
+	// lock file or a temporary file that this user may not read, a lock file with another
+	// owner, group or mode than the document, files that a writer would not trust, and
+	// beside a broken document all that Recover may use.
 	Left []string
 }
 
@@ -48,6 +53,9 @@ func (d *Doc) Inspect(ctx context.Context) (FileInfo, error) {
 		return info, d.error("inspect", err)
 	}
 	info.LockPath = d.absolute(info.LockPath)
+	if info.Kept != nil {
+		info.Kept.Path = d.absolute(info.Kept.Path)
+	}
 	return info, nil
 }
 
@@ -80,6 +88,14 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			return err
 		}
 		info.Orphans, info.Left = o.orphans, append(info.Left, o.left...)
+		info.Aside = o.aside
+		kept, err := d.candidate(names.Kept(path), path, s)
+		if errors.Is(err, fs.ErrNotExist) ||
+			slices.Contains(info.Left, filepath.Base(names.Kept(path))) {
+			return nil
+		}
+		kept.Problem = err
+		info.Kept = &kept
 		return nil
 	})
 	return info, err
@@ -140,7 +156,7 @@ func (d *fileDriver) timesTrusted() bool {
 
 // held reports whether a process, or this handle, holds the lock of a document.
 func (t *lockTable) held(path string) (bool, error) {
-	file, err := t.files.Open(t.pathOf(path), fsys.OpenExisting, 0)
+	file, err := t.table.Files.Open(t.pathOf(path), fsys.OpenExisting, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -22,7 +22,10 @@ import (
 
 const simulated = "/dir/doc.json"
 
-var simulatedLock = names.Lock(simulated)
+var (
+	simulatedLock = names.Lock(simulated)
+	simulatedKept = names.Kept(simulated)
+)
 
 // marked is the content of a lock file with a mark.
 func marked(mark lockMark) string { return strings.Repeat("\x00", int(mark)) }
@@ -62,6 +65,7 @@ type scenario struct {
 	restorer *Options // puts back what was there at the start
 	remover  bool     // holds the lock and removes its file
 	reader   bool     // reads twice
+	watcher  int      // watches, with so many looks
 	start    string   // content at the beginning, empty for none
 	step     time.Duration
 	deaths   int
@@ -78,6 +82,8 @@ const foreignTemp = "/dir/.foreign.swp"
 func (s scenario) quiet(op, name string) bool {
 	switch {
 	case strings.HasPrefix(op, "sync"):
+		return true
+	case strings.HasSuffix(name, ".gate"): // nobody shares a lock, so that none is there
 		return true
 	case name == simulatedLock:
 		return !s.remover
@@ -193,6 +199,11 @@ func (s scenario) setup(w *simfs.World) (check func() error) {
 	if s.reader {
 		s.opened(w, "reader", Options{}, func(doc *Doc) error { return readTwice(doc, &versions) })
 	}
+	if s.watcher > 0 {
+		s.opened(w, "watcher", Options{Poll: 1}, func(doc *Doc) error {
+			return watchSimulated(doc, s.watcher, &versions)
+		})
+	}
 	if s.remover {
 		w.Go("remover", removeLockFile)
 	}
@@ -254,6 +265,33 @@ func readTwice(doc *Doc, versions *[]string) error {
 	return nil
 }
 
+// watchSimulated wants each event to be a version that was published after the one before it. An
+// absent document is an event when it is found so twice, with 20 ms between on the test's clock.
+func watchSimulated(doc *Doc, looks int, versions *[]string) (err error) {
+	at, last := 0, Absent
+	w := doc.watching(context.Background(), Absent, func(event Event, bad error) bool {
+		later := slices.Index((*versions)[at:], string(event.Data))
+		if bad != nil || later < 0 || event.Version == last {
+			err = fmt.Errorf("an event with %q at %s, after %s: %w: the versions are %q from %d on",
+				event.Data, event.Version, last, bad, *versions, at)
+			return false
+		}
+		at, last = at+later, event.Version
+		return true
+	})
+	now := time.Unix(0, 0)
+	w.now = func() time.Time { return now }
+	w.pause = func(time.Time) error {
+		now = now.Add(lasting)
+		if looks--; looks == 0 {
+			return errStopped
+		}
+		return nil
+	}
+	w.run()
+	return err
+}
+
 // removeLockFile removes it as one who knows that it holds the lock only if the name
 // still is this file.
 func removeLockFile(files fsys.FS) error {
@@ -290,11 +328,10 @@ func (s scenario) noLitter(w *simfs.World) error {
 	return nil
 }
 
-// litter lists what is neither the document nor its lock file.
+// litter lists what is neither the document nor its lock file, nor the version before it.
 func litter(w *simfs.World) []string {
 	return slices.DeleteFunc(w.Names(), func(name string) bool {
-		return name == simulated ||
-			name == simulatedLock
+		return name == simulated || name == simulatedLock || name == simulatedKept
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/jsonstore/jsonstore/internal/filelock"
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
@@ -35,9 +36,8 @@ const (
 
 // heldLock is a lock that a caller holds.
 type heldLock struct {
-	table *lockTable
-	lock  *docLock
-	file  fsys.File
+	filelock.Held[docLock]
+	locks *lockTable
 	mark  lockMark
 	ours  bool // the mark is trusted, and may be set
 
@@ -46,30 +46,22 @@ type heldLock struct {
 }
 
 // unlock releases the lock.
-func (h *heldLock) unlock() {
-	if h.file.Unlock() == nil {
-		h.lock.idle = h.file
-	} else {
-		h.file.Close()
-	}
-	<-h.lock.queue
-	h.table.leave(h.lock)
-}
+func (h *heldLock) unlock() { h.Release() }
 
 // findIntent looks for an intent that a guard or a transaction has left, unless the mark
 // says that none exists. A remote mark may be stale. A caller that may announce intents
 // leaves an unknown mark as it is.
 func (h *heldLock) findIntent(guards bool) {
-	if h.mark == markNoIntent && h.ours && !h.table.remote.Load() {
+	if h.mark == markNoIntent && h.ours && !h.locks.remote.Load() {
 		return
 	}
-	found, err := h.table.files.Readlink(h.lock.intent)
+	found, err := h.locks.table.Files.Readlink(h.Entry.Of.intent)
 	if err == nil && isDigits(found, names.GuardedDigits) {
 		h.intent = found
 	} else {
 		h.blocked = !errors.Is(err, fs.ErrNotExist)
 	}
-	settles := h.mark == markUnknown && h.ours && !guards && !h.table.remote.Load()
+	settles := h.mark == markUnknown && h.ours && !guards && !h.locks.remote.Load()
 	if settles && errors.Is(err, fs.ErrNotExist) {
 		_ = h.setMark(markNoIntent) // if that fails, the next holder looks too
 	}
@@ -81,7 +73,7 @@ func (h *heldLock) findIntent(guards bool) {
 // it was set before, since its writer may have died before the flush.
 func (h *heldLock) announceIntents(durable bool) (bool, error) {
 	switch {
-	case h.mark == markIntents && (!durable || !h.ours || h.lock.announced == h.lock.info.Ino):
+	case h.mark == markIntents && (!durable || !h.ours || h.Entry.Of.announced == h.Entry.Info.Ino):
 		return true, nil
 	case !h.ours:
 		return h.mark != markNoIntent, nil
@@ -92,15 +84,15 @@ func (h *heldLock) announceIntents(durable bool) (bool, error) {
 			return h.mark == markUnknown, nil
 		}
 	}
-	if err := h.file.Sync(); err != nil {
+	if err := h.File.Sync(); err != nil {
 		return false, fmt.Errorf("flush the lock file: %w", err)
 	}
-	h.lock.announced = h.lock.info.Ino
+	h.Entry.Of.announced = h.Entry.Info.Ino
 	return true, nil
 }
 
 func (h *heldLock) setMark(mark lockMark) error {
-	if err := h.file.Truncate(int64(mark)); err != nil {
+	if err := h.File.Truncate(int64(mark)); err != nil {
 		return err
 	}
 	h.mark = mark
@@ -116,34 +108,16 @@ func isLockFile(info fsys.Info) bool {
 // trusts reports whether the mark of a lock file counts. The file must look like the
 // store's own. In a sticky directory it must also belong to a user who may replace the
 // document, which like describes, nil if absent.
-func (t *lockTable) trusts(lock *docLock, info fsys.Info, like *fsys.Info) bool {
+func (t *lockTable) trusts(held *heldLock, like *fsys.Info) bool {
+	info := held.Named
 	switch {
 	case !isLockFile(info):
 		return false
 	case like != nil && info.UID == like.UID, isOurs(info.UID):
 		return true
 	}
-	dir, err := t.files.Lstat(filepath.Dir(lock.path))
+	dir, err := t.table.Files.Lstat(filepath.Dir(held.Entry.Path))
 	return err == nil && (dir.Mode&fs.ModeSticky == 0 || info.UID == 0 || info.UID == dir.UID)
-}
-
-// stillNamed reports whether the locked file still has the name: it is open, so no
-// other file can have its inode number. If so, it gets the access of the document, as
-// far as this user may grant it.
-func (t *lockTable) stillNamed(
-	lock *docLock, file fsys.File, like *fsys.Info,
-) (named fsys.Info, same bool, err error) {
-	named, err = t.files.Lstat(lock.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return named, false, nil
-	}
-	if err != nil || !named.SameFile(lock.info) {
-		return named, false, err
-	}
-	if like != nil && !t.joins(lock.document) {
-		mendLock(file, named, *like)
-	}
-	return named, true, nil
 }
 
 // mendLock gives a lock file the owner, group and mode of its document: its first user
@@ -163,31 +137,23 @@ func mendLock(file fsys.File, locked, like fsys.Info) {
 	_ = file.Chmod(fsys.LockMode(like.Mode)) // after the owner: chown clears bits
 }
 
-func (t *lockTable) openLock(lock *docLock, perm fs.FileMode) (fsys.File, error) {
-	if file := lock.idle; file != nil {
-		lock.idle = nil
-		return file, nil
-	}
-	path := lock.path
-	file, err := t.files.Open(path, fsys.OpenLock, perm)
+// explain says why a lock file could not be opened.
+func (t *lockTable) explain(path string, err error) error {
 	switch {
 	case errors.Is(err, fsys.ErrSymlink):
 		// Not passed on: the caller would take the document for a link.
-		return nil, errLockIsLink(path)
+		return errLockIsLink(path)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, errNoDirectory(path, err)
+		return errNoDirectory(path, err)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, t.errLockDenied(path, err)
-	case err != nil:
-		return nil, fmt.Errorf("open the lock file: %w", err)
+		return t.errLockDenied(path, err)
 	}
-	lock.info, err = file.Stat()
-	return closeOn(err, file)
+	return fmt.Errorf("open the lock file: %w", err)
 }
 
 // errLockDenied says why a lock file could not be opened, and what to do.
 func (t *lockTable) errLockDenied(path string, err error) error {
-	info, lstatErr := t.files.Lstat(path)
+	info, lstatErr := t.table.Files.Lstat(path)
 	switch {
 	case lstatErr != nil: // it is absent, and may not be created
 		return fmt.Errorf("make the lock file: %w", err)

@@ -18,7 +18,7 @@ func (a *attempt) mounted(err error) error {
 	if !errors.Is(err, syscall.EBUSY) || errors.Is(err, ErrUnknown) {
 		return err
 	}
-	if a.held != nil && a.d.shared.locks.isNew(a.path) {
+	if a.held != nil && a.held.isNew() {
 		_ = a.d.files.Remove(names.Lock(a.path))
 	}
 	return errMounted(err)
@@ -32,12 +32,9 @@ func errMounted(err error) error {
 // clockTick is how far behind the clock the time of a new file may be.
 const clockTick = 20 * time.Millisecond
 
-// isNew reports whether the lock file of a document was made since the handle was
-// opened. It was empty then. The caller holds the lock.
-func (t *lockTable) isNew(document string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	lock := t.byPath[document]
-	return lock != nil && !t.joins(document) && lock.info.Size == 0 &&
-		lock.info.Mtime+int64(clockTick) >= t.opened
+// isNew reports whether the lock file was made since the handle was opened. It was empty
+// then.
+func (h *heldLock) isNew() bool {
+	return !h.Lent && !h.locks.joins(h.Entry.Key) && h.Entry.Info.Size == 0 &&
+		h.Entry.Info.Mtime+int64(clockTick) >= h.locks.opened
 }

@@ -195,5 +195,6 @@ func New(drv driver.Driver, opts *Options) (*DB, error) {
 
 func newDB(drv driver.Driver, opts *Options, stats *counters) *DB {
 	engine := newEngine(drv)
-	return &DB{drv: engine, opts: opts, stats: stats, lines: newLines(engine)}
+	return &DB{drv: engine, opts: opts, stats: stats, lines: newLines(engine),
+		ending: make(chan struct{})}
 }

@@ -91,6 +91,9 @@ func (d *Doc) apply(fn func(old []byte) ([]byte, error), old docState) (docState
 		if err := d.checkContent(old.data); err != nil {
 			return docState{}, err
 		}
+		if old.whole != nil {
+			old.whole.Store(true)
+		}
 	}
 	data, err := fn(old.data)
 	if err != nil {

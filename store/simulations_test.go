@@ -26,6 +26,7 @@ func simulations() map[string]simulation {
 	crowds(all)
 	keepers(all)
 	planters(all)
+	keepings(all)
 	txSimulations(all)
 	viewSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {
@@ -41,6 +42,12 @@ func simulations() map[string]simulation {
 			"two that create and a lock remover, %s", mode)
 		add("small", scenario{writers: two, deaths: 1, sweeps: true, start: started},
 			"two, a sweep and a death, %s", mode)
+		add("small", scenario{writers: two, watcher: 3, start: started},
+			"two and a watcher, %s", mode)
+		add("small", scenario{writers: two, watcher: 2, deaths: 1, start: started, ext4: true},
+			"ext4: two, a watcher and a death, %s", mode)
+		add("middle", scenario{writers: two, deleter: &opts, watcher: 4, start: started},
+			"two, a deleter and a watcher, %s", mode)
 		add("large", scenario{writers: three, remover: true, start: started},
 			"three and a lock remover, %s", mode)
 		add("large", scenario{writers: three, sweeps: true}, "three that create and a sweep, %s",

@@ -16,18 +16,22 @@ type Stats struct {
 	Retries     uint64 // tries after a conflict
 	Escalations uint64 // tries that took the lock first because an earlier one had lost
 	LockWaits   uint64 // times that a document's lock was not free at once
+	// Unkept is the number of writes with KeepLast after which the version before could
+	// not be kept.
+	Unkept uint64
 }
 
 func (s Stats) String() string {
 	return fmt.Sprintf("reads %d, updates %d, writes %d, conflicts %d, retries %d, "+
-		"escalations %d, lock waits %d",
-		s.Reads, s.Updates, s.Writes, s.Conflicts, s.Retries, s.Escalations, s.LockWaits)
+		"escalations %d, lock waits %d, unkept %d",
+		s.Reads, s.Updates, s.Writes, s.Conflicts, s.Retries, s.Escalations, s.LockWaits, s.Unkept)
 }
 
 // counters are the running counts of Stats.
 type counters struct {
-	reads, updates, writes, conflicts, retries, escalations, lockWaits atomic.Uint64
-	warned                                                             atomic.Bool
+	reads, updates, writes, conflicts, retries, escalations, lockWaits, unkept atomic.Uint64
+
+	warned atomic.Bool
 }
 
 func (c *counters) stats() Stats {
@@ -39,6 +43,7 @@ func (c *counters) stats() Stats {
 		Retries:     c.retries.Load(),
 		Escalations: c.escalations.Load(),
 		LockWaits:   c.lockWaits.Load(),
+		Unkept:      c.unkept.Load(),
 	}
 }
 

@@ -97,7 +97,10 @@ func (t *try) step(do combine.Step, state docState) (r report) {
 		r.State.exists, t.found = !t.read.IsAbsent(), t.read
 		if err == nil {
 			stats.reads.Add(1)
-			r.State.doubted = t.onFile != nil && t.onFile.doubted()
+			if t.onFile != nil {
+				r.State.doubted = t.onFile.doubted()
+				r.State.whole = &t.onFile.current.whole
+			}
 		}
 	case combine.Stage:
 		if t.deletes = !state.exists; !t.deletes {

@@ -29,6 +29,7 @@ type DB struct {
 	stats *counters
 
 	closed atomic.Bool
+	ending chan struct{} // closed by Close, for those that wait
 
 	where  string // the directory, or the one file; empty if documents are not files
 	single bool
@@ -86,7 +87,9 @@ func (db *DB) Stats() Stats { return db.stats.stats() }
 // Close releases the resources of the handle. Calls that are under way may still
 // succeed; later calls return ErrClosed.
 func (db *DB) Close() error {
-	db.closed.Store(true)
+	if !db.closed.Swap(true) {
+		close(db.ending)
+	}
 	return db.drv.Close()
 }
 

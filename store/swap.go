@@ -21,22 +21,33 @@ func (d *Doc) checkContent(data []byte) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return d.errEmpty()
 	}
-	return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
+	if d.drv.files == nil {
+		return fmt.Errorf("%w JSON: %w; repair it, or restore it from a copy", ErrInvalid, err)
+	}
+	return fmt.Errorf("%w JSON: %w; repair it, restore it from a copy, or %s", ErrInvalid, err,
+		seeRecover)
 }
+
+// seeRecover is what the errors of a broken document say. The command says its own verb
+// instead.
+const seeRecover = "see Doc.Recover"
 
 // errEmpty is the error for an empty document. A power cut leaves one if the writer did
 // not flush.
 func (d *Doc) errEmpty() error {
 	const startOver = "to start over, delete the document"
-	if files := d.drv.files; files != nil {
-		if orphans := files.orphans(d.key); len(orphans) > 0 {
-			return fmt.Errorf("%w JSON: the document is empty; its content may be in %s "+
-				"beside it; %s",
-				ErrInvalid, strings.Join(orphans, " or "), "else, "+startOver)
-		}
+	files := d.drv.files
+	if files == nil {
+		return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s",
+			ErrInvalid, startOver)
 	}
-	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or, %s",
-		ErrInvalid, startOver)
+	if orphans := files.orphans(d.key); len(orphans) > 0 {
+		return fmt.Errorf("%w JSON: the document is empty; its content may be in %s "+
+			"beside it: %s; else, %s",
+			ErrInvalid, strings.Join(orphans, " or "), seeRecover, startOver)
+	}
+	return fmt.Errorf("%w JSON: the document is empty; restore it from a copy, or %s; else, %s",
+		ErrInvalid, seeRecover, startOver)
 }
 
 // checkNew checks the new content of the document.
@@ -89,6 +100,21 @@ func (d *Doc) CompareAndDelete(ctx context.Context, old Version) error {
 func (d *Doc) Create(ctx context.Context, data []byte) (Version, error) {
 	return d.CompareAndSwap(ctx, Absent, data)
 }
+
+// CreateIfEmpty creates the document if it is absent, or empty: of no bytes, or of white
+// space. If it has any other content, the error is ErrExist, and nothing was changed. An
+// empty file keeps its mode. It is an Update, with the same linearization point.
+func (d *Doc) CreateIfEmpty(ctx context.Context, data []byte) (Version, error) {
+	return d.amend(ctx, "create", func(old docState) (docState, error) {
+		if len(bytes.TrimSpace(old.data)) > 0 {
+			return docState{}, errHasContent
+		}
+		return docState{data: data, exists: true}, nil
+	})
+}
+
+var errHasContent = fmt.Errorf("%w: the document is there, and is not empty; to change it, give "+
+	"its version (%w)", ErrConflict, ErrExist)
 
 // write runs do, which writes to the document without queueing.
 func (d *Doc) write(do func() error) error {

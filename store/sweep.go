@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,13 +52,24 @@ func (r *rows) due(path string) bool {
 	return true
 }
 
+// sweep is fileDriver.sweep, unless the document is broken.
+func (a *attempt) sweep() {
+	if a.current.version.IsAbsent() || a.isWhole() {
+		a.d.sweep(a.path)
+	}
+}
+
 // sweep removes the temporary files of dead processes in the document's row. A file
 // that cannot be removed is left for the next sweep: it does no harm.
-func (d *fileDriver) sweep(path string) {
-	o := orphanage{d: d, remove: true}
+func (d *fileDriver) sweep(path string) { d.sweepRow(path, math.MaxInt64) }
+
+// sweepRow is sweep for files of at most so many bytes.
+func (d *fileDriver) sweepRow(path string, size int64) {
+	o := orphanage{d: d, remove: true, valid: true}
 	for place := range names.Places {
 		name := names.Place(path, place)
-		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() {
+		if info, err := d.files.Lstat(name); err == nil && info.Mode.IsRegular() &&
+			info.Size <= size {
 			_, _ = o.take(name, path, "")
 		}
 	}
@@ -68,9 +80,11 @@ type orphanage struct {
 	d      *fileDriver
 	remove bool
 	locked string // the path of the document whose lock the caller holds, else empty
+	valid  bool   // the document was read or written, and is valid
 
 	orphans []string // the names of the files found, and removed if remove is set
 	left    []string // of files left alone: not readable, removable or believed
+	aside   []string // of former versions of the document that were moved aside
 }
 
 // find looks for files that dead processes left of the document base in a directory,
@@ -93,10 +107,19 @@ func (o *orphanage) find(dir, base string) error {
 	for _, entry := range entries {
 		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
 		digits, temporary := names.TemporaryOf(base, entry.Name)
+		lent := names.IsHeld(o.d.shared.locks.pathOf(base), entry.Name)
 		orphaned, err := false, errNotBelieved
 		switch {
-		case !temporary && entry.Name != intent:
+		case entry.Name == filepath.Base(names.Kept(base)):
+			err = o.believesKept(filepath.Join(dir, base))
+		case names.IsAsideOf(base, entry.Name):
+			o.aside = append(o.aside, entry.Name)
 			continue
+		case !temporary && !lent && entry.Name != intent:
+			continue
+		case lent && kind == 0:
+			orphaned, err = o.takeLent(path, filepath.Join(dir, base))
+		case lent:
 		case temporary && kind == 0:
 			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
 		case !temporary && (kind == fs.ModeSymlink || kind == 0):
@@ -128,6 +151,9 @@ func (o *orphanage) findKnown(document string) {
 			return o.take(names.Place(document, place), document, "")
 		})
 	}
+	o.takeKnown(names.Kept(document), func(fs.FileMode) (bool, error) {
+		return false, o.believesKept(document)
+	})
 	o.takeKnown(names.Intent(document), func(kind fs.FileMode) (bool, error) {
 		if kind == fs.ModeSymlink || kind == 0 {
 			return o.takeIntent(document)
@@ -190,7 +216,7 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	if len(digits) == names.TransactionDigits && o.isIntent(document) {
 		return false, nil // which may name it
 	}
-	if !guarded && o.isEmpty(document) {
+	if !guarded && o.d.isBroken(document, o.valid) {
 		return false, errNotBelieved // it may have the document's content
 	}
 	switch {
@@ -205,18 +231,15 @@ func (o *orphanage) take(path, document, digits string) (bool, error) {
 	return true, nil
 }
 
-// isIntent reports whether the intent of a transaction is beside the document, or may
-// be. An intent that is not believed names no file.
-func (o *orphanage) isIntent(document string) bool {
-	found, err := o.d.intentAt(document)
-	return err != nil || found.there
-}
-
-// isEmpty reports whether the document is an empty file. A power cut may have left it
-// so, and its content in a temporary file.
-func (o *orphanage) isEmpty(document string) bool {
-	info, err := o.d.files.Lstat(document)
-	return err == nil && info.Mode.IsRegular() && info.Size == 0
+// takeLent reports whether a process that has lent the document's lock to a command has left
+// its file behind. Such a file is made with the lock held, and is of no use when the lock was
+// free once since.
+func (o *orphanage) takeLent(path, document string) (bool, error) {
+	held, err := o.d.shared.locks.held(document)
+	if err != nil || held || !o.remove {
+		return !held && err == nil, err
+	}
+	return true, ignoreNotExist(o.d.files.Remove(path))
 }
 
 // lock takes the lock of the document, unless the caller already holds it.
@@ -246,64 +269,6 @@ func ignoreLocked(err error) error {
 		return nil
 	}
 	return err
-}
-
-// takeIntent reports whether a dead guard or a dead transaction left an intent beside the
-// document, and then cleans up if remove is set.
-func (o *orphanage) takeIntent(document string) (bool, error) {
-	found, err := o.d.intentAt(document)
-	if err != nil {
-		return false, err
-	}
-	target, linkErr := o.d.files.Readlink(names.Intent(document))
-	switch {
-	case found.there:
-		return o.takeTransaction(document)
-	case linkErr != nil || decodeMember(target) != nil:
-		return false, errNotBelieved
-	}
-	return o.takeGuards(document)
-}
-
-// takeGuards is takeIntent for the intent of a guard. It ignores the lock file's mark: a
-// copy of a directory may have an intent beside a new lock file.
-func (o *orphanage) takeGuards(document string) (bool, error) {
-	unlock, err := o.lock(document)
-	if err != nil {
-		return false, ignoreLocked(err)
-	}
-	defer unlock()
-	intent, err := o.d.files.Readlink(names.Intent(document))
-	switch {
-	case err != nil: // a file that is no link is not ours
-		return false, nil
-	case o.remove:
-		return true, o.d.finish(document, intent)
-	}
-	return true, o.d.believesIntent(document, intent)
-}
-
-// takeTransaction reports whether a dead transaction left an intent beside the document,
-// and then recovers it if remove is set.
-func (o *orphanage) takeTransaction(document string) (bool, error) {
-	ctx := context.Background()
-	how := locking{perm: o.d.opts.Perm, like: o.d.lockedInfo(document), wait: -1, guards: true}
-	held, err := o.d.sidecars().acquire(ctx, document, how)
-	if err != nil {
-		return false, ignoreLocked(err)
-	}
-	found, err := o.d.intentAt(document)
-	held.unlock()
-	switch {
-	case err != nil:
-		return false, err
-	case !found.there:
-		return false, errNotBelieved
-	case o.remove:
-		err := o.d.recover(ctx, document, -1)
-		return err == nil, ignoreLocked(err)
-	}
-	return true, nil
 }
 
 // errNotBelieved: a file that has a name of the store's own is left alone.
@@ -366,7 +331,8 @@ func (d *fileDriver) mendLockFile(path string) bool {
 // Sweep removes the temporary files that dead processes left beside the document, and
 // returns their names. Left has the names of files that it leaves alone: files that it
 // may not read or remove, that are too large, or that another user may have made, whom
-// a sticky directory keeps from the document. Writers sweep by themselves when they
+// a sticky directory keeps from the document. Beside a document that is empty or not valid
+// it leaves all of them, for Recover. Writers sweep by themselves when they
 // first write. The error is ErrUnsupported where documents are not files.
 func (d *Doc) Sweep(ctx context.Context) (removed, left []string, err error) {
 	files, err := d.onFiles()

@@ -124,10 +124,7 @@ func (c *txCuts) examine(
 			known += fmt.Sprint(name, h.saw[name])
 		}
 	}
-	key := fmt.Sprint(model, cuts, known)
-	for _, name := range found.Names() {
-		key += fmt.Sprintf(" %s=%q", name, found.Content(name))
-	}
+	key := string(found.AppendFiles(fmt.Append(nil, model, cuts, known)))
 	if c.tried[key] {
 		return nil
 	}
@@ -294,6 +291,10 @@ func TestTransactionPowerCuts(t *testing.T) {
 		"one that is guarded":                      {plans: one, opts: Options{GuardForeign: true}},
 		"one that deletes, guarded":                {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
 		"one that is guarded, a death, a writer":   {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
+		"one that keeps":                           {plans: one, opts: Options{KeepLast: true}},
+		"one that keeps and is guarded":            {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
+		"one that deletes and keeps":               {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
+		"one that keeps, a death and a writer":     {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
 		"two":                                      {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
 	} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
@@ -310,6 +311,8 @@ func TestTransactionPowerCuts(t *testing.T) {
 							name == "one of three" && durability != Durable ||
 							name == "one that deletes, guarded" && durability != Durable ||
 							!journal && durability == Durable && strings.HasSuffix(name, "a writer")
+						large = large || c.opts.KeepLast && (!journal || durability != Durable ||
+							c.opts.GuardForeign || c.deaths > 0)
 						if !exhaustive && large {
 							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
 						}

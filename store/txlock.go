@@ -273,10 +273,10 @@ func (w *wantedLock) sharesLock(held []*wantedLock) bool {
 	if len(held) == 0 {
 		return false
 	}
-	info, err := w.table.files.Lstat(w.table.pathOf(w.path))
+	info, err := w.table.table.Files.Lstat(w.table.pathOf(w.path))
 	return err == nil && info.Mode.IsRegular() && slices.ContainsFunc(held,
 		func(h *wantedLock) bool {
-			return info.SameFile(h.held.lock.info)
+			return info.SameFile(h.held.Entry.Info)
 		})
 }
 

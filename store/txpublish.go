@@ -38,7 +38,7 @@ func (c *commit) place() error {
 		if err == nil && !noticed {
 			err = fmt.Errorf("the lock file %s says that there are no transactions, and this "+
 				"user may not change it; remove it while no program uses the document",
-				e.a.held.lock.path)
+				e.a.held.Entry.Path)
 		}
 		if err != nil {
 			return e.outcome(err)
@@ -262,7 +262,7 @@ func (e *txDoc) publish(exchange bool) error {
 	case e.does.Guarded != "":
 		return e.exchange()
 	default:
-		if exchange {
+		if exchange || a.keeps() {
 			// What is displaced is not swept while the intent is there.
 			err = files.Rename(e.staged.path, a.path, fsys.Exchange)
 			happened, unknownErr := a.happened(err, e.staged)
@@ -326,7 +326,7 @@ func (c *commit) clear() {
 		if left = left || e.left; e.left || e == c.written[0] && left {
 			continue
 		}
-		if e.displaced != "" {
+		if e.displaced != "" && !e.a.keep(e.displaced) {
 			_ = e.a.d.files.Remove(e.displaced)
 		}
 		_ = e.a.d.files.Remove(names.Intent(e.a.path))

@@ -159,7 +159,7 @@ func (e *txDoc) isThere() error {
 func (c *commit) stageData(e *txDoc) (err error) {
 	a := e.a
 	if a.d.shared.rows.due(a.path) {
-		a.d.sweep(a.path)
+		a.sweep()
 	}
 	perm := a.d.opts.Perm
 	if !a.current.version.IsAbsent() {

@@ -52,12 +52,11 @@ func (a *attempt) stillLocked() error {
 	if a.held == nil || !a.lockedFirst || a.d.opts.Durability == Volatile {
 		return nil
 	}
-	lock := a.held.lock
-	now, err := a.d.files.Lstat(lock.path)
+	now, err := a.d.files.Lstat(a.held.Entry.Path)
 	if ignoreNotExist(err) != nil {
 		return err
 	}
-	if err != nil || !now.SameFile(lock.info) {
+	if err != nil || !now.SameFile(a.held.Entry.Info) {
 		return a.conflict(a.current.version)
 	}
 	return nil

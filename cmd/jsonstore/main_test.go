@@ -27,6 +27,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			// The race detector would wait for a second at the end of each process.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			return nil
+		},
 		Condition: func(name string) (bool, error) {
 			switch name {
 			case "root":

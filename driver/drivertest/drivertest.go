@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.Driver) {
 	}
 	runAttempts(t, open)
 	runTransactions(t, open)
+	runWatches(t, open)
 	t.Run("closed", func(t *testing.T) {
 		drv := open(t)
 		closeDriver(t, drv)

@@ -21,6 +21,13 @@ type Driver struct {
 	byKey    map[string]document
 	revision uint64 // of the last write; no two writes have the same
 	closed   bool
+	watches  map[*watch]bool
+}
+
+// watch is a call of Watch whose context has not ended.
+type watch struct {
+	prefix  string
+	changed func(key string)
 }
 
 type document struct {
@@ -31,10 +38,13 @@ type document struct {
 var (
 	_ driver.Driver     = (*Driver)(nil)
 	_ driver.Transactor = (*Driver)(nil)
+	_ driver.Watcher    = (*Driver)(nil)
 )
 
 // New returns an engine without documents.
-func New() *Driver { return &Driver{byKey: map[string]document{}} }
+func New() *Driver {
+	return &Driver{byKey: map[string]document{}, watches: map[*watch]bool{}}
+}
 
 // begin locks the engine for one operation.
 func (d *Driver) begin(ctx context.Context) (end func(), err error) {
@@ -75,6 +85,7 @@ func (d *Driver) Swap(ctx context.Context, key string, old driver.Version, data 
 	d.revision++
 	made := document{bytes.Clone(data), driver.RevisionVersion(d.revision)}
 	d.byKey[key] = made
+	d.tell(key)
 	return made.version, nil
 }
 
@@ -92,6 +103,7 @@ func (d *Driver) Delete(ctx context.Context, key string, old driver.Version) err
 		return err
 	}
 	delete(d.byKey, key)
+	d.tell(key)
 	return nil
 }
 
@@ -118,7 +130,38 @@ func (d *Driver) Commit(ctx context.Context, changes []driver.Change) ([]driver.
 			d.byKey[c.Key] = document{bytes.Clone(c.Data), versions[i]}
 		}
 	}
+	for _, c := range changes {
+		if !c.Keep {
+			d.tell(c.Key)
+		}
+	}
 	return versions, nil
+}
+
+// Watch implements driver.Watcher. Each change is told once, when it is made.
+func (d *Driver) Watch(ctx context.Context, prefix string, changed func(key string)) error {
+	end, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	w := &watch{prefix, changed}
+	d.watches[w] = true
+	context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.watches, w)
+	})
+	return nil
+}
+
+// tell tells of a change. The caller holds mu.
+func (d *Driver) tell(key string) {
+	for w := range d.watches {
+		if strings.HasPrefix(key, w.prefix) {
+			w.changed(key)
+		}
+	}
 }
 
 // checkAll reports why changes cannot be made.

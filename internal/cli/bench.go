@@ -4,9 +4,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -81,7 +79,7 @@ func (a *app) bench(ctx context.Context, dir string, t trial, page string) error
 		return err
 	}
 	if page != "" {
-		if err := replaceFile(unshield(page), report.Page()); err != nil {
+		if err := replaceFile(unshield(page), report.Page(), 0o644); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
@@ -92,23 +90,6 @@ func (a *app) bench(ctx context.Context, dir string, t trial, page string) error
 	}
 	if err == nil && report.Lost != 0 {
 		err = errNo
-	}
-	return err
-}
-
-// replaceFile replaces a file atomically.
-func replaceFile(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	err = errors.Join(err, temp.Chmod(0o644), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(temp.Name())
 	}
 	return err
 }

@@ -94,10 +94,13 @@ to the byte.`,
 	a.flags.register(root.PersistentFlags())
 	root.AddCommand(
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
+		a.recoverCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
+		a.editCommand(), a.mergeCommand(),
 		a.txnCommand(),
-		a.leaseCommand(),
+		a.watchCommand(),
+		a.lockCommand(), a.leaseCommand(),
 		a.journalCommand(),
 		a.doctorCommand(), a.verifyCommand(), a.benchCommand(),
 	)

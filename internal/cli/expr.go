@@ -41,6 +41,11 @@ func (f *exprFlags) register(flags *pflag.FlagSet) {
 		"compute the new content from the old with this `JQ` expression; "+
 			". is null if the document is absent")
 	flags.StringVar(&f.file, "from-file", "", "read the expression from a `FILE`")
+	f.registerArguments(flags)
+}
+
+// registerArguments registers the flags that set variables.
+func (f *exprFlags) registerArguments(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.args, "arg", nil,
 		"set the variable $NAME to the text VALUE: `NAME VALUE`")
 	flags.StringArrayVar(&f.json, "argjson", nil,
@@ -81,6 +86,11 @@ func (f *exprFlags) task(
 		}
 		return nil, nil
 	}
+	return f.taskOf(text, common)
+}
+
+// taskOf is the task of an expression with the arguments of the flags.
+func (f *exprFlags) taskOf(text string, common *commonFlags) (*exprTask, error) {
 	if err := checkLength(text); err != nil {
 		return nil, err
 	}

@@ -195,14 +195,10 @@ func (e *encoder) results(results gojq.Iter, from *elements) error {
 		if !first {
 			e.out = append(e.out, ',')
 		}
-		var err error
 		if from.text != nil && isSame(result, from.value) {
+			// No limit is needed: all of these together are no longer than the document.
 			e.out, from.text = append(e.out, from.text...), nil
-			err = e.fits(0)
-		} else {
-			err = e.value(result)
-		}
-		if err != nil {
+		} else if err := e.value(result); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,7 @@ type commonFlags struct {
 	guard        bool
 	lockFile     string
 	createMode   string // of the verbs that write
+	keepLast     bool   // likewise
 }
 
 func (f *commonFlags) register(flags *pflag.FlagSet) {
@@ -69,6 +70,7 @@ func (f *commonFlags) options() (*store.Options, error) {
 		AllowDuplicateKeys: f.duplicates,
 		AllowNetwork:       f.allowNetwork,
 		GuardForeign:       f.guard,
+		KeepLast:           f.keepLast,
 		LockPath:           unshield(f.lockFile),
 		LockWait:           f.wait,
 		Retry:              store.Retry{MaxTries: f.tries},

@@ -61,6 +61,8 @@ type stat struct {
 	LockedBy int           `json:"locked_by,omitempty"` // a process
 	Orphans  []string      `json:"orphans"`
 	Left     []string      `json:"left"`
+	Kept     *candidate    `json:"kept,omitempty"`   // the version before
+	Aside    []string      `json:"aside"`            // former versions that were moved aside
 	Intent   *statIntent   `json:"intent,omitempty"` // of a transaction
 }
 
@@ -86,6 +88,7 @@ func statOf(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stat {
 		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
 		LockFile: info.LockPath, Locked: info.Locked, LockedBy: info.LockedBy.PID,
 		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
+		Kept: candidateOf(info.Kept), Aside: append([]string{}, info.Aside...),
 	}
 }
 
@@ -113,6 +116,12 @@ func statText(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stri
 	}
 	if len(info.Left) > 0 {
 		b.WriteString("left:      " + strings.Join(info.Left, ", ") + "\n")
+	}
+	if info.Kept != nil {
+		b.WriteString("kept:      " + candidateText(*info.Kept) + "\n")
+	}
+	if len(info.Aside) > 0 {
+		b.WriteString("aside:     " + strings.Join(info.Aside, ", ") + "\n")
 	}
 	if intent.State != store.NoIntent {
 		b.WriteString("intent:    " + intentText(intent) + "\n")
@@ -147,21 +156,23 @@ holds a lock on that file excludes the writers of jsonstore.`,
 		Example: `  flock "$(jsonstore lock-file settings.json)" vi settings.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.with(cmd.Context(), args[0], func(_ context.Context, doc *store.Doc) error {
-				path, err := doc.LockFile()
-				if err != nil {
-					return err
-				}
-				if a.flags.json {
-					return wrote(encodeLine(a.stdout, struct {
-						File     string `json:"file"`
-						LockFile string `json:"lock_file"`
-					}{doc.Name(), path}))
-				}
-				return a.print([]byte(path))
-			})
+			return a.with(cmd.Context(), args[0], a.printLockFile)
 		},
 	}
+}
+
+func (a *app) printLockFile(_ context.Context, doc *store.Doc) error {
+	path, err := doc.LockFile()
+	if err != nil {
+		return err
+	}
+	if a.flags.json {
+		return wrote(encodeLine(a.stdout, struct {
+			File     string `json:"file"`
+			LockFile string `json:"lock_file"`
+		}{doc.Name(), path}))
+	}
+	return a.print([]byte(path))
 }
 
 func (a *app) checkCommand() *cobra.Command {
@@ -172,7 +183,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Long: `Check that the document is valid, and sweep what dead writers left beside it.
 The exit code is 4 if the document is absent, and 5 if it is invalid; the document
 itself is never changed, except that a transaction whose process has died is finished, if
-it was committed, or else undone.`,
+it was committed, or else undone. Beside an invalid document nothing is swept: it may be what
+jsonstore recover needs.`,
 		Example: `  jsonstore check settings.json
   jsonstore check state/*.json --each`,
 		Args: cobra.MinimumNArgs(1),
@@ -187,11 +199,14 @@ it was committed, or else undone.`,
 			if err = errors.Join(err, sweepErr); err != nil {
 				var where *store.Error // the joined error does not name the document
 				if errors.As(err, &where) {
+					all := where.Err
 					if len(swept) > 0 {
-						all := fmt.Errorf("%w; %s", where.Err, litter(swept, intent))
-						where = &store.Error{Op: where.Op, Name: where.Name, Err: all}
+						all = fmt.Errorf("%w; %s", all, litter(swept, intent))
 					}
-					return where
+					if len(left) > 0 {
+						all = fmt.Errorf("%w; left alone: %s", all, strings.Join(left, ", "))
+					}
+					return &store.Error{Op: where.Op, Name: where.Name, Err: all}
 				}
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,30 +18,6 @@ import (
 	"github.com/jsonstore/jsonstore/lease"
 	"github.com/jsonstore/jsonstore/store"
 )
-
-// runsProgram annotates a verb whose exit code is that of the program that it runs.
-const runsProgram = "runs"
-
-// programError says why a program cannot be run, with the exit code that shells have.
-type programError struct {
-	code int
-	err  error
-}
-
-func (e *programError) Error() string { return e.err.Error() }
-func (e *programError) Unwrap() error { return e.err }
-
-// codeOfRun is the exit code for an error of a verb that runs a program.
-func codeOfRun(code int, err error) int {
-	var program *programError
-	switch {
-	case errors.As(err, &program):
-		return program.code
-	case code == exitInterrupted || code == exitTerminated:
-		return code
-	}
-	return exitOurs
-}
 
 // The variables that the program gets.
 const (
@@ -76,23 +51,19 @@ The command has the token in ` + tokenVariable + `, and ` + nonceVariable + ` an
 	cmd.Flags().IntVar(&heldCode, "exit-held", exitOurs,
 		"the exit `CODE` if another holder has the lease")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		dash := cmd.ArgsLenAtDash()
-		switch {
-		case dash != 1 || len(args) < 2:
-			return usage("give one FILE, and the command after --: " +
-				"jsonstore lease run FILE -- CMD ARG…")
-		case heldCode < 0 || heldCode > 255:
-			return usage("--exit-held %d: want 0 to 255", heldCode)
+		if err := checkExitHeld(heldCode); err != nil {
+			return err
 		}
+		prog, err := checkProgram("lease run", args, cmd.ArgsLenAtDash())
+		if err != nil {
+			return err
+		}
+		prog.diesToo = true // nobody would renew its lease
 		opts, err := f.options(filepath.Base(args[1]))
 		if err != nil {
 			return err
 		}
-		path, err := lookUp(args[1])
-		if err != nil {
-			return err
-		}
-		r := &leaseRun{app: a, file: unshield(args[0]), path: path, args: args[1:]}
+		r := &leaseRun{app: a, file: unshield(args[0]), program: prog}
 		return a.with(cmd.Context(), args[0], func(ctx context.Context, doc *store.Doc) error {
 			l, err := lease.Acquire(ctx, doc, opts)
 			if errors.Is(err, lease.ErrHeld) && ctx.Err() == nil && heldCode != exitOurs {
@@ -109,23 +80,21 @@ The command has the token in ` + tokenVariable + `, and ` + nonceVariable + ` an
 
 // leaseRun is one run of a program under a lease.
 type leaseRun struct {
-	app  *app
-	file string
-	path string   // of the program
-	args []string // the first one is its name
+	app     *app
+	file    string
+	program command
 }
 
 func (r *leaseRun) run(ctx context.Context, l *lease.Lease) error {
-	// From here on signals are the program's. One that came before has ended ctx.
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn()...)
-	defer signal.Stop(signals)
+	signals, ignore := catchSignals()
+	defer ignore()
 	if ctx.Err() != nil {
 		r.release(ctx, l)
 		return context.Cause(ctx)
 	}
 	work, stop := l.Keep(context.WithoutCancel(ctx))
-	code, err := r.supervise(work, l, signals)
+	code, err := r.program.supervise(r.environment(l), signals, work.Done(),
+		func() time.Duration { return grace(l) })
 	lost := context.Cause(work)
 	stop()
 	released := r.release(ctx, l)
@@ -149,63 +118,12 @@ func (r *leaseRun) release(ctx context.Context, l *lease.Lease) error {
 	return l.Release(ctx)
 }
 
-// supervise runs the program, and ends it when the work's context ends. It returns its
-// exit code.
-func (r *leaseRun) supervise(
-	work context.Context, l *lease.Lease, signals <-chan os.Signal,
-) (int, error) {
-	child, err := startChild(r.path, r.args, r.environment(l))
-	if err != nil {
-		return 0, &programError{exitNotRunnable, fmt.Errorf("run %s: %w", r.args[0], err)}
+// grace is how long the program has to end, when the lease was stolen or is about to expire.
+func grace(l *lease.Lease) time.Duration {
+	if left := l.Left(); left > 0 {
+		return left
 	}
-	ended := make(chan *os.ProcessState, 1)
-	failed := make(chan error, 1)
-	go func() {
-		state, err := child.process.Wait()
-		if err != nil {
-			failed <- err
-			return
-		}
-		ended <- state
-	}()
-	lost := work.Done()
-	var kill <-chan time.Time
-	var look <-chan time.Time // at what the program has left, when it was ended
-	code := 0
-	for {
-		select {
-		case state := <-ended:
-			if code = exitCodeOf(state); kill == nil || child.isGone() {
-				return code, nil
-			}
-			ticker := time.NewTicker(10 * time.Millisecond)
-			defer ticker.Stop()
-			look = ticker.C
-		case <-look:
-			if child.isGone() {
-				return code, nil
-			}
-		case err := <-failed:
-			return 0, fmt.Errorf("wait for %s: %w", r.args[0], err)
-		case s := <-signals:
-			child.pass(s)
-		case <-lost:
-			lost = nil
-			// The lease was stolen, or is about to expire.
-			grace := l.Left()
-			if grace == 0 {
-				grace = min(l.TTL()/4, time.Second)
-			}
-			timer := time.NewTimer(grace)
-			defer timer.Stop()
-			kill = timer.C
-			child.terminate()
-		case <-kill:
-			if child.kill(); look != nil {
-				return code, nil
-			}
-		}
-	}
+	return min(l.TTL()/4, time.Second)
 }
 
 // environment is ours with the variables of the lease.

@@ -25,6 +25,7 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 	"github.com/jsonstore/jsonstore/journal"
 	"github.com/jsonstore/jsonstore/lease"
+	"github.com/jsonstore/jsonstore/merge"
 	"github.com/jsonstore/jsonstore/store"
 )
 
@@ -74,6 +75,7 @@ func exitCode(err error) int {
 	var badUsage errUsage
 	var compile *compileError
 	var runtime *runtimeError
+	var conflicts *merge.Conflicts
 	for _, c := range []struct {
 		is   bool
 		code int
@@ -87,7 +89,7 @@ func exitCode(err error) int {
 		{errors.Is(err, lease.ErrLost), exitConflict},
 		{errors.As(err, &runtime), exitInvalid},
 		{errors.Is(err, store.ErrNotDurable), exitIO},
-		{errors.Is(err, store.ErrConflict), exitConflict},
+		{errors.Is(err, store.ErrConflict) || errors.As(err, &conflicts), exitConflict},
 		{errors.Is(err, store.ErrVersion), exitUsage},
 		{errors.Is(err, store.ErrPath) || errors.Is(err, store.ErrKey), exitUsage},
 		{errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrTooLarge), exitInvalid},
@@ -150,7 +152,7 @@ func (a *app) fail(file string, err error) {
 			Have  *store.Version `json:"have,omitempty"`
 		}{
 			File: file, Op: op, In: number, Kind: kind, Exit: code,
-			Error: inFlags.Replace(err.Error()),
+			Error: inVerbs(file, inFlags.Replace(err.Error())),
 		}
 		var conflict *store.ConflictError
 		if errors.As(err, &conflict) {
@@ -162,7 +164,7 @@ func (a *app) fail(file string, err error) {
 	if a.flags.quiet {
 		return
 	}
-	message := inFlags.Replace(explain(file, err))
+	message := inVerbs(file, inFlags.Replace(explain(file, err)))
 	if file != "" {
 		message = file + ": " + message
 	}
@@ -175,7 +177,13 @@ var inFlags = strings.NewReplacer(
 	"allow it with AllowNetwork", "allow it with --allow-network",
 	"which GuardForeign needs", "which --guard needs",
 	"LockPath ", "--lock-file ",
+	"Options.Poll is set", "--poll is given",
 )
+
+// inVerbs replaces the methods that the store's messages name by the command's verbs.
+func inVerbs(file, message string) string {
+	return strings.ReplaceAll(message, "see Doc.Recover", "try jsonstore recover "+file)
+}
 
 // explain is the message for an error in the command's terms.
 func explain(file string, err error) string {
@@ -247,6 +255,8 @@ type result struct {
 	Version *store.Version  `json:"version,omitempty"`
 	Changed *bool           `json:"changed,omitempty"`
 	Diff    string          `json:"diff,omitempty"`
+
+	Conflicts []merge.Conflict `json:"conflicts,omitempty"` // of a merge
 }
 
 // show prints a result: with --json as JSON, else as the given text, if there is any.

@@ -12,12 +12,14 @@ import (
 
 func (a *app) createCommand() *cobra.Command {
 	var f writeFlags
-	return a.writeCommand(&cobra.Command{
+	var ifEmpty bool
+	cmd := &cobra.Command{
 		Use: "create FILE [VALUE]",
 		Short: "Create a document that does not exist, from a value or standard input, and " +
 			"print its version",
 		Example: `  jsonstore create settings.json '{"theme": "dark"}'
-  jsonstore create settings.json --create-mode 0644 < defaults.json`,
+  jsonstore create settings.json --create-mode 0644 < defaults.json
+  jsonstore create settings.json --if-empty '{}'`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.write(cmd, &f, args[:1],
@@ -26,10 +28,17 @@ func (a *app) createCommand() *cobra.Command {
 					if err != nil {
 						return written{}, err
 					}
-					return made(doc.Create(ctx, data))
+					create := doc.Create
+					if ifEmpty {
+						create = doc.CreateIfEmpty
+					}
+					return made(create(ctx, data))
 				})
 		},
-	}, &f)
+	}
+	cmd.Flags().BoolVar(&ifEmpty, "if-empty", false,
+		"also if the file is empty, of no bytes or of white space")
+	return a.writeCommand(cmd, &f)
 }
 
 // made is the result of a write whose new version is printed.

@@ -34,6 +34,8 @@ func (a *app) writeCommand(cmd *cobra.Command, f *writeFlags) *cobra.Command {
 		"exit with 10 if a document changed, with 0 if not")
 	flags.StringVar(&a.flags.createMode, "create-mode", "",
 		"the `MODE` of a new document, before the umask (default 0600)")
+	flags.BoolVar(&a.flags.keepLast, "keep-last", false,
+		"keep the version that is replaced or deleted, as .NAME.kept, for jsonstore recover")
 	return cmd
 }
 
@@ -82,6 +84,7 @@ func (a *app) write(
 		}
 		a.changed = a.changed || *w.Changed
 		w.File = doc.Name()
+		a.tellUnkept(doc)
 		if err := a.show(w.result, w.text); err != nil {
 			return err
 		}
@@ -90,6 +93,15 @@ func (a *app) write(
 		}
 		return nil
 	})
+}
+
+// tellUnkept prints a notice if --keep-last has kept nothing.
+func (a *app) tellUnkept(doc *store.Doc) {
+	if doc.Stats().Unkept > 0 && !a.flags.quiet && !a.flags.json {
+		fmt.Fprintf(a.stderr, "jsonstore: %s: the document was changed, but the version before "+
+			"was not kept: another user's file has that name, or the file system cannot do it; "+
+			"see jsonstore stat\n", doc.Name())
+	}
 }
 
 // mustHave returns a conflict if a document that was read has not the expected version.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
 // An Error says that a path is unusable, whatever the document.
@@ -136,6 +138,22 @@ func Join(keys ...string) string {
 		escaped[i] = Escape(key)
 	}
 	return strings.Join(escaped, ".")
+}
+
+// Of returns the path of the value that steps lead to.
+func Of(way []splice.Step) string {
+	if len(way) == 0 {
+		return whole
+	}
+	parts := make([]string, len(way))
+	for i, s := range way {
+		if s.Index == splice.Nowhere {
+			parts[i] = Escape(s.Key)
+		} else {
+			parts[i] = strconv.Itoa(s.Index)
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 // upTo is the path of the first n steps, for messages.

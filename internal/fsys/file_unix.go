@@ -152,8 +152,14 @@ func (f *file) Lock(spin time.Duration) error {
 			}
 		}
 	}
+	return f.flock(unix.LOCK_EX)
+}
+
+func (f *file) LockShared() error { return f.flock(unix.LOCK_SH) }
+
+func (f *file) flock(how int) error {
 	for {
-		switch err := unix.Flock(f.fd, unix.LOCK_EX); err {
+		switch err := unix.Flock(f.fd, how); err {
 		case nil:
 			return nil
 		case unix.EINTR:
@@ -163,9 +169,12 @@ func (f *file) Lock(spin time.Duration) error {
 	}
 }
 
-func (f *file) TryLock() (bool, error) {
+func (f *file) TryLock() (bool, error)       { return f.tryFlock(unix.LOCK_EX) }
+func (f *file) TryLockShared() (bool, error) { return f.tryFlock(unix.LOCK_SH) }
+
+func (f *file) tryFlock(how int) (bool, error) {
 	for {
-		switch err := unix.Flock(f.fd, unix.LOCK_EX|unix.LOCK_NB); err {
+		switch err := unix.Flock(f.fd, how|unix.LOCK_NB); err {
 		case nil:
 			return true, nil
 		case unix.EWOULDBLOCK:

@@ -120,14 +120,23 @@ func (f file) lock(flags uint32) error {
 
 // Lock blocks in the kernel. The file must not be used meanwhile, not even closed.
 func (f file) Lock(time.Duration) error {
-	if err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK); err != nil {
+	return f.mustLock(windows.LOCKFILE_EXCLUSIVE_LOCK)
+}
+
+func (f file) LockShared() error { return f.mustLock(0) }
+
+func (f file) mustLock(flags uint32) error {
+	if err := f.lock(flags); err != nil {
 		return lockError(f.Name(), err)
 	}
 	return nil
 }
 
-func (f file) TryLock() (bool, error) {
-	err := f.lock(windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY)
+func (f file) TryLock() (bool, error)       { return f.tryLock(windows.LOCKFILE_EXCLUSIVE_LOCK) }
+func (f file) TryLockShared() (bool, error) { return f.tryLock(0) }
+
+func (f file) tryLock(flags uint32) (bool, error) {
+	err := f.lock(flags | windows.LOCKFILE_FAIL_IMMEDIATELY)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) ||
 		errors.Is(err, syscall.Errno(windows.ERROR_IO_PENDING)) {
 		return false, nil

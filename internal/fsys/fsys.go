@@ -151,6 +151,11 @@ type File interface {
 	Lock(spin time.Duration) error
 	// TryLock is Lock, but reports false instead of waiting.
 	TryLock() (bool, error)
+	// LockShared is Lock for a lock that others may share. A file that has an exclusive
+	// lock must not be locked so: that would give the exclusive one up.
+	LockShared() error
+	// TryLockShared is LockShared, but reports false instead of waiting.
+	TryLockShared() (bool, error)
 	// Unlock releases the lock and keeps the file open.
 	Unlock() error
 	Close() error

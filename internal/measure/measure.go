@@ -133,7 +133,7 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 	r.share = c.Time / time.Duration(all) * 9 / 10 // the rest is for starting and ending processes
 	r.report = &Report{
 		Dir: c.Dir, Date: begun.Format(time.DateOnly), Command: c.Command,
-		Machine: describe(c.Files, dir, c.Version),
+		Machine: Describe(c.Files, dir, c.Version),
 	}
 	for i, u := range rows {
 		c.Progress(i, all, u.title())

@@ -123,7 +123,9 @@ func round(x float64) float64 {
 	return rounded
 }
 
-func describe(files fsys.FS, dir, program string) Machine {
+// Describe describes this machine, and the file system of a directory. Program is the version of
+// the program.
+func Describe(files fsys.FS, dir, program string) Machine {
 	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(),
 		Go: runtime.Version(), Program: program, FlushOrder: "portable"}
 	if files.OneJournal(dir) {

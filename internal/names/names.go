@@ -7,6 +7,10 @@
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
 //	.NAME.tx               the intent of a transaction: a file beside its home, a symbolic link
 //	                       beside the others; or that of a guard, a link to these 36 digits
+//	.NAME.gate             the gate of shared locks
+//	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
+//	                       a lock, exclusive or shared, that is lent to a command
+//	.NAME.kept             the version before the current one
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -14,13 +18,17 @@
 // more than 213, the own files have the beginning and a hash, and suffixes that begin with
 // "long":
 //
-//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx
+//	.<100 bytes of NAME>.<32 digits>.longlock, .<…>.<…>.<digits>.longtmp, .<…>.<…>.longtx,
+//	.<…>.<…>.longkept
 //
 // The beginning is shorter by up to three bytes where it would end within a character of
 // UTF-8. The 32 digits are the first half of the SHA-256 of NAME: they follow from the name
 // alone, so that all programs take the same lock, and nobody finds two names with the same
 // ones. The suffixes keep the files apart from those of a document whose name is
 // "<beginning>.<digits>".
+//
+// A document that was moved aside is its owner's, and has a name in the open:
+// NAME.invalid-<time> or NAME.replaced-<time>.
 package names
 
 import (
@@ -44,6 +52,10 @@ const (
 	lockSuffix      = ".lock"
 	temporarySuffix = ".tmp"
 	intentSuffix    = ".tx"
+	gateSuffix      = ".gate"
+	heldSuffix      = ".held"
+	heldShared      = "s" // after the digits
+	keptSuffix      = ".kept"
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -55,7 +67,8 @@ const (
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
-var reservedSuffixes = [...]string{lockSuffix, intentSuffix, ".kept", ".history"}
+var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, keptSuffix,
+	".history"}
 
 // long is a suffix for a document with a long name.
 func long(suffix string) string { return "." + longPrefix + suffix[1:] }
@@ -92,6 +105,46 @@ func IsLock(path string) bool {
 	return own && (strings.HasSuffix(path, lockSuffix) || strings.HasSuffix(path, long(lockSuffix)))
 }
 
+// besideLock is a name beside a lock file, which may be another program's.
+func besideLock(lock, middle, suffix string) string {
+	if !IsLock(lock) {
+		return beside(lock, middle, suffix)
+	}
+	if stem, isLong := strings.CutSuffix(lock, long(lockSuffix)); isLong {
+		return stem + middle + long(suffix)
+	}
+	return strings.TrimSuffix(lock, lockSuffix) + middle + suffix
+}
+
+// Gate is the gate of those who want a lock file's lock.
+func Gate(lock string) string { return besideLock(lock, "", gateSuffix) }
+
+// Held is the file of a lock that is lent to a command. Its digits are 128 random bits.
+func Held(lock, digits string, shared bool) string {
+	if shared {
+		digits += heldShared
+	}
+	return besideLock(lock, "."+digits, heldSuffix)
+}
+
+// IsHeld reports whether name is that of a lock that is lent, of the lock file at a path.
+func IsHeld(lock, name string) bool {
+	suffix := heldSuffix
+	if strings.HasSuffix(name, long(heldSuffix)) {
+		suffix = long(heldSuffix)
+	}
+	// Without digits, the name ends with a dot and the suffix.
+	before, alike := strings.CutSuffix(filepath.Base(Held(lock, "", false)), suffix)
+	digits, begins := strings.CutPrefix(strings.TrimSuffix(name, suffix), before)
+	return alike && begins && AreRandom(strings.TrimSuffix(digits, heldShared)) &&
+		strings.HasSuffix(name, suffix)
+}
+
+// AreRandom reports whether these may be the digits of 128 random bits.
+func AreRandom(digits string) bool {
+	return len(digits) == TransactionDigits && areDigits(digits)
+}
+
 // Intent is the intent of a guard or of a transaction on it.
 func Intent(path string) string { return beside(path, "", intentSuffix) }
 
@@ -114,6 +167,9 @@ func IntentBeside(temporary string) string {
 	}
 	return dir + "." + base + suffix
 }
+
+// Kept is the version that the current one of the document at path has replaced.
+func Kept(path string) string { return beside(path, "", keptSuffix) }
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {

@@ -2,9 +2,12 @@ package names
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -13,8 +16,10 @@ import (
 func own(path string) map[string]string {
 	guarded := strings.Repeat("0123456789abcdef", 3)[:GuardedDigits]
 	files := map[string]string{
-		"lock": Lock(path), "intent": Intent(path), "random": Random(path, 7),
+		"lock": Lock(path), "intent": Intent(path), "kept": Kept(path), "random": Random(path, 7),
 		"guarded": Guarded(path, guarded), "transaction": Transaction(path, guarded[:32]),
+		"gate": Gate(Lock(path)), "lent": Held(Lock(path), guarded[:32], false),
+		"lent shared": Held(Lock(path), guarded[:32], true),
 	}
 	for place := range Places {
 		files[fmt.Sprint("place ", place)] = Place(path, place)
@@ -62,13 +67,16 @@ func TestNames(t *testing.T) {
 				t.Errorf("%s is not known to be the store's: %q", what, file)
 			}
 			digits, is := TemporaryOf(document, file)
-			if temporary := kind != "lock" && kind != "intent"; is != temporary ||
-				is && !strings.Contains(file, "."+digits+".") {
+			temporary := !slices.Contains([]string{"lock", "intent", "gate", "lent", "lent shared",
+				"kept"}, kind)
+			if is != temporary || is && !strings.Contains(file, "."+digits+".") {
 				t.Errorf("%s: a temporary file of its document: %v, with the digits %q", what,
 					is, digits)
 			}
-			if temporary := kind != "lock" && kind != "intent"; temporary &&
-				IntentBeside(file) != Intent(document) {
+			if lent := strings.HasPrefix(kind, "lent"); IsHeld(Lock(document), file) != lent {
+				t.Errorf("%s: a lock that is lent: %v", what, !lent)
+			}
+			if temporary && IntentBeside(file) != Intent(document) {
 				t.Errorf("%s has the intent %q beside it", what, IntentBeside(file))
 			}
 			stem, long := stem(document)
@@ -95,6 +103,32 @@ func TestNamesStay(t *testing.T) {
 	} {
 		if got := Lock(path); got != want {
 			t.Errorf("the lock of %s is %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestAside: what was moved aside is known by its name, and is no file of the store's own.
+func TestAside(t *testing.T) {
+	at := time.Date(2026, 11, 29, 10, 15, 2, 999, time.FixedZone("", 3600))
+	for _, base := range []string{"doc.json", "a.invalid-b", strings.Repeat("é", 127)} {
+		for _, reason := range []string{Invalid, Replaced} {
+			for _, number := range []uint32{0, 1, math.MaxUint32} {
+				name := filepath.Base(Aside(filepath.Join("dir", base), reason, at, number))
+				_, is := IsAside(name)
+				_, own := Own(name)
+				if !is || own || !IsAsideOf(base, name) || IsAsideOf(base+"x", name) ||
+					len(name) > 255 || !strings.Contains(name, "."+reason+"-20261129T091502Z") {
+					t.Errorf("%s: %v, own %v", name, is, own)
+				}
+			}
+		}
+	}
+	for _, name := range []string{"doc.json", ".invalid-20261129T091502Z", "doc.json.invalid-",
+		"doc.json.invalid-20261129T091502Z-", "doc.json.invalid-20261129T091502Z-x",
+		"doc.json.invalid-20261329T091502Z", "doc.json.broken-20261129T091502Z",
+		"doc.json.invalid-20261129T091502Z.json"} {
+		if document, is := IsAside(name); is {
+			t.Errorf("%s is one of %s", name, document)
 		}
 	}
 }

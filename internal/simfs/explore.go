@@ -105,9 +105,27 @@ func (v *Violation) Unwrap() error { return v.Err }
 type execution struct {
 	world *World
 	check func() error
-	trace Trace
-	steps []string
+	trace []byte // a Trace
+	steps []step
 	died  int
+}
+
+// step is a step that was done. It becomes text only if it is part of a violation.
+type step struct {
+	who, does string
+	on        string // may be empty
+	choice    int
+}
+
+func (s step) String() string {
+	text := s.who + ": " + s.does
+	if s.on != "" {
+		text += " " + s.on
+	}
+	if s.choice > 0 {
+		text += fmt.Sprintf(", choice %d", s.choice)
+	}
+	return text
 }
 
 func start(setup Setup) *execution {
@@ -134,21 +152,23 @@ func (x *execution) do(l letter) error {
 	if err != nil {
 		return x.violated(err)
 	}
-	x.trace += Trace(l.String())
+	x.trace = append(x.trace, l.String()...)
 	if dies != nil {
-		x.steps = append(x.steps, dies.Name+" is killed before "+dies.next())
+		x.steps = append(x.steps, step{who: dies.Name, does: "is killed before " + dies.next()})
 		x.died++
 		dies.kill()
 	} else {
-		step := t.name + ": " + t.next
-		if choice > 0 {
-			step += fmt.Sprintf(", choice %d", choice)
-		}
-		x.steps = append(x.steps, step)
+		x.steps = append(x.steps, step{t.name, t.op, t.on, choice})
 		t.advance(choice)
 	}
 	if x.world.violation != nil {
 		return x.violated(x.world.violation)
+	}
+	// At once: the rest may be known from a run in which nothing failed.
+	for _, p := range x.world.processes {
+		if p.err != nil {
+			return x.violated(p.err)
+		}
 	}
 	return nil
 }
@@ -158,7 +178,7 @@ func (p *Process) next() string {
 	var all []string
 	for _, t := range p.world.threads {
 		if t.process == p && !t.alarm {
-			all = append(all, t.next)
+			all = append(all, t.next())
 		}
 	}
 	return strings.Join(all, ", ")
@@ -183,7 +203,11 @@ func (x *execution) violated(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Violation{err, x.trace, x.steps}
+	v := &Violation{Err: err, Trace: Trace(x.trace)}
+	for _, s := range x.steps {
+		v.Steps = append(v.Steps, s.String())
+	}
+	return v
 }
 
 // choices returns the possible next events: threads, then alarms, then deaths.
@@ -275,7 +299,7 @@ func (e *Explorer) run(
 			return more, x.ended()
 		}
 		for _, other := range slices.Backward(choices[1:]) {
-			more = append(more, x.trace+Trace(other.String()))
+			more = append(more, Trace(x.trace)+Trace(other.String()))
 		}
 		if err := x.do(choices[0]); err != nil {
 			return nil, err

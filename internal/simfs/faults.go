@@ -267,9 +267,14 @@ func (f *faultyFile) Lock(spin time.Duration) error {
 	return f.in.do("lock", f.name, func() error { return f.File.Lock(spin) })
 }
 
-func (f *faultyFile) TryLock() (locked bool, err error) {
+func (f *faultyFile) LockShared() error { return f.in.do("lock", f.name, f.File.LockShared) }
+
+func (f *faultyFile) TryLock() (bool, error)       { return f.try(f.File.TryLock) }
+func (f *faultyFile) TryLockShared() (bool, error) { return f.try(f.File.TryLockShared) }
+
+func (f *faultyFile) try(lock func() (bool, error)) (locked bool, err error) {
 	err = f.in.do("trylock", f.name, func() (err error) {
-		locked, err = f.File.TryLock()
+		locked, err = lock()
 		return err
 	})
 	return locked && err == nil, err

@@ -20,6 +20,7 @@ type file struct {
 	name    string
 	offset  int
 	closed  bool
+	of      *description
 }
 
 // look is the beginning of a read. Reading a file that grows is an operation.
@@ -197,25 +198,47 @@ func (f *file) StillWrites() error { return f.process.stillWrites(f.name) }
 // that other processes do in between they could have done before, or not at all.
 // Likewise, Unlock happens together with the operation before, but not for other
 // threads of the process, which know more than that the lock is held.
-func (f *file) Lock(time.Duration) error {
-	if err := f.process.turn("lock", f.name, f.inode); err != nil {
+func (f *file) Lock(time.Duration) error { return f.wait(false) }
+
+// LockShared implements fsys.File.
+func (f *file) LockShared() error { return f.wait(true) }
+
+func (f *file) wait(shared bool) error {
+	op := "lock"
+	if shared {
+		op = "lock shared"
+	}
+	if f.process.current != nil {
+		f.process.current.shares = shared
+	}
+	if err := f.process.turn(op, f.name, f.inode); err != nil {
 		return err
 	}
 	f.process.sync()
-	*f.lock() = f
+	f.lock().add(f.of, shared)
 	f.process.current.atOnce = true
 	return f.process.saw(nil)
 }
 
-func (f *file) TryLock() (bool, error) {
-	if err := f.process.turn("trylock", f.name, nil); err != nil {
+func (f *file) TryLock() (bool, error) { return f.try("trylock", false) }
+
+// TryLockShared implements fsys.File.
+func (f *file) TryLockShared() (bool, error) { return f.try("trylock shared", true) }
+
+// try takes the lock if it is free. A description that has the lock has it again; if it
+// asks for the other kind, it first gives up the one that it has, as the kernel does.
+func (f *file) try(op string, shared bool) (bool, error) {
+	if err := f.process.turn(op, f.name, nil); err != nil {
 		return false, err
 	}
 	f.process.sync()
-	if *f.lock() != nil {
-		return false, f.process.saw(nil, 0)
+	if l := f.lock(); !l.has(f.of) || l.shared != shared {
+		l.drop(f.of)
+		if !l.free(shared) {
+			return false, f.process.saw(nil, 0)
+		}
+		l.add(f.of, shared)
 	}
-	*f.lock() = f
 	f.process.current.atOnce = true
 	return true, f.process.saw(nil, 1)
 }
@@ -223,14 +246,14 @@ func (f *file) TryLock() (bool, error) {
 func (f *file) Unlock() error {
 	err := f.beforeUnlock("unlock")
 	if err == nil {
-		f.release()
+		f.lock().drop(f.of)
 	}
 	return err
 }
 
 // beforeUnlock lets other threads of the process run before the lock is released.
 func (f *file) beforeUnlock(op string) error {
-	if f.process.made > 1 && *f.lock() == f {
+	if f.process.made > 1 && f.lock().has(f.of) {
 		err := f.process.turn(op, f.name, nil)
 		f.process.sync()
 		return err
@@ -238,13 +261,18 @@ func (f *file) beforeUnlock(op string) error {
 	return f.process.alive()
 }
 
-// lock is the holder of the lock on the file, as seen through the process's mount.
-func (f *file) lock() **file { return f.inode.locked.by(f.process.Mount) }
+// lock has the holders of the lock on the file, as seen through the process's mount.
+func (f *file) lock() *holders { return &f.inode.locked[f.process.Mount] }
 
-func (f *file) release() {
-	if *f.lock() == f {
-		*f.lock() = nil
-	}
+// Inherit returns a file that another process has open, and its lock, for this process,
+// which began before that process could give up the lock.
+func (p *Process) Inherit(opened fsys.File) fsys.File {
+	parent := opened.(*file)
+	f := &file{process: p, inode: parent.inode, name: parent.name, of: parent.of}
+	f.of.files++
+	f.inode.opens++
+	p.open = append(p.open, f)
+	return f
 }
 
 // Close is visible to others only if it releases a lock, as Unlock does.
@@ -257,7 +285,9 @@ func (f *file) Close() error {
 
 func (f *file) close() {
 	f.closed = true
-	f.release()
+	if f.of.files--; f.of.files == 0 {
+		f.lock().drop(f.of)
+	}
 	f.inode.opens--
 	f.process.world.forget(f.inode)
 	f.process.open = slices.DeleteFunc(f.process.open, func(g *file) bool { return g == f })

@@ -95,14 +95,14 @@ func (p *Process) turn(op, name string, lock *inode) error {
 		return errDead
 	}
 	t := p.current
-	t.next, t.wants = op+" "+filepath.Base(name), lock
+	t.op, t.on, t.wants = op, filepath.Base(name), lock
 	p.world.Asking = p
 	// Waiting for a lock is never quiet: the explorer must see who waits.
 	if lock == nil && p.world.Quiet != nil && p.world.Quiet(op, name) {
 		return nil
 	}
 	// A second lock is a step of its own: the explorer must see who asks for it.
-	if lock == nil && t.atOnce && op != "trylock" {
+	if lock == nil && t.atOnce && !strings.HasPrefix(op, "trylock") {
 		t.atOnce = false
 		return nil
 	}
@@ -119,7 +119,7 @@ func (p *Process) saw(err error, results ...uint64) error {
 		return err
 	}
 	var buf [64]byte
-	b := append(buf[:0], t.next...)
+	b := append(append(append(buf[:0], t.op...), ' '), t.on...)
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
@@ -161,7 +161,7 @@ func (p *Process) OpenFiles() (names []string) {
 // Holds reports whether a process holds the lock of a file.
 func (p *Process) Holds(name string) bool {
 	return slices.ContainsFunc(p.open, func(f *file) bool {
-		return f.name == name && *f.lock() == f
+		return f.name == name && f.lock().has(f.of)
 	})
 }
 
@@ -204,7 +204,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 		p.world.point(p, assignment{name, n})
 	}
 	n.opens++
-	f := &file{process: p, inode: n, name: name}
+	f := &file{process: p, inode: n, name: name, of: &description{p.index, 1}}
 	p.open = append(p.open, f)
 	n.grows = n.grows || how == fsys.OpenAppend || how == fsys.OpenGrowing
 	if n.grows {

@@ -28,11 +28,11 @@ func (w *World) Sequentially(
 	for p.state == running {
 		t, choice := p.after(last)
 		if t == nil {
-			return fmt.Errorf("%s waits for ever to %s", last.name, last.next)
+			return fmt.Errorf("%s waits for ever to %s", last.name, last.next())
 		}
 		if before != nil {
 			if err := before(); err != nil {
-				return fmt.Errorf("%s, before %s: %w", t.name, t.next, err)
+				return fmt.Errorf("%s, before %s: %w", t.name, t.next(), err)
 			}
 		}
 		last = t

@@ -85,10 +85,34 @@ type inode struct {
 	locked             locks
 }
 
-// locks are the holders of the lock on an inode, by mount; nil is none.
-type locks [2]*file
+// locks are the holders of the lock on an inode, by mount.
+type locks [2]holders
 
-func (l *locks) by(mount int) **file { return &l[mount] }
+// holders are the descriptions that have a lock: one, or several that share it.
+type holders struct {
+	by     []*description
+	shared bool
+}
+
+// free reports whether another description can have the lock now.
+func (h *holders) free(shared bool) bool { return len(h.by) == 0 || shared && h.shared }
+
+func (h *holders) has(d *description) bool { return slices.Contains(h.by, d) }
+
+func (h *holders) add(d *description, shared bool) {
+	h.by, h.shared = append(h.by, d), shared
+}
+
+func (h *holders) drop(d *description) {
+	h.by = slices.DeleteFunc(h.by, func(e *description) bool { return e == d })
+}
+
+// description is what an open makes, and what has locks. Processes that inherit a file
+// share it.
+type description struct {
+	opener int // the index of the process that has opened it
+	files  int // that refer to it
+}
 
 // New returns an empty file system.
 func New() *World {
@@ -185,6 +209,18 @@ func (w *World) Names() []string { return slices.Sorted(maps.Keys(w.names)) }
 // Content returns the content of the file with a name, or nil if there is none.
 func (w *World) Content(name string) []byte { return w.names[name].content() }
 
+// AppendFiles appends the names and contents of all files to a key: that of two worlds is the
+// same if these are.
+func (w *World) AppendFiles(key []byte) []byte {
+	for _, name := range w.Names() {
+		content := w.Content(name)
+		key = append(append(append(key, 0), name...), 0)
+		key = binary.AppendUvarint(key, uint64(len(content)))
+		key = append(key, content...)
+	}
+	return key
+}
+
 // Put adds a file as if it had always existed.
 func (w *World) Put(name, content string) {
 	n := w.allocate(0o600)
@@ -230,12 +266,19 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 		number(uint64(n.ctime))
 		number(uint64(n.links))
 		number(uint64(n.opens))
-		for _, holder := range n.locked {
-			owner := 0
-			if holder != nil {
-				owner = holder.process.index + 1
+		for _, holders := range n.locked {
+			number(uint64(len(holders.by)))
+			if holders.shared {
+				number(1)
 			}
-			number(uint64(owner))
+			owners := make([]int, 0, 4)
+			for _, d := range holders.by {
+				owners = append(owners, d.opener)
+			}
+			slices.Sort(owners) // who came first makes no difference
+			for _, owner := range owners {
+				number(uint64(owner))
+			}
 		}
 		number(uint64(n.mode))
 		number(uint64(n.uid))

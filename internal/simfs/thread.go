@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"runtime"
 	"runtime/debug"
 	"slices"
 )
@@ -29,8 +30,9 @@ type thread struct {
 	alarm   bool     // it may begin at any moment, or never
 	apart   bool     // others observe only that it has ended
 	seen    uint64   // a hash of all that its behaviour can depend on
-	next    string   // its next operation
+	op, on  string   // its next operation, and the last element of the name that it is on
 	wants   *inode   // the inode whose lock that operation waits for, or nil
+	shares  bool     // that lock is a shared one
 	// takes is the name that it takes from a document, which must be closed; else
 	// empty.
 	takes  string
@@ -44,10 +46,18 @@ type thread struct {
 	stop   func()
 }
 
+// next describes the next operation.
+func (t *thread) next() string {
+	if t.on == "" {
+		return t.op
+	}
+	return t.op + " " + t.on
+}
+
 // thread makes a thread. It runs when it is chosen.
 func (p *Process) thread(name string, alarm bool, run func()) *thread {
 	w := p.world
-	t := &thread{process: p, name: name, id: p.made, alarm: alarm, next: "begin", memory: true}
+	t := &thread{process: p, name: name, id: p.made, alarm: alarm, op: "begin", memory: true}
 	p.made++
 	w.name(t)
 	t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
@@ -58,10 +68,19 @@ func (p *Process) thread(name string, alarm bool, run func()) *thread {
 				p.fails(fmt.Errorf("%s: panic: %v\n%s", name, r, debug.Stack()))
 			}
 		}()
+		deepen()
 		run()
 	})
 	w.threads = append(w.threads, t)
 	return t
+}
+
+// deepen grows the stack at once: to double it several times takes a tenth of an exploration.
+//
+//go:noinline
+func deepen() {
+	var room [24 << 10]byte
+	runtime.KeepAlive(&room)
 }
 
 // Spawn starts another thread, which does its first step when it is chosen. Only a
@@ -104,7 +123,7 @@ func (p *Process) Block(what string, ready ...func() bool) int {
 		panic(errDead)
 	}
 	t := p.current
-	t.next, t.wants, t.ready, t.atOnce = what, nil, ready, false
+	t.op, t.on, t.wants, t.ready, t.atOnce = what, "", nil, ready, false
 	for len(t.letters) < len(ready) {
 		p.world.name(t)
 	}
@@ -133,7 +152,7 @@ func (t *thread) advance(choice int) {
 	p.current = t
 	if t.memory {
 		t.memory = false
-		t.sees([]byte(t.next), uint64(choice))
+		t.sees([]byte(t.next()), uint64(choice))
 		p.sync()
 	}
 	_, more := t.resume()
@@ -194,7 +213,7 @@ func (p *Process) endThreads() {
 // choices are the letters of the thread's possible next steps.
 func (t *thread) choices() (can []letter) {
 	switch {
-	case t.wants != nil && *t.wants.locked.by(t.process.Mount) != nil:
+	case t.wants != nil && !t.wants.locked[t.process.Mount].free(t.shares):
 		return nil
 	case t.takes != "" && t.process.world.isOpen(t.takes):
 		return nil

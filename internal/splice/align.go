@@ -8,6 +8,10 @@
 // half equal, if the match is unambiguous; and between two pairs, if equally many were
 // removed and added, those at the same place. Objects with different ids are never
 // paired, unless the id is their only member. All others were removed or are new.
+//
+// A strict alignment is for a three-way merge, in which the other side may have changed or
+// removed an element: scalars that moved are paired too, and objects with different ids
+// never.
 
 package splice
 
@@ -183,14 +187,14 @@ func (a *aligner) twins(i, j int) bool {
 	return d.digest(n) == d.digest(twin) && equal(d, n, d, twin)
 }
 
-// moved pairs equal containers at any places, in order.
+// moved pairs equal containers at any places, in order, and in a strict alignment scalars.
 func (a *aligner) moved(left []int) {
 	free := a.free()
 	first := map[uint64]int{}      // by digest, the first in free
 	next := make([]int, len(free)) // for each of free, the next one with its digest
 	for n := len(free) - 1; n >= 0; n-- {
 		i := free[n]
-		if a.before[i].Kind < Array && !a.isLossy(i) {
+		if a.before[i].Kind < Array && !a.strict && !a.isLossy(i) {
 			continue // a scalar has nothing to lose
 		}
 		digest := a.merger.before.digest(&a.before[i])
@@ -384,5 +388,5 @@ func (a *aligner) anyTaken(from, until int) bool {
 func (a *aligner) isAnother(i, j int) bool {
 	n, d := &a.before[i], a.merger.before
 	defer d.forget(n, d.open(n))
-	return a.otherID(i, j) && n.parts() > 1
+	return a.otherID(i, j) && (a.strict || n.parts() > 1)
 }

@@ -67,6 +67,7 @@ type merger struct {
 	window             window    // where before and after differ
 	spelling           Spelling
 	changed            *bool
+	strict             bool // the alignment is for a three-way merge, see align.go
 	scratch
 }
 

@@ -31,6 +31,7 @@ type Litter struct {
 	Locks     []string `json:"locks"`     // lock files whose access differs from the document's
 	TwoLocks  []string `json:"two_locks"` // documents that have a lock file and NAME.lock
 	Mounts    []string `json:"mounts"`    // files that are mount points, which cannot be replaced
+	Aside     []string `json:"aside"`     // documents that jsonstore recover has moved aside
 	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
 }
 
@@ -50,7 +51,7 @@ const (
 func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (Litter, error) {
 	found := Litter{
 		Invalid: []string{}, Orphans: []string{}, Intents: []Intent{}, Locks: []string{},
-		TwoLocks: []string{}, Mounts: []string{}, Leftovers: []string{},
+		TwoLocks: []string{}, Mounts: []string{}, Aside: []string{}, Leftovers: []string{},
 	}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
@@ -63,7 +64,10 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 		if entry.Type.IsRegular() && fsys.IsMountPoint(path) {
 			found.Mounts = append(found.Mounts, entry.Name)
 		}
+		_, aside := names.IsAside(entry.Name)
 		switch {
+		case aside && entry.Type.IsRegular():
+			found.Aside = append(found.Aside, entry.Name)
 		case crew.IsOurs(entry):
 			if crew.Abandoned(files, path) {
 				found.Leftovers = append(found.Leftovers, entry.Name)
@@ -194,7 +198,8 @@ func (l Litter) Findings() []Finding {
 	state := OK
 	if n := len(l.Invalid); n > 0 {
 		state, text = Note, fmt.Sprintf("%d of %d (*.json) are not valid JSON: %s; "+
-			"see jsonstore check FILE", n, l.Documents, some(l.Invalid))
+			"see jsonstore check FILE, and jsonstore recover FILE",
+			n, l.Documents, some(l.Invalid))
 	}
 	if l.Unread > 0 {
 		text += fmt.Sprintf("; %d not read", l.Unread)
@@ -207,6 +212,11 @@ func (l Litter) Findings() []Finding {
 			"removes them, and so does one of the next writes to their documents: %s",
 			n, some(l.Orphans))
 		found = append(found, Finding{"litter", Note, text})
+	}
+	if n := len(l.Aside); n > 0 {
+		text := fmt.Sprintf("%d broken or replaced documents were moved aside by jsonstore "+
+			"recover; remove them when you need them no longer: %s", n, some(l.Aside))
+		found = append(found, Finding{"moved aside", Note, text})
 	}
 	if n := len(l.Intents); n > 0 {
 		var of []string

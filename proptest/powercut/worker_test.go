@@ -59,6 +59,9 @@ const (
 	cycling kind = "cycle"
 	// makes volatile documents, and repeats each update with the options Opts
 	keeping kind = "keep"
+	// increments a document of its own that keeps the version before, in turn durable and
+	// volatile
+	alternating kind = "alternate"
 	// writes and flushes files, so that the file system commits all the time
 	flushing kind = "flush"
 	// increments by a temporary file and a rename, and flushes only the directory
@@ -89,6 +92,8 @@ func (j job) run() error {
 	switch j.Kind {
 	case keeping:
 		return j.keep(ctx)
+	case alternating:
+		return j.alternate(ctx)
 	case transacting, moving:
 		return j.transact(ctx)
 	case finishing:
@@ -140,6 +145,35 @@ func (j job) keep(ctx context.Context) error {
 		}
 		if _, err := fmt.Println(n); err != nil {
 			return err
+		}
+	}
+}
+
+// alternate increments the document, durable at odd numbers and volatile at even ones. Only
+// the former are acknowledged.
+func (j job) alternate(ctx context.Context) error {
+	durable, err := store.OpenFile(j.File, &j.Opts)
+	if err != nil {
+		return err
+	}
+	defer durable.Close()
+	volatile, err := durable.With(func(o *store.Options) { o.Durability = store.Volatile })
+	if err != nil {
+		return err
+	}
+	for {
+		for _, doc := range []*store.Doc{durable, volatile} {
+			n := 0
+			_, err := doc.Update(ctx, func(old []byte) (changed []byte, err error) {
+				changed, n, err = countUp(old, j.Member)
+				return append(changed, strings.Repeat(" ", 300)...), err // too large for an inode
+			})
+			if err == nil && doc == durable {
+				_, err = fmt.Println(n)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 }

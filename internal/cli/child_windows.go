@@ -1,4 +1,4 @@
-// A program that runs under a lease, on Windows: there are no signals but Ctrl-C, which
+// A program that a verb runs, on Windows: there are no signals but Ctrl-C, which
 // the console sends to the program too.
 
 package cli
@@ -14,9 +14,9 @@ type child struct{ process *os.Process }
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
-func startChild(path string, args, env []string) (*child, error) {
-	process, err := os.StartProcess(path, args, &os.ProcAttr{
-		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+func startChild(p command, env []string, stdin *os.File) (*child, error) {
+	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
+		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 	})
 	return &child{process}, err
 }
@@ -27,6 +27,12 @@ func (c *child) terminate()     { c.kill() }
 func (c *child) kill()          { _ = c.process.Kill() }
 
 func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }
+
+// inShell is the program and the arguments that run a command line.
+func inShell(command string) (path string, args []string) {
+	path = os.Getenv("ComSpec")
+	return path, []string{path, "/C", command}
+}
 
 // lookUp finds a program in PATH, with the extensions of PATHEXT.
 func lookUp(name string) (string, error) {

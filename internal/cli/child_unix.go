@@ -1,6 +1,6 @@
 //go:build unix
 
-// A program that runs under a lease, on Unix: its process group, and signals.
+// A program that a verb runs, on Unix: its process group, and signals.
 
 package cli
 
@@ -35,16 +35,20 @@ func passedOn() []os.Signal {
 	return append(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 }
 
-// startChild starts a program. The calling goroutine must run until the program has
-// ended: it keeps the thread that Linux takes for the parent.
-func startChild(path string, args, env []string) (*child, error) {
-	runtime.LockOSThread()
+// startChild starts a program with a standard input. If that dies with this process, the
+// calling goroutine must run until the program has ended: it keeps the thread that Linux takes
+// for the parent.
+func startChild(p command, env []string, stdin *os.File) (*child, error) {
+	path, args := p.path, p.args
 	c := &child{group: !inForeground()}
 	attr := &os.ProcAttr{
-		Env: env, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr},
+		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 		Sys: &syscall.SysProcAttr{Setpgid: c.group},
 	}
-	dieWithParent(attr.Sys)
+	if p.diesToo {
+		runtime.LockOSThread()
+		dieWithParent(attr.Sys)
+	}
 	var err error
 	c.process, err = os.StartProcess(path, args, attr)
 	if errors.Is(err, syscall.ENOEXEC) { // a script without #!
@@ -103,6 +107,11 @@ func exitCodeOf(state *os.ProcessState) int {
 		return 128 + int(status.Signal())
 	}
 	return state.ExitCode()
+}
+
+// inShell is the program and the arguments that run a command line.
+func inShell(command string) (path string, args []string) {
+	return "/bin/sh", []string{"sh", "-c", command}
 }
 
 // lookUp finds a program as a shell does.
