@@ -35,6 +35,9 @@ type txCuts struct {
 	journal bool
 	tried   map[string]bool
 
+	// replaces says that T replaces, or has replaced, what a sloppy writer wrote before it.
+	replaces bool
+
 	found, lost, torn, skipped int
 }
 
@@ -94,6 +97,9 @@ func (c *txCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.Worl
 		single(fmt.Sprintf("s%d", i), letter, opts)
 	}
 	cut = func(w *simfs.World) error {
+		live, _ := namesIn(w.Content(s.doc('b')))
+		c.replaces = c.opts.Durability != Volatile && strings.Contains(c.plans[0].docs, "b") &&
+			slices.Index(live, "s0") == 1 // not after T
 		for _, model := range c.models() {
 			err := w.AfterPowerCut(model, func(found *simfs.World) error {
 				c.found++
@@ -154,6 +160,9 @@ func (c *txCuts) examine(
 				}
 			}
 			return false
+		}
+		if c.replaces && slices.Contains(before['a'], "T") {
+			return fmt.Errorf("half of transaction T, found was %v: %w", before, err)
 		}
 		if c.opts.Durability == Volatile || c.sloppy != "" && errors.Is(err, ErrInvalid) &&
 			!(c.opts.Durability == Durable && relied()) {
@@ -283,19 +292,20 @@ func TestTransactionPowerCuts(t *testing.T) {
 		"one that creates": {plans: one, absent: true},
 		"one that deletes": {plans: []txPlan{{name: "D", docs: "ab", delete: true}}},
 		"one of three":     {plans: []txPlan{{name: "T", docs: "abc"}}},
-		"one that reads what a volatile one wrote": {plans: []txPlan{{name: "T", docs: "a", reads: "b"}}, sloppy: "b"},
-		"one and a writer":                         {plans: one, writers: "b"},
-		"one, a death and a writer":                {plans: one, writers: "b", deaths: 1},
-		"one in two directories":                   {plans: one, apart: true},
-		"one that deletes in two directories":      {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, apart: true},
-		"one that is guarded":                      {plans: one, opts: Options{GuardForeign: true}},
-		"one that deletes, guarded":                {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
-		"one that is guarded, a death, a writer":   {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
-		"one that keeps":                           {plans: one, opts: Options{KeepLast: true}},
-		"one that keeps and is guarded":            {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
-		"one that deletes and keeps":               {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
-		"one that keeps, a death and a writer":     {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
-		"two":                                      {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
+		"one that reads what a volatile one wrote":    {plans: []txPlan{{name: "T", docs: "a", reads: "b"}}, sloppy: "b"},
+		"one that replaces what a volatile one wrote": {plans: one, sloppy: "b"},
+		"one and a writer":                            {plans: one, writers: "b"},
+		"one, a death and a writer":                   {plans: one, writers: "b", deaths: 1},
+		"one in two directories":                      {plans: one, apart: true},
+		"one that deletes in two directories":         {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, apart: true},
+		"one that is guarded":                         {plans: one, opts: Options{GuardForeign: true}},
+		"one that deletes, guarded":                   {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
+		"one that is guarded, a death, a writer":      {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
+		"one that keeps":                              {plans: one, opts: Options{KeepLast: true}},
+		"one that keeps and is guarded":               {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
+		"one that deletes and keeps":                  {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
+		"one that keeps, a death and a writer":        {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
+		"two":                                         {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
 	} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for _, journal := range []bool{false, true} {

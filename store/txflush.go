@@ -3,14 +3,14 @@
 // In the portable order the device may keep any of the changes of names that were not
 // flushed:
 //
-//	before lock     the new versions
+//	before lock     the new versions, and those that they replace
 //	before commit   the directories: no commit without all its intents
 //	after commit    the home's intent: no new version without the commit. It has a
 //	                checksum, so that its content need not be there before
 //	after publish   the directories: no intent is gone whose version is lost
 //
 // With one journal the device keeps all changes of names and sizes up to some moment, in
-// their order. Then only the contents are flushed, those of the new versions and of the
+// their order. Then only the contents are flushed, those of the versions and of the
 // home's intent, before commit: where a new version has its name, the commit is there. The
 // device writes them together, the new versions from the moment when they are staged.
 // Nothing has to wait for a flush after commit, so the last one is that of an update:
@@ -45,7 +45,7 @@ func (c *commit) flushBefore() error {
 		if err := c.flushVersions(); err != nil {
 			return err
 		}
-		if err := c.flush(c.home); err != nil {
+		if err := c.flush(c.home.file); err != nil {
 			return c.written[0].outcome(fmt.Errorf("flush the intent: %w", err))
 		}
 		return nil
@@ -233,11 +233,14 @@ func (c *commit) noteRead(err error) {
 
 // noteWritten records it for the documents that were written.
 func (c *commit) noteWritten(err error) {
-	if c.durability != Durable {
-		return
-	}
 	for _, e := range c.written {
 		flushed := &e.a.d.shared.flushed
+		if c.durability != Volatile {
+			flushed.settle(e.a.path, e.does.New)
+		}
+		if c.durability != Durable {
+			continue
+		}
 		flushed.note(e.a.path, err)
 		if err == nil && c.order == PortableOrder {
 			flushed.addDir(filepath.Dir(e.a.path))

@@ -105,17 +105,33 @@ func (c *commit) flushStaged(ctx context.Context) error {
 	return c.flushVersions()
 }
 
-// flushVersions flushes the new versions.
+// flushVersions flushes the new versions, and those that they replace.
 func (c *commit) flushVersions() error {
 	for _, e := range c.written {
-		if e.staged == nil {
-			continue
+		if e.staged != nil {
+			if err := c.flush(e.staged.file); err != nil {
+				return e.outcome(fmt.Errorf("flush the new version: %w", err))
+			}
 		}
-		if err := c.flush(e.staged); err != nil {
-			return e.outcome(fmt.Errorf("flush the new version: %w", err))
+		if err := c.flushReplaced(e); err != nil {
+			return e.outcome(fmt.Errorf("flush the version that is replaced: %w", err))
 		}
 	}
 	return nil
+}
+
+// flushReplaced flushes the version that is replaced, which may be volatile, or another
+// program's: who finishes the transaction after a power cut must find it as the intent says,
+// or would take it for a newer one.
+func (c *commit) flushReplaced(e *txDoc) error {
+	a := e.a
+	switch {
+	case a.current.version.IsAbsent(), a.d.shared.flushed.isSettled(a.path, a.current.identity()):
+		return nil
+	case a.current.file == nil:
+		return a.syncCurrent()
+	}
+	return c.flush(a.current.file)
 }
 
 // relative returns the path of the document to and its directory, for an intent beside
@@ -274,13 +290,13 @@ func (d *fileDriver) createTransaction(
 }
 
 // flush waits until the content of a file is on the device.
-func (c *commit) flush(s *staged) error {
+func (c *commit) flush(file fsys.File) error {
 	err := errors.ErrUnsupported
 	if c.order == JournalOrder {
-		err = s.file.SyncData()
+		err = file.SyncData()
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = s.file.Sync()
+		err = file.Sync()
 	}
 	return err
 }
