@@ -122,19 +122,19 @@ var txMutants = []mutant{
 		"		if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: the new version not flushed", txCuts, "txcommit.go txstage.go txpublish.go", []edit{{
-		"		if e.staged == nil {\n			continue\n",
-		"		if true {\n			continue\n",
+		"			if err := c.flush(e.staged.file); err != nil {\n",
+		"			if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: one journal: the home's intent not flushed before the commit", txCuts + ",_journal=true", "txflush.go", []edit{{
-		"		if err := c.flush(c.home); err != nil {\n",
+		"		if err := c.flush(c.home.file); err != nil {\n",
 		"		if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: one journal: the home's intent flushed after the commit", "TestTransactionPowerCuts/one,_(durable|ordered),_journal=true", "txflush.go txcommit.go txstage.go txpublish.go", []edit{{
-		"		if err := c.flush(c.home); err != nil {\n",
+		"		if err := c.flush(c.home.file); err != nil {\n",
 		"		if err := error(nil); err != nil {\n",
 	}, {
 		"	c.setVersions()\n	err := c.flushCommit()\n",
-		"	c.setVersions()\n	c.publish()\n	_ = c.flush(c.home)\n	err := c.flushCommit()\n",
+		"	c.setVersions()\n	c.publish()\n	_ = c.flush(c.home.file)\n	err := c.flushCommit()\n",
 	}}},
 	{"tx: portable: the intents' names not flushed", txCuts + ",_journal=false", "txflush.go", []edit{{
 		"	return c.flushDirs(func(*commitDir) bool { return true })\n",
@@ -168,7 +168,23 @@ var txMutants = []mutant{
 		"	if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: recovery: the commit not flushed", "TestTransactionPowerCuts/one,_a_death_and_a_writer,_(durable|ordered),_journal=false", "recover.go", []edit{{
-		"		if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
+		"	if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
+		"	if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: recovery: the commit flushed in the portable order only", "TestTransactionPowerCuts/one_in_the_portable_order,_a_death_and_a_writer,_(durable|ordered),_journal=true", "recover.go", []edit{{
+		"	if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
+		"	if !portable {\n	} else if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
+	}}},
+	{"tx: what was flushed is stamped again", "TestStampedAgainIsFlushed", "txcommit.go", []edit{{
+		"		if opts := *e.a.d.opts; opts.Durability != c.durability {\n",
+		"		if opts := *e.a.d.opts; false {\n",
+	}}},
+	{"tx: an intent that grows too large", "TestLargestIntent", "intent.go", []edit{{
+		"	if len(data)+len(committedMark) > maxIntent { // for it grows\n",
+		"	if len(data) > maxIntent {\n",
+	}}},
+	{"tx: what is replaced is not flushed", "TestTransactionPowerCuts/one_that_replaces_what_a_volatile_one_wrote,_(durable|ordered)", "txstage.go", []edit{{
+		"		if err := c.flushReplaced(e); err != nil {\n",
 		"		if err := error(nil); err != nil {\n",
 	}}},
 	{"tx: recovery: the new versions' names not flushed", "TestTransactionPowerCuts/one,_a_death_and_a_writer,_(durable|ordered),_journal=false", "recover.go", []edit{{

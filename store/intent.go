@@ -117,14 +117,14 @@ func (in *intent) encode() ([]byte, error) {
 	}
 	line = append(line, '\n')
 	data := append(line, checksum(line)...)
+	if len(data)+len(committedMark) > maxIntent { // for it grows
+		return nil, fmt.Errorf("%w: the names of the documents of the transaction take more "+
+			"than %d bytes; use several transactions", ErrTooLarge, maxIntent)
+	}
 	if in.committed {
 		data = append(data, committedMark...)
 	}
-	if len(data) <= maxIntent {
-		return data, nil
-	}
-	return nil, fmt.Errorf("%w: the names of the documents of the transaction take more than "+
-		"%d bytes; use several transactions", ErrTooLarge, maxIntent)
+	return data, nil
 }
 
 func checksum(line []byte) string {

@@ -190,19 +190,18 @@ func (r *recovery) undo(path string, in *intent) error {
 }
 
 // finish publishes the documents of a committed transaction that are not yet published,
-// and removes the intents, the home's last. In the portable order the flushes are those
-// of a commit (txflush.go).
+// and removes the intents, the home's last. The flushes are those of a commit in the
+// portable order (txflush.go), without that of the directories where one journal has all.
 func (r *recovery) finish() error {
 	d := r.d
 	portable, err := r.isPortable()
 	if err != nil {
 		return err
 	}
-	if portable {
-		// The process may have died before it flushed the commit.
-		if err := d.flushFile(names.Intent(r.home)); err != nil {
-			return fmt.Errorf("flush the intent of a transaction: %w", err)
-		}
+	// The process may have died before it flushed the commit. It may have been in the
+	// portable order where this one is not, and then the content is not flushed either.
+	if err := d.flushFile(names.Intent(r.home)); err != nil {
+		return fmt.Errorf("flush the intent of a transaction: %w", err)
 	}
 	dirs := map[string]bool{}
 	err = r.each(func(path string, c change) error {

@@ -32,8 +32,11 @@ type txCuts struct {
 	absent  bool
 	deaths  int
 	apart   bool // in two directories
-	journal bool
-	tried   map[string]bool
+	// portable: the transactions are in the portable order, whatever the file system has, and
+	// others are not.
+	portable bool
+	journal  bool
+	tried    map[string]bool
 
 	// replaces says that T replaces, or has replaced, what a sloppy writer wrote before it.
 	replaces bool
@@ -54,6 +57,9 @@ func (c *txCuts) models() []simfs.Model {
 
 func (c *txCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.World) error) {
 	s := c.scenario()
+	if c.portable {
+		s.opts.FlushOrder = PortableOrder
+	}
 	w.Journal = c.journal
 	h := &txHistory{plans: map[string]txPlan{}, acknowledged: map[string]bool{},
 		refused: map[string]bool{},
@@ -292,20 +298,21 @@ func TestTransactionPowerCuts(t *testing.T) {
 		"one that creates": {plans: one, absent: true},
 		"one that deletes": {plans: []txPlan{{name: "D", docs: "ab", delete: true}}},
 		"one of three":     {plans: []txPlan{{name: "T", docs: "abc"}}},
-		"one that reads what a volatile one wrote":    {plans: []txPlan{{name: "T", docs: "a", reads: "b"}}, sloppy: "b"},
-		"one that replaces what a volatile one wrote": {plans: one, sloppy: "b"},
-		"one and a writer":                            {plans: one, writers: "b"},
-		"one, a death and a writer":                   {plans: one, writers: "b", deaths: 1},
-		"one in two directories":                      {plans: one, apart: true},
-		"one that deletes in two directories":         {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, apart: true},
-		"one that is guarded":                         {plans: one, opts: Options{GuardForeign: true}},
-		"one that deletes, guarded":                   {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
-		"one that is guarded, a death, a writer":      {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
-		"one that keeps":                              {plans: one, opts: Options{KeepLast: true}},
-		"one that keeps and is guarded":               {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
-		"one that deletes and keeps":                  {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
-		"one that keeps, a death and a writer":        {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
-		"two":                                         {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
+		"one that reads what a volatile one wrote":        {plans: []txPlan{{name: "T", docs: "a", reads: "b"}}, sloppy: "b"},
+		"one that replaces what a volatile one wrote":     {plans: one, sloppy: "b"},
+		"one and a writer":                                {plans: one, writers: "b"},
+		"one, a death and a writer":                       {plans: one, writers: "b", deaths: 1},
+		"one in the portable order, a death and a writer": {plans: one, writers: "b", deaths: 1, portable: true},
+		"one in two directories":                          {plans: one, apart: true},
+		"one that deletes in two directories":             {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, apart: true},
+		"one that is guarded":                             {plans: one, opts: Options{GuardForeign: true}},
+		"one that deletes, guarded":                       {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{GuardForeign: true}},
+		"one that is guarded, a death, a writer":          {plans: one, writers: "b", deaths: 1, opts: Options{GuardForeign: true}},
+		"one that keeps":                                  {plans: one, opts: Options{KeepLast: true}},
+		"one that keeps and is guarded":                   {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
+		"one that deletes and keeps":                      {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
+		"one that keeps, a death and a writer":            {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
+		"two":                                             {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
 	} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for _, journal := range []bool{false, true} {

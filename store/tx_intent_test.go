@@ -501,3 +501,18 @@ func TestStagedReplaced(t *testing.T) {
 	}
 	wantFiles(t, doc, ".doc.json.lock", "doc.json")
 }
+
+// TestLargestIntent: what is committed is one byte longer than what is pending.
+func TestLargestIntent(t *testing.T) {
+	in := intent{id: someID, changes: []change{{New: identity{Ino: 1}},
+		{Path: "x", New: identity{Ino: 2}}}}
+	data, err := in.encode()
+	mustDo(t, err)
+	for _, left := range []int{0, 1} {
+		in.changes[1].Path = strings.Repeat("x", maxIntent-len(data)+1-left)
+		_, err := in.encode()
+		if tooLarge := errors.Is(err, ErrTooLarge); tooLarge != (left == 0) {
+			t.Errorf("%d bytes left: %v", left, err)
+		}
+	}
+}

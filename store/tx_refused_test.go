@@ -242,6 +242,39 @@ func TestStrictestHandle(t *testing.T) {
 	}
 }
 
+// TestStampedAgainIsFlushed: of several documents the strictest durability counts for what is
+// staged again under the locks too. The intent has its time.
+func TestStampedAgainIsFlushed(t *testing.T) {
+	for _, durability := range []Durability{Durable, Volatile} {
+		flushes, changed := 0, false
+		var dir string
+		inject := func(op, name string) error {
+			if op == "trylock" && strings.HasSuffix(name, ".a.json.lock") && !changed {
+				changed = true // what is staged is flushed by now
+				mustDo(t, os.Chmod(filepath.Join(dir, "b.json"), 0o640))
+			}
+			if base := filepath.Base(name); op == "sync" && strings.HasPrefix(base, ".b.json.") &&
+				strings.HasSuffix(base, ".tmp") {
+				flushes++
+			}
+			return nil
+		}
+		a, b := twoDocs(t, Options{FlushOrder: PortableOrder, Durability: durability}, inject)
+		dir = filepath.Dir(a.name)
+		loose := openFaulty(t, b.name, Options{FlushOrder: PortableOrder, Durability: Volatile}, inject)
+		err := Transact(context.Background(), func(tx *Tx) error {
+			return errors.Join(tx.Update(a, increment), tx.Update(loose, increment))
+		})
+		want := 0
+		if durability == Durable {
+			want = 2
+		}
+		if err != nil || flushes != want || !changed {
+			t.Errorf("%v: %d flushes, changed is %v", err, flushes, changed)
+		}
+	}
+}
+
 // TestRecoveryOfLarge: what a transaction has staged is published by who finds it, whatever size
 // of documents that one reads.
 func TestRecoveryOfLarge(t *testing.T) {

@@ -88,6 +88,12 @@ func (tx *Tx) commitFiles() error {
 			"an intent that is open cannot be replaced there", ErrUnsupported)
 	}
 	c.written = homeFirst(c.written)
+	for _, e := range c.written {
+		if opts := *e.a.d.opts; opts.Durability != c.durability {
+			opts.Durability = c.durability
+			e.a.d = e.a.d.with(&opts)
+		}
+	}
 	defer c.close()
 	return c.run()
 }

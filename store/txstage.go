@@ -185,6 +185,7 @@ func (c *commit) stageData(e *txDoc) (err error) {
 	if e.staged, err = a.d.createTransaction(a.path, c.id, perm); err != nil {
 		return err
 	}
+	e.staged.order = c.order
 	return c.fill(e, e.staged)
 }
 
