@@ -5,7 +5,8 @@
 // The intent of the home is a file. It says of each document which version is replaced,
 // and by which one. The intents of the others, the members, are symbolic links: what is
 // behind a link is not a path, but says where the home is, and which of its documents the
-// member is. The file of a staged version has the transaction's id in its name. So every
+// member is. Where a link cannot be, or would not outlast a power cut, a member's intent is a
+// file with that text. The file of a staged version has the transaction's id in its name. So every
 // reader sees the right version, and every writer can finish or undo the transaction of a
 // dead process.
 //
@@ -127,6 +128,8 @@ func (in *intent) encode() ([]byte, error) {
 	return data, nil
 }
 
+const checksumSize = 33
+
 func checksum(line []byte) string {
 	sum := xxh3.Hash128(line)
 	return fmt.Sprintf("%016x%016x\n", sum.Hi, sum.Lo)
@@ -172,6 +175,22 @@ const (
 	memberGuarded = "g"
 	memberFar     = "f"
 )
+
+// memberText returns the content of a member's intent that is a file, from the target of
+// the link that it would be.
+func memberText(target string) []byte { return []byte(target + checksum([]byte(target))) }
+
+// decodeFile returns the intent in a file; nil if it is torn or unsound.
+func decodeFile(data []byte) *intent {
+	if in := decodeHome(data); in != nil {
+		return in
+	}
+	end := len(data) - checksumSize
+	if end < 0 || checksum(data[:end]) != string(data[end:]) {
+		return nil
+	}
+	return decodeMember(string(data[:end]))
+}
 
 // target returns the target of a member's link. File systems keep a short one in the
 // inode, so it has as few bytes as possible.
@@ -274,7 +293,7 @@ func (d *fileDriver) intentAt(path string) (found foundIntent, err error) {
 		case errors.Is(err, fs.ErrNotExist):
 			return found, nil
 		case err != nil: // it is no link
-			found, err = d.homeIntentAt(path)
+			found, err = d.fileIntentAt(path)
 			if !errors.Is(err, fsys.ErrSymlink) {
 				return found, err
 			}
@@ -333,8 +352,8 @@ func (d *fileDriver) believesLink(path, target string) (believed, same bool, err
 	return believed && same, same, nil
 }
 
-// homeIntentAt is intentAt for the intent of a home, a file.
-func (d *fileDriver) homeIntentAt(path string) (found foundIntent, err error) {
+// fileIntentAt is intentAt for an intent that is a file.
+func (d *fileDriver) fileIntentAt(path string) (found foundIntent, err error) {
 	file, err := d.files.Open(names.Intent(path), fsys.OpenExisting, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -371,6 +390,6 @@ func (d *fileDriver) homeIntentAt(path string) (found foundIntent, err error) {
 		return found, fmt.Errorf("read the intent of a transaction: %w", err)
 	}
 	found.raw = string(data[:n])
-	found.in = decodeHome(data[:n])
+	found.in = decodeFile(data[:n])
 	return found, nil
 }

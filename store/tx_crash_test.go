@@ -36,6 +36,7 @@ type txCuts struct {
 	// others are not.
 	portable bool
 	journal  bool
+	files    bool // the file system loses links
 	tried    map[string]bool
 
 	// replaces says that T replaces, or has replaced, what a sloppy writer wrote before it.
@@ -61,6 +62,9 @@ func (c *txCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.Worl
 		s.opts.FlushOrder = PortableOrder
 	}
 	w.Journal = c.journal
+	if c.files {
+		w.Kind = "ext4"
+	}
 	h := &txHistory{plans: map[string]txPlan{}, acknowledged: map[string]bool{},
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
@@ -312,6 +316,11 @@ func TestTransactionPowerCuts(t *testing.T) {
 		"one that keeps and is guarded":                   {plans: one, opts: Options{KeepLast: true, GuardForeign: true}},
 		"one that deletes and keeps":                      {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, opts: Options{KeepLast: true}},
 		"one that keeps, a death and a writer":            {plans: one, writers: "b", deaths: 1, opts: Options{KeepLast: true}},
+		"files: one":                                      {plans: one, files: true},
+		"files: one that creates":                         {plans: one, absent: true, files: true},
+		"files: one that deletes":                         {plans: []txPlan{{name: "D", docs: "ab", delete: true}}, files: true},
+		"files: one in two directories":                   {plans: one, apart: true, files: true},
+		"files: one, a death and a writer":                {plans: one, writers: "b", deaths: 1, files: true},
 		"two":                                             {plans: []txPlan{{name: "T", docs: "ab"}, {name: "U", docs: "ab"}}},
 	} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
@@ -320,6 +329,9 @@ func TestTransactionPowerCuts(t *testing.T) {
 					func(t *testing.T) {
 						skipUnderRaceDetector(t)
 						c := s
+						if c.files && journal {
+							t.Skip("there links are kept")
+						}
 						_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
 						// Where nothing is flushed anything may be lost, which takes long to go
 						// through.

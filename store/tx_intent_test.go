@@ -3,6 +3,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -188,6 +189,16 @@ func TestMemberIntents(t *testing.T) {
 	} {
 		if got := decodeMember(in.target()); got == nil || !reflect.DeepEqual(*got, in) {
 			t.Errorf("%+v became %q and %+v", in, in.target(), got)
+		}
+		text := memberText(in.target())
+		if got := decodeFile(text); got == nil || !reflect.DeepEqual(*got, in) {
+			t.Errorf("%+v became %q and %+v", in, text, got)
+		}
+		for n := range text {
+			torn := append(bytes.Clone(text[:n]), make([]byte, len(text)-n)...)
+			if decodeFile(text[:n]) != nil || decodeFile(torn) != nil {
+				t.Errorf("%q is an intent", text[:n])
+			}
 		}
 	}
 	for _, target := range []string{"", guard, someID, someID + ":1:7", someID + ":1:7:",

@@ -59,6 +59,7 @@ type txScenario struct {
 	apart    bool            // documents other than a are in another directory
 	closed   bool            // files have to be closed
 	ext4     bool            // the file system is ext4, where volatile versions are exchanged
+	files    bool            // the intents of members are files
 	plants   string          // documents beside which a stranger plants, in a sticky directory
 }
 
@@ -234,7 +235,7 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
 	w.Closed, w.Sticky = s.closed, s.plants != ""
-	if s.ext4 {
+	if s.ext4 || s.files {
 		w.Kind = "ext4"
 	}
 	if s.apart {
@@ -663,6 +664,14 @@ func txSimulations(all map[string]simulation) {
 		{"heavy", "ext4: one and two readers", txScenario{plans: one, readers: []string{"ab", "ba"}, ext4: true}},
 		{"large", "ext4: one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1, ext4: true}},
 		{"small", "ext4: one that creates and one that deletes", txScenario{plans: deletes, ext4: true}},
+		{"small", "files: two", txScenario{plans: two, files: true}},
+		{"small", "files: one, a death and a reader", txScenario{plans: one, readers: []string{"ba"}, deaths: 1, files: true}},
+		{"small", "files: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, files: true}},
+		{"middle", "files: one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1, files: true}},
+		{"heavy", "files: one and two readers", txScenario{plans: one, readers: []string{"ab", "ba"}, files: true}},
+		{"heavy", "files: one and a view", txScenario{plans: one, views: []string{"ab"}, files: true}},
+		{"middle", "files: one that creates, one that deletes and a death", txScenario{plans: deletes, deaths: 1, files: true}},
+		{"middle", "files: one whose context ends, a death and a writer", txScenario{plans: ends, writers: "b", deaths: 1, files: true}},
 		{"small", "a stranger plants: one and a writer", txScenario{plans: one, writers: "b", plants: "b"}},
 		{"middle", "a stranger plants: one, a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1, plants: "a"}},
 		{"middle", "a stranger plants: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, plants: "b"}},

@@ -32,7 +32,8 @@ type txDoc struct {
 
 	// While it is committed:
 	does      change    // what is done; without identities until it is verified
-	link      string    // the target of a member's intent, from then on
+	link      string    // the text of a member's intent, from then on
+	intent    *staged   // a member's intent, if that is a file; it is closed
 	staged    *staged   // the new version, until the end; nil for a deletion
 	displaced string    // the path of the version that a guard has displaced, else empty
 	mounted   bool      // its file is a mount point

@@ -46,7 +46,7 @@ func (c *commit) place() error {
 	}
 	c.placed = true
 	for _, e := range c.written[1:] {
-		if err := e.place(); err != nil {
+		if err := c.placeMember(e); err != nil {
 			return e.outcome(fmt.Errorf("put the intent in place: %w", err))
 		}
 	}
@@ -61,8 +61,26 @@ func (c *commit) place() error {
 	return nil
 }
 
-// place puts the intent of a member in place.
-func (e *txDoc) place() error {
+// placeMember puts the intent of a member in place: a link, or a file with the same text
+// where a link cannot be made, or not so that a power cut leaves it.
+func (c *commit) placeMember(e *txDoc) (err error) {
+	if c.durability == Volatile || c.order == JournalOrder || e.a.d.keepsLinks(e.a.path, e.a.dev) {
+		if err = e.placeLink(); !cannotLink(err) {
+			return err
+		}
+	}
+	e.intent, err = c.makeIntent(e, memberText(e.link))
+	if err == nil && c.durability != Volatile {
+		err = c.flush(e.intent.file)
+	}
+	if e.intent != nil {
+		e.intent.file.Close()
+	}
+	return err
+}
+
+// placeLink makes the link that is a member's intent.
+func (e *txDoc) placeLink() error {
 	files, name := e.a.d.files, names.Intent(e.a.path)
 	err := files.Symlink(e.link, name)
 	if err == nil {
@@ -74,11 +92,15 @@ func (e *txDoc) place() error {
 		return nil // it was made all the same
 	case errors.Is(err, fs.ErrExist):
 		return errInTheWay(name, err)
-	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EPERM):
-		return fmt.Errorf("%w: the file system of %s has no symbolic links, which a transaction "+
-			"over several documents needs: %w", ErrUnsupported, e.a.path, err)
 	}
 	return err
+}
+
+// cannotLink reports whether an error says that the file system has no links, or none with
+// so long a text: XFS has 1,024 bytes, others a block.
+func cannotLink(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) ||
+		errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 func errInTheWay(name string, err error) error {
@@ -86,10 +108,17 @@ func errInTheWay(name string, err error) error {
 		err)
 }
 
-// placeHome makes the intent of the home, which is pending. Who may read the document may
-// read the intent.
-func (c *commit) placeHome() error {
-	e := c.written[0]
+// placeHome makes the intent of the home, which is pending.
+func (c *commit) placeHome() (err error) {
+	if c.home, err = c.makeIntent(c.written[0], c.text); err == nil {
+		c.beginFlush(c.home)
+	}
+	return err
+}
+
+// makeIntent makes a file that is an intent. Who may read the document may read it. After
+// an error it returns the file if that was made.
+func (c *commit) makeIntent(e *txDoc, text []byte) (*staged, error) {
 	a, name := e.a, names.Intent(e.a.path)
 	perm := a.d.opts.Perm
 	if !a.current.version.IsAbsent() {
@@ -97,28 +126,25 @@ func (c *commit) placeHome() error {
 	}
 	file, err := a.d.files.Open(name, fsys.OpenGrowing, perm)
 	if errors.Is(err, fs.ErrExist) {
-		return errInTheWay(name, err)
+		return nil, errInTheWay(name, err)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.home = &staged{files: a.d.files, file: file, path: name, keep: true}
-	if c.home.info, err = file.Stat(); err != nil {
-		return err
+	s := &staged{files: a.d.files, file: file, path: name, keep: true}
+	if s.info, err = file.Stat(); err != nil {
+		return s, err
 	}
 	if e.staged != nil && a.current.file != nil {
-		err = c.home.take(a.current.info, e.staged.attributes)
+		err = s.take(a.current.info, e.staged.attributes)
 	} else {
-		err = c.home.takeAccess(a.current.info, a.current.file)
+		err = s.takeAccess(a.current.info, a.current.file)
 	}
 	if err != nil {
-		return err
+		return s, err
 	}
-	if _, err := file.Write(c.text); err != nil {
-		return err
-	}
-	c.beginFlush(c.home)
-	return nil
+	_, err = file.Write(text)
+	return s, err
 }
 
 // touch changes the document's ctime.
@@ -163,21 +189,20 @@ func (e *txDoc) touchByLink(err error) error {
 	return files.Remove(second)
 }
 
-// undo removes the intents of a transaction that is not committed. A home's intent whose
-// making has failed, and that is there all the same, is empty and left to the next writer.
+// undo removes the intents of a transaction that is not committed. An intent whose making
+// has failed, and that is there all the same, is empty and left to the next writer.
 func (c *commit) undo() {
 	if !c.placed {
 		return
 	}
 	if c.home != nil {
-		if c.home.info.Ino == 0 { // no stat has succeeded yet
-			c.home.info, _ = c.home.file.Stat()
-		}
-		if named, err := c.home.isNamed(); err == nil && named {
-			_ = c.home.files.Remove(c.home.path)
-		}
+		c.home.remove()
 	}
 	for _, e := range c.written[1:] {
+		if e.intent != nil {
+			e.intent.remove()
+			continue
+		}
 		name := names.Intent(e.a.path)
 		if target, err := e.a.d.files.Readlink(name); err == nil && target == e.link {
 			_ = e.a.d.files.Remove(name)

@@ -8,7 +8,8 @@
 //     directory, or of the file if its size has changed, survives or not, independent of
 //     the others, but always as a whole. The
 //     content of a lost directory is lost. Removals can be lost like creations: a name
-//     comes back.
+//     comes back. A symbolic link may be lost although its directory was flushed, if the
+//     file system is such a one.
 //
 // In both, an unflushed file has any of the contents that file systems were seen to
 // leave.
@@ -21,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -43,12 +45,11 @@ type disk struct {
 	pending [][]assignment // changes of names that may be lost
 }
 
-// flush makes changes of names durable, in one directory or in all. Each change is in
-// one directory.
-func (d *disk) flush(in func(dir string) bool) {
+// flush makes changes of names durable: some, or all.
+func (d *disk) flush(which func(change []assignment) bool) {
 	var others [][]assignment
 	for _, change := range d.pending {
-		if !in(filepath.Dir(change[0].name)) {
+		if !which(change) {
 			others = append(others, change)
 			continue
 		}
@@ -59,7 +60,7 @@ func (d *disk) flush(in func(dir string) bool) {
 	d.pending = others
 }
 
-func anywhere(string) bool { return true }
+func every([]assignment) bool { return true }
 
 // pend adds changes, all at once, to those that may be lost.
 func (w *World) pend(change []assignment) {
@@ -106,7 +107,7 @@ const (
 // of names so far.
 func (w *World) syncFile(n *inode) {
 	n.synced = true
-	w.disks[Ordered].flush(anywhere)
+	w.disks[Ordered].flush(every)
 	weak := &w.disks[Weak]
 	weak.pending = slices.DeleteFunc(slices.Clone(weak.pending), func(change []assignment) bool {
 		return change[0] == assignment{sizeOf, n}
@@ -116,9 +117,18 @@ func (w *World) syncFile(n *inode) {
 // syncNames makes the changes of names in a directory durable; with an ordered journal,
 // all others too.
 func (w *World) syncNames(dir string) {
-	w.disks[Ordered].flush(anywhere)
-	w.disks[Weak].flush(func(other string) bool { return other == dir })
+	w.disks[Ordered].flush(every)
+	w.disks[Weak].flush(func(change []assignment) bool { // each is in one directory
+		first := change[0]
+		lost := w.losesLinks() && first.to != nil && first.to.mode&fs.ModeSymlink != 0 &&
+			w.names[first.name] == first.to
+		return filepath.Dir(first.name) == dir && !lost
+	})
 }
+
+// losesLinks reports whether the flush of a directory leaves out the symbolic links in it, as
+// that of ext4 without a journal does.
+func (w *World) losesLinks() bool { return w.Kind == "ext4" && !w.Journal }
 
 // diskHash distinguishes worlds that a power cut would leave in different states.
 func (w *World) diskHash(seed maphash.Seed) uint64 {
@@ -241,7 +251,7 @@ func (w *World) contents(
 	for {
 		after := New()
 		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
-		after.Sticky, after.Root = w.Sticky, w.Root
+		after.Sticky, after.Root, after.Kind = w.Sticky, w.Root, w.Kind
 		for i, n := range files {
 			// Files keep their inode numbers, except that two cannot share one.
 			number := n.number
