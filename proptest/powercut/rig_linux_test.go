@@ -42,11 +42,7 @@ var makers = map[string][]string{
 	"ext4":  {"mkfs.ext4", "-q", "-F"},
 	"xfs":   {"mkfs.xfs", "-q", "-f"},
 	"btrfs": {"mkfs.btrfs", "-q", "-f"},
-	bare:    {"mkfs.ext4", "-q", "-F", "-O", "^has_journal"},
 }
-
-// bare is ext4 without a journal.
-const bare = "ext4-bare"
 
 // imageVariable names the directory for images. The default is the directory for temporary files.
 const imageVariable = "JSONSTORE_CUT_DIR"
@@ -70,10 +66,9 @@ func newRig(t *testing.T, kind string) *rig {
 	}
 	t.Cleanup(func() { os.RemoveAll(images) })
 	dir := images
-	r := &rig{t: t, kind: kind, clones: kind == "btrfs" || kind == bare}
+	r := &rig{t: t, kind: kind, clones: kind == "btrfs"}
 	if r.clones {
-		// Btrfs cannot be shut down, and what ext4 has in its buffers for the device outlasts a
-		// shutdown without a journal. Instead its image is cloned, which xfs does atomically.
+		// Btrfs cannot be shut down. Instead its image is cloned, which xfs does atomically.
 		r.host = &rig{t: t, kind: "xfs"}
 		r.host.make(dir, hostSize)
 		dir = r.host.mount
@@ -194,13 +189,6 @@ func (r *rig) restart() {
 	if r.clones {
 		if err := os.Rename(r.image+".cut", r.image); err != nil {
 			r.t.Fatal(err)
-		}
-	}
-	if r.kind == bare {
-		// It says by its status that it has repaired something.
-		out, err := exec.Command("e2fsck", "-fy", r.image).CombinedOutput()
-		if exit := (&exec.ExitError{}); err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 1) {
-			r.t.Fatalf("e2fsck: %v\n%s", err, out)
 		}
 	}
 	// The kernel may not have released the image yet.
