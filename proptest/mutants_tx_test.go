@@ -175,6 +175,26 @@ var txMutants = []mutant{
 		"	if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
 		"	if !portable {\n	} else if err := d.flushFile(names.Intent(r.home)); err != nil {\n",
 	}}},
+	{"tx: the documents not looked at before the commit", "TestForeignBeforeCommit", "txcommit.go", []edit{{
+		"		if err := e.isUnmoved(); err != nil {\n",
+		"		if err := error(nil); err != nil {\n",
+	}}},
+	{"tx: a member's link that does not last", "TestTransactionPowerCuts/files:_one,_(durable|ordered),_journal=false", "beside.go", []edit{{
+		"		return slices.Contains(keepLinks, kind) || d.files.OneJournal(filepath.Dir(path)), err\n",
+		"		return kind != \"\", err\n",
+	}}},
+	{"tx: a member's file not flushed", "TestTransactionPowerCuts/files:_one,_(durable|ordered),_journal=false", "txpublish.go", []edit{{
+		"		err = c.flush(e.intent.file)\n",
+		"		_ = c.flush\n",
+	}}},
+	{"tx: a member's file that stays", txOrders + "_files:_one_whose_context_ends,_a_death_and_a_writer", "txpublish.go", []edit{{
+		"			e.intent.remove()\n			continue\n",
+		"			continue\n",
+	}}},
+	{"tx: a member's file without a checksum", "TestMemberIntents", "intent.go", []edit{{
+		"	if end < 0 || checksum(data[:end]) != string(data[end:]) {\n",
+		"	if end < 0 {\n",
+	}}},
 	{"tx: what was flushed is stamped again", "TestStampedAgainIsFlushed", "txcommit.go", []edit{{
 		"		if opts := *e.a.d.opts; opts.Durability != c.durability {\n",
 		"		if opts := *e.a.d.opts; false {\n",

@@ -340,6 +340,33 @@ func TestForeignInTransaction(t *testing.T) {
 	}
 }
 
+// TestForeignBeforeCommit: what a program puts in place while the commit is prepared is a conflict,
+// and the transaction is made again on top of it.
+func TestForeignBeforeCommit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.json")
+	path2 := filepath.Join(t.TempDir(), "b.json")
+	putFile(t, path, []byte("1"))
+	putFile(t, path2, []byte("1"))
+	placed := false
+	first := openFaulty(t, path, Options{}, func(op, name string) error {
+		if op == "touch" && name == path && !placed { // the intents are in place
+			placed = true
+			putFile(t, path2+"~", []byte("41"))
+			return os.Rename(path2+"~", path2)
+		}
+		return nil
+	})
+	second := open(t, path2, Options{})
+	if err := incrementBoth(first, second); err != nil || !placed {
+		t.Fatal(placed, err)
+	}
+	for doc, want := range map[*Doc]string{first: "2", second: "42"} {
+		if got := reads(t, doc); got != want {
+			t.Errorf("%s is %s, want %s", doc.name, got, want)
+		}
+	}
+}
+
 // TestSweepFinishes: a sweep finishes a transaction that died.
 func TestSweepFinishes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")

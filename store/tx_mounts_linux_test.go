@@ -113,6 +113,39 @@ func TestTransactMountPoint(t *testing.T) {
 	}
 }
 
+// TestTransactOverlay: the first change of a file of the lower layer copies it. One that has two
+// names there gets another inode number by that.
+func TestTransactOverlay(t *testing.T) {
+	dir := realTempDir(t)
+	lower, upper, merged := filepath.Join(dir, "lower"), filepath.Join(dir, "upper"),
+		filepath.Join(dir, "merged")
+	mustDo(t, os.Mkdir(lower, 0o700), os.Mkdir(upper, 0o700), os.Mkdir(merged, 0o700))
+	if err := unix.Mount("tmpfs", upper, "tmpfs", 0, ""); err != nil {
+		t.Skipf("a mount needs root: %v", err)
+	}
+	t.Cleanup(func() { mustDo(t, unix.Unmount(upper, unix.MNT_DETACH)) })
+	mustDo(t, os.Mkdir(filepath.Join(upper, "files"), 0o700),
+		os.Mkdir(filepath.Join(upper, "work"), 0o700))
+	for _, name := range []string{"a", "b"} {
+		putFile(t, filepath.Join(lower, name+".json"), []byte("1"))
+		mustDo(t, os.Link(filepath.Join(lower, name+".json"), filepath.Join(lower, name)))
+	}
+	err := unix.Mount("overlay", merged, "overlay", 0, "lowerdir="+lower+",upperdir="+
+		filepath.Join(upper, "files")+",workdir="+filepath.Join(upper, "work"))
+	if err != nil {
+		t.Skipf("mount an overlay: %v", err)
+	}
+	t.Cleanup(func() { mustDo(t, unix.Unmount(merged, unix.MNT_DETACH)) })
+	a := open(t, filepath.Join(merged, "a.json"), Options{})
+	b := open(t, filepath.Join(merged, "b.json"), Options{})
+	for _, want := range []string{"2", "3"} {
+		if err := incrementBoth(a, b); err != nil {
+			t.Fatal(err)
+		}
+		wantBoth(t, a, b, want)
+	}
+}
+
 // TestTransactFileSystems: documents of two file systems.
 func TestTransactFileSystems(t *testing.T) {
 	ctx := context.Background()

@@ -7,6 +7,7 @@
 //	place    put the intents in place, the home's is pending; then change the ctime of
 //	         each document, so that no reader relies on a version that it has kept
 //	flush    the new versions, the home's intent, and what was read
+//	look     each document still is the file that is to be replaced, else conflict
 //	commit   the home's intent grows by a byte. This is the linearization point
 //	publish  rename each staged file over its document, or remove the document
 //	clear    remove the intents, the home's last
@@ -182,8 +183,28 @@ func (c *commit) prepare(ctx context.Context) error {
 		c.noteRead(err)
 		return err
 	}
+	for _, e := range c.written {
+		if err := e.isUnmoved(); err != nil {
+			return e.outcome(err)
+		}
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// isUnmoved is a conflict if the document is not the file any more that the intents name: it
+// would not be published. A program may have replaced it since verify, which was before the
+// flushes. A file of the lower layer of an overlay may have got another inode number when its
+// ctime was changed, which copies it.
+func (e *txDoc) isUnmoved() error {
+	now, err := e.a.d.files.Lstat(e.a.path)
+	if ignoreNotExist(err) != nil {
+		return err
+	}
+	if !e.a.current.isAt(now, err == nil) {
+		return e.a.conflict(e.a.current.version)
 	}
 	return nil
 }
