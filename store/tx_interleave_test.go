@@ -235,9 +235,10 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 		refused: map[string]bool{},
 		saw:     map[string]map[rune][]string{}}
 	w.Closed, w.Sticky = s.closed, s.plants != ""
-	if s.ext4 || s.files {
+	if s.ext4 {
 		w.Kind = "ext4"
 	}
+	w.NoLinks = s.files
 	if s.apart {
 		w.PutDir(otherDir)
 	}
@@ -667,9 +668,10 @@ func txSimulations(all map[string]simulation) {
 		{"small", "files: two", txScenario{plans: two, files: true}},
 		{"small", "files: one, a death and a reader", txScenario{plans: one, readers: []string{"ba"}, deaths: 1, files: true}},
 		{"small", "files: one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, files: true}},
+		{"small", "files: one whose context ends and a writer", txScenario{plans: ends, writers: "b", files: true}},
 		{"middle", "files: one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1, files: true}},
-		{"heavy", "files: one and two readers", txScenario{plans: one, readers: []string{"ab", "ba"}, files: true}},
-		{"heavy", "files: one and a view", txScenario{plans: one, views: []string{"ab"}, files: true}},
+		{"large", "files: one and two readers", txScenario{plans: one, readers: []string{"ab", "ba"}, files: true}},
+		{"large", "files: one and a view", txScenario{plans: one, views: []string{"ab"}, files: true}},
 		{"middle", "files: one that creates, one that deletes and a death", txScenario{plans: deletes, deaths: 1, files: true}},
 		{"middle", "files: one whose context ends, a death and a writer", txScenario{plans: ends, writers: "b", deaths: 1, files: true}},
 		{"small", "a stranger plants: one and a writer", txScenario{plans: one, writers: "b", plants: "b"}},

@@ -71,18 +71,20 @@ func TestTransactRefused(t *testing.T) {
 				}
 				return nil
 			}},
-		"no symbolic links": {passes: true, fault: func(op, _ string) error {
-			if op == "symlink" {
-				return syscall.EPERM // Linux's error for it
-			}
-			return nil
-		}},
-		"no symbolic links of this length": {passes: true, fault: func(op, _ string) error {
-			if op == "symlink" {
-				return syscall.ENAMETOOLONG
-			}
-			return nil
-		}},
+		"no symbolic links": {passes: true, opts: Options{Durability: Volatile},
+			fault: func(op, _ string) error {
+				if op == "symlink" {
+					return syscall.EPERM // Linux's error for it
+				}
+				return nil
+			}},
+		"no symbolic links of this length": {passes: true, opts: Options{Durability: Volatile},
+			fault: func(op, _ string) error {
+				if op == "symlink" {
+					return syscall.ENAMETOOLONG
+				}
+				return nil
+			}},
 		"no exchange, and no guard": {passes: true, fault: func(op, name string) error {
 			if op == "exchange" {
 				return errors.ErrUnsupported
@@ -267,7 +269,8 @@ func TestStampedAgainIsFlushed(t *testing.T) {
 		}
 		a, b := twoDocs(t, Options{FlushOrder: PortableOrder, Durability: durability}, inject)
 		dir = filepath.Dir(a.name)
-		loose := openFaulty(t, b.name, Options{FlushOrder: PortableOrder, Durability: Volatile}, inject)
+		loose := openFaulty(t, b.name, Options{FlushOrder: PortableOrder, Durability: Volatile},
+			inject)
 		err := Transact(context.Background(), func(tx *Tx) error {
 			return errors.Join(tx.Update(a, increment), tx.Update(loose, increment))
 		})

@@ -263,6 +263,9 @@ func (p *Process) Readlink(name string) (string, error) {
 
 // Symlink implements fsys.FS.
 func (p *Process) Symlink(target, name string) error {
+	if p.world.NoLinks {
+		return p.fail("symlink", name, errors.ErrUnsupported)
+	}
 	if err := p.turn("symlink", name, nil); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type World struct {
 	// open.
 	Closed bool
 
+	// NoLinks makes Symlink unsupported.
+	NoLinks bool
+
 	// Kind is the type that the file system reports.
 	Kind string
 
