@@ -4,12 +4,12 @@ package proptest
 
 var unfinishedMutants = []mutant{
 	{"unfinished: any home will do", "TestIntentInfo", "unfinished.go", []edit{{
-		"	case !home.isHomeOf(in.ID):\n",
-		"	case home.in == nil:\n",
+		"	case !home.isHomeOf(in.id) || !of:\n",
+		"	case home.in == nil || of && false:\n",
 	}}},
 	{"unfinished: a pending one is committed", "TestIntentInfo", "unfinished.go", []edit{{
-		"	case home.in.Committed:\n",
-		"	case home.in.ID != \"\":\n",
+		"	case home.in.committed:\n",
+		"	case home.in.id != \"\":\n",
 	}}},
 	{"unfinished: the living are dead", "TestIntentInfo", "unfinished.go", []edit{{
 		"err != nil || info.Alive {\n",

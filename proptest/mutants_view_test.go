@@ -20,8 +20,8 @@ var viewMutants = []mutant{
 		"	switch again := error(nil).(type) {\n",
 	}}},
 	{"view: intents are looked for last", orders + "/view:_one_and_a_view_that_ends,_the_other_way,_hash", "still.go", []edit{{
-		"	var found foundIntent\n	_, err := d.files",
-		"	first, firstErr := d.files.Lstat(path)\n	var found foundIntent\n	_, err := d.files",
+		"	found, err := d.intentAt(path)\n",
+		"	first, firstErr := d.files.Lstat(path)\n	found, err := d.intentAt(path)\n",
 	}, {
 		"	now, err := d.files.Lstat(path)\n	if err != nil && !errors.Is(err, fs.ErrNotExist) {\n		return false, err\n",
 		"	now, err := first, firstErr\n	if err != nil && !errors.Is(err, fs.ErrNotExist) {\n		return false, err\n",

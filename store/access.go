@@ -25,6 +25,16 @@ func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
 	if from == nil {
 		return nil
 	}
+	attributes, err := from.Attributes()
+	if err != nil {
+		return err
+	}
+	s.attributes = attributes
+	return s.take(current, attributes)
+}
+
+// take gives the file the access of the current version, which has these attributes.
+func (s *staged) take(current fsys.Info, attributes map[string][]byte) error {
 	owned, grouped := s.info.UID == current.UID, s.info.GID == current.GID
 	if !owned || !grouped {
 		// Only root may give files away. Other users may set the group to one of
@@ -36,10 +46,6 @@ func (s *staged) takeAccess(current fsys.Info, from fsys.File) error {
 		} else if s.file.Chown(s.info.UID, current.GID) == nil {
 			grouped = true
 		}
-	}
-	attributes, err := from.Attributes()
-	if err != nil {
-		return err
 	}
 	mode, acl := current.Mode&permissions, attributes[fsys.ACLName]
 	if acl != nil {

@@ -40,6 +40,7 @@ type fileShared struct {
 	journals, ext4, changes, networks findings
 	exchanges                         findings // by device: whether two names can be exchanged
 	inodeless                         findings // by device: whether inode numbers are invented
+	linked                            findings // by device: whether a directory's flush keeps links
 	home                              uint64   // the device where the handle was opened
 	hasHome                           bool     // whether the directory existed then
 

@@ -147,7 +147,7 @@ func (l *listing) names(dir string) ([]string, error) {
 			if key, ok := l.key(dir, document, 0); ok {
 				locked = append(locked, key)
 			}
-		} else if document, ok := intentDocument(entry); ok {
+		} else if document, ok := l.intentDocument(dir, entry); ok {
 			if key, ok := l.key(dir, document, 0); ok && l.all != nil {
 				l.all.intents = append(l.all.intents, key)
 			}
@@ -206,11 +206,18 @@ func lockedDocument(name string) (document string, ok bool) {
 	return document, own && names.Lock(document) == name
 }
 
-// intentDocument returns the name of the document whose intent this is. A guard's is a
-// link, and does not count.
-func intentDocument(entry fsys.Entry) (document string, ok bool) {
+// intentDocument returns the name of the document of whose transaction this is the intent.
+func (l *listing) intentDocument(dir string, entry fsys.Entry) (document string, ok bool) {
 	document, own := names.Own(entry.Name)
-	return document, own && entry.Type.IsRegular() && names.Intent(document) == entry.Name
+	if !own || names.Intent(document) != entry.Name || l.all == nil {
+		return "", false
+	}
+	if entry.Type == fs.ModeSymlink {
+		// A guard's does not count. One that is gone by now may have been a transaction's.
+		target, err := l.d.files.Readlink(filepath.Join(filepath.FromSlash(dir), entry.Name))
+		return document, err != nil || decodeMember(target) != nil
+	}
+	return document, entry.Type.IsRegular()
 }
 
 // isGone reports whether an error means that the directory does not exist.

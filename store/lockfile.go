@@ -55,9 +55,12 @@ func (h *heldLock) findIntent(guards bool) {
 	if h.mark == markNoIntent && h.ours && !h.locks.remote.Load() {
 		return
 	}
-	var err error
-	h.intent, err = h.locks.table.Files.Readlink(h.Entry.Of.intent) // a guard's intents are links
-	h.blocked = err != nil && !errors.Is(err, fs.ErrNotExist)       // it is no link
+	found, err := h.locks.table.Files.Readlink(h.Entry.Of.intent)
+	if err == nil && isDigits(found, names.GuardedDigits) {
+		h.intent = found
+	} else {
+		h.blocked = !errors.Is(err, fs.ErrNotExist)
+	}
 	settles := h.mark == markUnknown && h.ours && !guards && !h.locks.remote.Load()
 	if settles && errors.Is(err, fs.ErrNotExist) {
 		_ = h.setMark(markNoIntent) // if that fails, the next holder looks too

@@ -112,17 +112,20 @@ func (r *recovery) look() (found bool, err error) {
 	}
 	home := r.path
 	r.homes = r.mine
-	if in.Home != "" {
+	if in.home != "" {
 		if home, r.homes, err = d.homeOf(r.path, in); err != nil {
 			return false, err
 		}
 	}
-	if !r.homes.isHomeOf(in.ID) {
+	if _, of := in.changeIn(r.homes.in); !of || !r.homes.isHomeOf(in.id) {
 		return true, nil
 	}
-	r.home, r.committed = home, r.homes.in.Committed
+	r.home, r.committed = home, r.homes.in.committed
 	r.want(home)
-	for i := range r.homes.in.Members {
+	for i := range r.homes.in.changes {
+		if i == 0 || !r.committed {
+			continue // who meets another member of a pending one undoes that
+		}
 		member, has, err := d.memberOf(home, r.homes.in, i)
 		if err != nil {
 			return false, err
@@ -151,7 +154,7 @@ func (r *recovery) isSame() (bool, error) {
 	if err != nil || mine.raw != r.mine.raw || !mine.there {
 		return false, err
 	}
-	if r.mine.in == nil || r.mine.in.Home == "" {
+	if r.mine.in == nil || r.mine.in.home == "" {
 		return true, nil
 	}
 	_, homes, err := r.d.homeOf(r.path, r.mine.in)
@@ -176,40 +179,34 @@ func (r *recovery) settle() error {
 }
 
 // undo removes the files of a transaction that was not committed. The intent is last,
-// since it has the names of the others. In is nil if the intent is torn.
+// since it says how the other is named. In is nil if the intent is torn.
 func (r *recovery) undo(path string, in *intent) error {
 	if in != nil {
-		for _, digits := range []string{in.Staged, in.Commit} {
-			if digits == "" {
-				continue
-			}
-			if err := r.d.removeNamed(path, names.Transaction(path, digits)); err != nil {
-				return err
-			}
+		if err := r.d.removeNamed(path, names.Transaction(path, in.id)); err != nil {
+			return err
 		}
 	}
 	return ignoreNotExist(r.d.files.Remove(names.Intent(path)))
 }
 
 // finish publishes the documents of a committed transaction that are not yet published,
-// and removes the intents, the home's last. In the portable order the flushes are those
-// of a commit (txflush.go).
+// and removes the intents, the home's last. The flushes are those of a commit in the
+// portable order (txflush.go), without that of the directories where one journal has all.
 func (r *recovery) finish() error {
 	d := r.d
 	portable, err := r.isPortable()
 	if err != nil {
 		return err
 	}
-	if portable {
-		// The process may have died before it flushed the commit.
-		if err := fsys.SyncDir(d.files, filepath.Dir(r.home)); err != nil {
-			return fmt.Errorf("flush the directory: %w", err)
-		}
+	// The process may have died before it flushed the commit. It may have been in the
+	// portable order where this one is not, and then the content is not flushed either.
+	if err := d.flushFile(names.Intent(r.home)); err != nil {
+		return fmt.Errorf("flush the intent of a transaction: %w", err)
 	}
 	dirs := map[string]bool{}
-	err = r.each(func(path string, in *intent) error {
+	err = r.each(func(path string, c change) error {
 		dirs[filepath.Dir(path)] = true
-		return d.finishDocument(path, in)
+		return d.finishDocument(path, r.mine.in.id, c)
 	})
 	if err != nil {
 		return err
@@ -221,8 +218,8 @@ func (r *recovery) finish() error {
 			}
 		}
 	}
-	err = r.each(func(path string, in *intent) error {
-		if err := d.removeStaged(path, in); err != nil || path == r.home {
+	err = r.each(func(path string, c change) error {
+		if err := d.removeStaged(path, r.mine.in.id, c); err != nil || path == r.home {
 			return err
 		}
 		return ignoreNotExist(d.files.Remove(names.Intent(path)))
@@ -234,11 +231,13 @@ func (r *recovery) finish() error {
 }
 
 // each calls do with the documents that have an intent of the transaction.
-func (r *recovery) each(do func(path string, in *intent) error) error {
+func (r *recovery) each(do func(path string, c change) error) error {
 	for _, path := range r.documents {
 		found, err := r.d.intentAt(path)
-		if err == nil && found.isOf(r.mine.in.ID) {
-			err = do(path, found.in)
+		if err == nil && found.in != nil {
+			if c, of := found.in.changeIn(r.homes.in); of {
+				err = do(path, c)
+			}
 		}
 		if err != nil {
 			return err
@@ -264,47 +263,52 @@ func (r *recovery) isPortable() (bool, error) {
 	return false, nil
 }
 
-// finishDocument does what the intent of a committed transaction says, if the document
-// still has the old version. A version that another program has put in place stays. The
-// caller holds the lock.
-func (d *fileDriver) finishDocument(path string, in *intent) error {
-	now, err := d.load(context.Background(), path, VersionHash)
-	if errors.Is(err, fsys.ErrSymlink) {
-		return nil // another program has made it
-	}
-	if err != nil {
+// finishDocument does what a committed transaction says, if the document still has the old
+// version. A version that another program has put in place stays. The caller holds the
+// lock.
+func (d *fileDriver) finishDocument(path, id string, c change) error {
+	now := identity{}
+	info, err := d.files.Lstat(path)
+	switch {
+	case ignoreNotExist(err) != nil:
 		return err
+	case err == nil && !info.Mode.IsRegular():
+		return nil // another program has made it
+	case err == nil:
+		now = identityOf(info)
 	}
-	defer now.close()
-	if atOld := now.identity() == in.Old; !atOld {
+	if now != c.Old {
 		return nil
 	}
-	if in.Staged != "" {
-		return d.publishStaged(path, in, now)
+	if !c.deletes() {
+		return d.publishStaged(path, id, c)
 	}
-	if in.Guarded != "" {
-		return d.files.Rename(path, names.Guarded(path, in.Guarded), fsys.Replace)
+	if c.Guarded != "" {
+		return d.files.Rename(path, names.Guarded(path, c.Guarded), fsys.Replace)
 	}
 	return ignoreNotExist(d.removeDocument(path))
 }
 
 // publishStaged renames the staged file of a committed transaction over the document,
-// which has the old version now. If the file is gone, another program has put the old
-// version back.
-func (d *fileDriver) publishStaged(path string, in *intent, now *loaded) error {
-	staged, err := d.loadStaged(context.Background(), path, VersionHash, in)
-	if err != nil || staged == nil {
+// which has the old version. If the file is gone, another program has put the old version
+// back.
+func (d *fileDriver) publishStaged(path, id string, c change) error {
+	name := names.Transaction(path, id)
+	staged, err := d.files.Lstat(name)
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	if ok, err := d.believes(path, staged, 0); err != nil || !ok || identityOf(staged) != c.New {
 		return err
 	}
-	defer staged.close()
 	how := fsys.Replace
 	switch {
-	case now.version.IsAbsent():
+	case c.Old == identity{}:
 		how = fsys.NoReplace
-	case in.Guarded != "":
+	case c.Guarded != "":
 		how = fsys.Exchange
 	}
-	err = d.files.Rename(names.Transaction(path, in.Staged), path, how)
+	err = d.files.Rename(name, path, how)
 	if errors.Is(err, fs.ErrExist) { // another program has just created it
 		return nil
 	}
@@ -318,16 +322,16 @@ func (d *fileDriver) publishStaged(path string, in *intent, now *loaded) error {
 // A displaced version that is not the old one is another program's. It is put back if
 // the new version is still in place. Otherwise it keeps the guarded name, which no sweep
 // removes.
-func (d *fileDriver) removeStaged(path string, in *intent) error {
-	staged := names.Transaction(path, in.Staged)
-	if in.Guarded == "" {
-		if in.Staged == "" {
+func (d *fileDriver) removeStaged(path, id string, c change) error {
+	staged := names.Transaction(path, id)
+	if c.Guarded == "" {
+		if c.deletes() {
 			return nil
 		}
 		return d.removeNamed(path, staged)
 	}
-	guarded := names.Guarded(path, in.Guarded)
-	if in.Staged != "" {
+	guarded := names.Guarded(path, c.Guarded)
+	if !c.deletes() {
 		// After an exchange the displaced version has the name of the staged one.
 		ok, err := d.believesNamed(path, staged)
 		if ok {
@@ -338,11 +342,21 @@ func (d *fileDriver) removeStaged(path string, in *intent) error {
 		}
 	}
 	o := orphanage{d: d, remove: true, locked: path}
-	_, err := o.take(guarded, path, in.Guarded)
+	_, err := o.take(guarded, path, c.Guarded)
 	if errors.Is(err, errNotBelieved) {
 		return nil
 	}
 	return err
+}
+
+// flushFile flushes a file.
+func (d *fileDriver) flushFile(name string) error {
+	file, err := d.files.Open(name, fsys.OpenExisting, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return file.Sync()
 }
 
 // removeNamed removes a file that the intent beside the document at path names. A file

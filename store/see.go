@@ -9,7 +9,7 @@
 //	                                   another program has replaced it
 //
 // The intent of the home document says whether a transaction is committed. So all of its
-// documents change in one instant: when that intent is replaced.
+// documents change in one instant: when that intent is marked.
 
 package store
 
@@ -29,16 +29,13 @@ func (d *fileDriver) see(
 	ctx context.Context, path string, mode VersionMode,
 ) (s *loaded, plain bool, err error) {
 	for waited := ""; ; {
-		// Readlink finds no intent at less cost than Open. An intent that is a link is a
-		// guard's, which readers ignore.
-		_, err := d.files.Readlink(names.Intent(path))
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			s, err := d.load(ctx, path, mode)
-			return s, true, err
-		}
 		found, err := d.intentAt(path)
 		if err != nil {
 			return nil, false, err
+		}
+		if !found.there && !found.doubted {
+			s, err := d.load(ctx, path, mode)
+			return s, true, err
 		}
 		s, err = d.seeThrough(ctx, path, mode, found)
 		unreadable := errors.Is(err, errElsewhere) || errors.Is(err, fs.ErrPermission)
@@ -68,17 +65,17 @@ func (d *fileDriver) awaitLock(ctx context.Context, path string) error {
 	return err
 }
 
-// isCommitted reports whether a transaction is committed. Its intent in is beside the
-// document at path.
-func (d *fileDriver) isCommitted(path string, in *intent) (bool, error) {
-	if in.Home == "" {
-		return in.Committed, nil
+// committed reports whether a transaction is committed, and what it does with the document
+// at path, beside which there is its intent in.
+func (d *fileDriver) committed(path string, in *intent) (c change, is bool, err error) {
+	home := foundIntent{in: in}
+	if in.home != "" {
+		if _, home, err = d.homeOf(path, in); err != nil {
+			return c, false, err
+		}
 	}
-	_, found, err := d.homeOf(path, in)
-	if err != nil {
-		return false, err
-	}
-	return found.isHomeOf(in.ID) && found.in.Committed, nil
+	c, of := in.changeIn(home.in)
+	return c, of && home.in.committed, nil
 }
 
 // seeThrough loads the document at path, beside which an intent was found.
@@ -86,13 +83,14 @@ func (d *fileDriver) seeThrough(
 	ctx context.Context, path string, mode VersionMode, found foundIntent,
 ) (s *loaded, err error) {
 	through := &seen{intent: found}
+	var c change
 	if found.in != nil {
-		if through.committed, err = d.isCommitted(path, found.in); err != nil {
+		if c, through.committed, err = d.committed(path, found.in); err != nil {
 			return nil, err
 		}
 	}
 	if through.committed {
-		s, through.replaced, err = d.loadCommitted(ctx, path, mode, found.in)
+		s, through.replaced, err = d.loadCommitted(ctx, path, mode, found.in.id, c)
 	} else {
 		s, err = d.load(ctx, path, mode)
 	}
@@ -105,12 +103,12 @@ func (d *fileDriver) seeThrough(
 // loadCommitted loads the document at path, beside which there is the intent of a committed
 // transaction. Replaced is the file at its name, if that is not what was loaded.
 func (d *fileDriver) loadCommitted(
-	ctx context.Context, path string, mode VersionMode, in *intent,
+	ctx context.Context, path string, mode VersionMode, id string, c change,
 ) (s, replaced *loaded, err error) {
 	s = &loaded{}
-	if in.Staged != "" {
+	if !c.deletes() {
 		// The staged file is looked for first: if it is gone, it has been published.
-		if s, err = d.loadStaged(ctx, path, mode, in); err != nil {
+		if s, err = d.loadStaged(ctx, path, mode, id, c); err != nil {
 			return nil, nil, err
 		}
 		if s == nil {
@@ -123,7 +121,7 @@ func (d *fileDriver) loadCommitted(
 		s.close()
 		return nil, nil, err
 	}
-	if now.identity() == in.Old {
+	if now.identity() == c.Old {
 		return s, now, nil
 	}
 	s.close()
@@ -131,11 +129,11 @@ func (d *fileDriver) loadCommitted(
 }
 
 // loadStaged loads what a transaction has staged for the document at path. It returns nil
-// if that does not exist, or is not what the intent says.
+// if that does not exist, or is not what the home's intent says.
 func (d *fileDriver) loadStaged(
-	ctx context.Context, path string, mode VersionMode, in *intent,
+	ctx context.Context, path string, mode VersionMode, id string, c change,
 ) (*loaded, error) {
-	s, err := d.load(ctx, names.Transaction(path, in.Staged), mode)
+	s, err := d.load(ctx, names.Transaction(path, id), mode)
 	switch {
 	case errors.Is(err, fsys.ErrSymlink): // not made by the store
 		return nil, nil
@@ -143,13 +141,13 @@ func (d *fileDriver) loadStaged(
 		return nil, err
 	}
 	believed := false
-	if !s.version.IsAbsent() {
+	if s.identity() == c.New {
 		if believed, err = d.believes(path, s.info, 0); err != nil {
 			s.close()
 			return nil, err
 		}
 	}
-	if !believed || hashVersion(s.data).String() != in.New {
+	if !believed {
 		s.close()
 		return nil, nil
 	}

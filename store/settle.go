@@ -159,6 +159,8 @@ type flushed struct {
 	// documents whose flush failed, and that were not published since
 	wrong map[string]bool
 	dirs  map[string]bool // directories whose own names are durable
+	// what transactions have put in place: size and time are on the device too
+	settled map[string]identity
 }
 
 // flushedFile is a file whose content was flushed.
@@ -213,6 +215,23 @@ func (f *flushed) doubts(path string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.wrong[path]
+}
+
+// settle records that the file with an identity has it on the device too.
+func (f *flushed) settle(path string, is identity) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.settled == nil || len(f.settled) >= maxFlushed {
+		f.settled = map[string]identity{}
+	}
+	f.settled[path] = is
+}
+
+func (f *flushed) isSettled(path string, is identity) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	settled, ok := f.settled[path]
+	return ok && settled == is
 }
 
 func (f *flushed) knowsDir(dir string) bool {

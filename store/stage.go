@@ -22,6 +22,8 @@ type staged struct {
 	fine  bool       // its time is exact and later than that of the version it replaces
 	order FlushOrder // in which it is flushed: PortableOrder or JournalOrder
 	keep  bool       // the file at path is not ours to remove
+	// attributes are those of the version that it replaces, once it has its access.
+	attributes map[string][]byte
 }
 
 // createStaged makes an empty temporary file beside path, in a free place of the

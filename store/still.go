@@ -137,18 +137,15 @@ func (d *fileDriver) isStill(path string, read *loaded) (bool, error) {
 	if before == nil {
 		before = &seen{}
 	}
-	var found foundIntent
-	_, err := d.files.Readlink(names.Intent(path)) // cheaper, if there is none
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		if found, err = d.intentAt(path); err != nil {
-			return false, err
-		}
+	found, err := d.intentAt(path)
+	if err != nil {
+		return false, err
 	}
 	if found.there != before.intent.there || found.raw != before.intent.raw {
 		return false, nil
 	}
 	if found.in != nil {
-		committed, err := d.isCommitted(path, found.in)
+		_, committed, err := d.committed(path, found.in)
 		if err != nil || committed != before.committed {
 			return false, err
 		}

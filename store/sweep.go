@@ -122,10 +122,8 @@ func (o *orphanage) find(dir, base string) error {
 		case lent:
 		case temporary && kind == 0:
 			orphaned, err = o.take(path, filepath.Join(dir, base), digits)
-		case !temporary && kind == fs.ModeSymlink:
+		case !temporary && (kind == fs.ModeSymlink || kind == 0):
 			orphaned, err = o.takeIntent(filepath.Join(dir, base))
-		case !temporary && kind == 0:
-			orphaned, err = o.takeTransaction(filepath.Join(dir, base))
 		}
 		o.note(entry.Name, orphaned, err)
 	}
@@ -157,11 +155,8 @@ func (o *orphanage) findKnown(document string) {
 		return false, o.believesKept(document)
 	})
 	o.takeKnown(names.Intent(document), func(kind fs.FileMode) (bool, error) {
-		switch kind {
-		case fs.ModeSymlink:
+		if kind == fs.ModeSymlink || kind == 0 {
 			return o.takeIntent(document)
-		case 0:
-			return o.takeTransaction(document)
 		}
 		return false, errNotBelieved
 	})
@@ -247,13 +242,6 @@ func (o *orphanage) takeLent(path, document string) (bool, error) {
 	return true, ignoreNotExist(o.d.files.Remove(path))
 }
 
-// isIntent reports whether the intent of a transaction is beside the document, or may
-// be. An intent that is not believed names no file.
-func (o *orphanage) isIntent(document string) bool {
-	found, err := o.d.intentAt(document)
-	return err != nil || found.there
-}
-
 // lock takes the lock of the document, unless the caller already holds it.
 func (o *orphanage) lock(document string) (unlock func(), err error) {
 	if document == o.locked {
@@ -281,48 +269,6 @@ func ignoreLocked(err error) error {
 		return nil
 	}
 	return err
-}
-
-// takeIntent reports whether a dead guard left an intent beside the document, and then
-// cleans up if remove is set. It ignores the lock file's mark: a copy of a directory
-// may have an intent beside a new lock file.
-func (o *orphanage) takeIntent(document string) (bool, error) {
-	unlock, err := o.lock(document)
-	if err != nil {
-		return false, ignoreLocked(err)
-	}
-	defer unlock()
-	intent, err := o.d.files.Readlink(names.Intent(document))
-	switch {
-	case err != nil: // a file that is no link is not ours
-		return false, nil
-	case o.remove:
-		return true, o.d.finish(document, intent)
-	}
-	return true, o.d.believesIntent(document, intent)
-}
-
-// takeTransaction reports whether a dead transaction left an intent beside the document,
-// and then recovers it if remove is set.
-func (o *orphanage) takeTransaction(document string) (bool, error) {
-	ctx := context.Background()
-	how := locking{perm: o.d.opts.Perm, like: o.d.lockedInfo(document), wait: -1, guards: true}
-	held, err := o.d.sidecars().acquire(ctx, document, how)
-	if err != nil {
-		return false, ignoreLocked(err)
-	}
-	found, err := o.d.intentAt(document)
-	held.unlock()
-	switch {
-	case err != nil:
-		return false, err
-	case !found.there:
-		return false, errNotBelieved
-	case o.remove:
-		err := o.d.recover(ctx, document, -1)
-		return err == nil, ignoreLocked(err)
-	}
-	return true, nil
 }
 
 // errNotBelieved: a file that has a name of the store's own is left alone.

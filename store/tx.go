@@ -83,11 +83,11 @@ type txKey struct {
 // them; if there were no changes, what fn read may not be durable. After ErrUnknown all
 // changes or none were applied.
 //
-// The linearization point is the rename of one file, the intent of the first written
-// document. Readers of this package look for intents. Another program, such as cat, may
+// The linearization point is the growth of one file, the intent of one of the written
+// documents. Readers of this package look for intents. Another program, such as cat, may
 // see one new version microseconds before the next. If the process is killed in between,
-// or cannot flush the commit, another program sees old versions until the next write to
-// one of the documents, or Doc.Sweep. A program that replaces a document at that time
+// or cannot flush the commit, another program may see old versions until the next write
+// to one of the documents, or Doc.Sweep. A program that replaces a document at that time
 // without the lock wins over the transaction; with GuardForeign its version is never lost.
 func Transact(ctx context.Context, fn func(tx *Tx) error) error {
 	return (&transaction{ctx: ctx, fn: fn}).run()

@@ -46,7 +46,7 @@ func TestSwapFromCommitted(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "doc.json")
 		putFile(t, path, []byte("1"))
 		in := stagedIntent(t, path, "7")
-		in.Committed, in.Staged, in.New = true, "", ""
+		in.Committed, in.New = true, identity{}
 		putIntent(t, path, in)
 		doc := open(t, path, Options{})
 		if data, _, err := doc.Read(ctx); !errors.Is(err, ErrNotExist) {

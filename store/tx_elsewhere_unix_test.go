@@ -109,7 +109,7 @@ func TestMovedApart(t *testing.T) {
 func TestPendingThere(t *testing.T) {
 	dir := realTempDir(t)
 	home, _ := deadTransaction(t, filepath.Join(dir, "one"), "q", "p")
-	mustDo(t, os.Remove(names.Intent(home)),
+	mustDo(t, os.Remove(names.Intent(home)), os.Remove(names.Transaction(home, someID)),
 		os.Rename(filepath.Join(dir, "one"), filepath.Join(dir, "two")))
 	member := open(t, filepath.Join(dir, "two", "p", "b.json"), Options{})
 	if got := reads(t, member); got != "1" {
@@ -121,6 +121,7 @@ func TestPendingThere(t *testing.T) {
 	if got := content(t, member); got != "2" {
 		t.Errorf("it is %s", got)
 	}
+	wantNoLitter(t, dir) // what was staged for the member has the name that its intent says
 }
 
 // TestLinkedDirectory: paths in intents start from where a linked directory really is.

@@ -52,7 +52,7 @@ func transactGuardDies(t *testing.T, lives int, deletes, again bool) (died bool)
 		if a == nil || b == nil {
 			return nil
 		}
-		if op == "rename" && name == names.Intent(a.name) || calls >= 0 {
+		if op == "truncate" && name == names.Intent(a.name) || calls >= 0 {
 			calls++
 		}
 		if calls > lives {
@@ -132,7 +132,7 @@ func TestTransactGuard(t *testing.T) {
 	for _, name := range []string{"update", "delete"} {
 		var a, b *Doc
 		a, b = twoDocs(t, Options{GuardForeign: true}, func(op, name string) error {
-			if a != nil && op == "rename" && name == names.Intent(a.name) {
+			if a != nil && op == "truncate" && name == names.Intent(a.name) {
 				putFile(t, b.name+"~", []byte(`"foreign"`))
 				return os.Rename(b.name+"~", b.name)
 			}
@@ -165,7 +165,7 @@ func TestRecoveryGuards(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.json")
 	putFile(t, path, []byte("1"))
 	in := stagedIntent(t, path, "7")
-	staged, err := fsys.New().Lstat(names.Transaction(path, someDigits))
+	staged, err := fsys.New().Lstat(names.Transaction(path, someID))
 	mustDo(t, err)
 	name := guardedName{contentDigits([]byte("1")), contentDigits([]byte("7")),
 		stampDigits(staged)}

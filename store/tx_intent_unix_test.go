@@ -27,7 +27,7 @@ func TestPlantedTransaction(t *testing.T) {
 			in := stagedIntent(t, path, "7")
 			in.Committed = true
 			putIntent(t, path, in)
-			for _, made := range []string{names.Intent(path), names.Transaction(path, someDigits)} {
+			for _, made := range []string{names.Intent(path), names.Transaction(path, someID)} {
 				if err := os.Chown(made, c.owner, c.owner); err != nil {
 					t.Fatal(err)
 				}
@@ -55,5 +55,37 @@ func TestPlantedTransaction(t *testing.T) {
 				t.Errorf("a transaction: %v", err)
 			}
 		})
+	}
+}
+
+// TestPlantedMember: likewise for the link of a member, though somebody else makes his own in the
+// moment between the looks at its text and at its owner.
+func TestPlantedMember(t *testing.T) {
+	needsOwners(t)
+	for _, changes := range []bool{false, true} {
+		dir := sticky(t, fs.ModeSticky|0o777)
+		path, home := filepath.Join(dir, "doc.json"), filepath.Join(dir, "home.json")
+		putFile(t, path, []byte("1"))
+		in := stagedIntent(t, path, "7")
+		in.Home = "home.json"
+		homes := stagedIntent(t, home, "7")
+		homes.Committed, homes.Members = true, []string{"doc.json"}
+		putIntent(t, home, homes)
+		putIntent(t, path, in)
+		mustDo(t, os.Lchown(names.Intent(path), stranger, stranger))
+		looked := false
+		doc := openFaulty(t, path, Options{}, func(op, name string) error {
+			if changes && !looked && op == "lstat" && name == names.Intent(path) {
+				looked = true
+				pending := in
+				pending.Home = "other.json"
+				mustDo(t, os.Remove(names.Intent(path)))
+				putIntent(t, path, pending)
+			}
+			return nil
+		})
+		if got := reads(t, doc); got != "1" || looked != changes {
+			t.Errorf("changes=%v: read %s", changes, got)
+		}
 	}
 }

@@ -40,6 +40,25 @@ func TestMountedMember(t *testing.T) {
 	}
 }
 
+// TestMountedTwice: one document under two names.
+func TestMountedTwice(t *testing.T) {
+	dir := realTempDir(t)
+	mustDo(t, os.Mkdir(filepath.Join(dir, "p"), 0o700), os.Mkdir(filepath.Join(dir, "q"), 0o700))
+	bindMount(t, filepath.Join(dir, "p"), filepath.Join(dir, "q"))
+	putFile(t, filepath.Join(dir, "p", "a.json"), []byte("1"))
+	var docs []*Doc
+	for _, name := range []string{"p", "q"} {
+		docs = append(docs, open(t, filepath.Join(dir, name, "a.json"), Options{}))
+	}
+	if err := incrementBoth(docs[0], docs[1]); !errors.Is(err, errOneLock) {
+		t.Error(err)
+	}
+	if got := reads(t, docs[0]); got != "1" {
+		t.Errorf("it is %s", got)
+	}
+	wantNoLitter(t, dir)
+}
+
 // TestMountedTree: at another mount point of all of its directories a transaction is finished.
 func TestMountedTree(t *testing.T) {
 	dir := realTempDir(t)
@@ -91,6 +110,39 @@ func TestTransactMountPoint(t *testing.T) {
 			t.Error(err)
 		}
 		wantNoLitter(t, dir)
+	}
+}
+
+// TestTransactOverlay: the first change of a file of the lower layer copies it. One that has two
+// names there gets another inode number by that.
+func TestTransactOverlay(t *testing.T) {
+	dir := realTempDir(t)
+	lower, upper, merged := filepath.Join(dir, "lower"), filepath.Join(dir, "upper"),
+		filepath.Join(dir, "merged")
+	mustDo(t, os.Mkdir(lower, 0o700), os.Mkdir(upper, 0o700), os.Mkdir(merged, 0o700))
+	if err := unix.Mount("tmpfs", upper, "tmpfs", 0, ""); err != nil {
+		t.Skipf("a mount needs root: %v", err)
+	}
+	t.Cleanup(func() { mustDo(t, unix.Unmount(upper, unix.MNT_DETACH)) })
+	mustDo(t, os.Mkdir(filepath.Join(upper, "files"), 0o700),
+		os.Mkdir(filepath.Join(upper, "work"), 0o700))
+	for _, name := range []string{"a", "b"} {
+		putFile(t, filepath.Join(lower, name+".json"), []byte("1"))
+		mustDo(t, os.Link(filepath.Join(lower, name+".json"), filepath.Join(lower, name)))
+	}
+	err := unix.Mount("overlay", merged, "overlay", 0, "lowerdir="+lower+",upperdir="+
+		filepath.Join(upper, "files")+",workdir="+filepath.Join(upper, "work"))
+	if err != nil {
+		t.Skipf("mount an overlay: %v", err)
+	}
+	t.Cleanup(func() { mustDo(t, unix.Unmount(merged, unix.MNT_DETACH)) })
+	a := open(t, filepath.Join(merged, "a.json"), Options{})
+	b := open(t, filepath.Join(merged, "b.json"), Options{})
+	for _, want := range []string{"2", "3"} {
+		if err := incrementBoth(a, b); err != nil {
+			t.Fatal(err)
+		}
+		wantBoth(t, a, b, want)
 	}
 }
 

@@ -71,6 +71,20 @@ func TestTransactRefused(t *testing.T) {
 				}
 				return nil
 			}},
+		"no symbolic links": {passes: true, opts: Options{Durability: Volatile},
+			fault: func(op, _ string) error {
+				if op == "symlink" {
+					return syscall.EPERM // Linux's error for it
+				}
+				return nil
+			}},
+		"no symbolic links of this length": {passes: true, opts: Options{Durability: Volatile},
+			fault: func(op, _ string) error {
+				if op == "symlink" {
+					return syscall.ENAMETOOLONG
+				}
+				return nil
+			}},
 		"no exchange, and no guard": {passes: true, fault: func(op, name string) error {
 			if op == "exchange" {
 				return errors.ErrUnsupported
@@ -236,6 +250,40 @@ func TestStrictestHandle(t *testing.T) {
 	}
 }
 
+// TestStampedAgainIsFlushed: of several documents the strictest durability counts for what is
+// staged again under the locks too. The intent has its time.
+func TestStampedAgainIsFlushed(t *testing.T) {
+	for _, durability := range []Durability{Durable, Volatile} {
+		flushes, changed := 0, false
+		var dir string
+		inject := func(op, name string) error {
+			if op == "trylock" && strings.HasSuffix(name, ".a.json.lock") && !changed {
+				changed = true // what is staged is flushed by now
+				mustDo(t, os.Chmod(filepath.Join(dir, "b.json"), 0o640))
+			}
+			if base := filepath.Base(name); op == "sync" && strings.HasPrefix(base, ".b.json.") &&
+				strings.HasSuffix(base, ".tmp") {
+				flushes++
+			}
+			return nil
+		}
+		a, b := twoDocs(t, Options{FlushOrder: PortableOrder, Durability: durability}, inject)
+		dir = filepath.Dir(a.name)
+		loose := openFaulty(t, b.name, Options{FlushOrder: PortableOrder, Durability: Volatile},
+			inject)
+		err := Transact(context.Background(), func(tx *Tx) error {
+			return errors.Join(tx.Update(a, increment), tx.Update(loose, increment))
+		})
+		want := 0
+		if durability == Durable {
+			want = 2
+		}
+		if err != nil || flushes != want || !changed {
+			t.Errorf("%v: %d flushes, changed is %v", err, flushes, changed)
+		}
+	}
+}
+
 // TestRecoveryOfLarge: what a transaction has staged is published by who finds it, whatever size
 // of documents that one reads.
 func TestRecoveryOfLarge(t *testing.T) {
@@ -259,6 +307,16 @@ func TestRecoveryOfLarge(t *testing.T) {
 			t.Errorf("%s is %.20s, %v", path, got, err)
 		}
 	}
+	// A guard looks at what it has displaced.
+	name := guardedName{contentDigits([]byte(large)), contentDigits([]byte("7")), noContent}
+	in = stagedIntent(t, b, "7")
+	in.Committed, in.Guarded = true, name.String()
+	putIntent(t, b, in)
+	mustDo(t, fsys.New().Rename(names.Transaction(b, someID), b, fsys.Exchange))
+	if _, err := open(t, b, Options{MaxSize: 1000}).Update(ctx, increment); err != nil {
+		t.Error(err)
+	}
+	wantNoLitter(t, dir)
 }
 
 // TestTransactReadsOnly: a transaction that only reads makes no directories. Where one comes

@@ -179,7 +179,7 @@ func TestPlantedBesideDead(t *testing.T) {
 				in.Guarded = strings.Repeat("0", names.GuardedDigits)
 			}
 			putIntent(t, path, in)
-			planted := names.Transaction(path, someDigits)
+			planted := names.Transaction(path, someID)
 			mustDo(t, os.Remove(planted)) // it was published
 			want := "2"
 			if in.Committed {

@@ -1,19 +1,21 @@
 // The commit of a transaction on files.
 //
-//	stage    write each new version, and the intents, to temporary files; flush them
+//	stage    write each new version to a temporary file
 //	lock     lock all documents, in one order
 //	verify   each document still has the version that was read, else conflict
 //	probe    what would make publish fail is an error here
 //	place    put the intents in place, the home's is pending; then change the ctime of
 //	         each document, so that no reader relies on a version that it has kept
-//	flush    the intents, and what was read
-//	commit   rename the committed intent of the home over the pending one. This is the
-//	         linearization point
-//	flush    the commit
+//	flush    the new versions, the home's intent, and what was read
+//	look     each document still is the file that is to be replaced, else conflict
+//	commit   the home's intent grows by a byte. This is the linearization point
 //	publish  rename each staged file over its document, or remove the document
-//	flush    the documents' names
 //	clear    remove the intents, the home's last
 //	unlock
+//	flush    the commit
+//
+// This is the order for one journal. In the portable order the new versions are flushed
+// before lock, the commit before publish, and the documents' names before clear.
 //
 // An error before commit undoes the transaction: the intents are removed. A process that
 // dies there leaves intents that mean nothing. After commit nothing is undone. A process
@@ -42,7 +44,9 @@ type commit struct {
 	id         string   // of the transaction: TransactionDigits random digits
 	written    []*txDoc // in the order of locks; the first is the home
 	read       []*txDoc // the others
-	committed  *staged  // the file of the home's committed intent
+	text       []byte   // of the home's intent, while it is pending
+	home       *staged  // the file of the home's intent, once it is made
+	placed     bool     // intents may be in place
 	order      FlushOrder
 	durability Durability
 	began      int64        // nanoseconds since 1970, before the first flush
@@ -55,7 +59,6 @@ type commit struct {
 type commitDir struct {
 	name  string // its absolute path
 	dir   fsys.Dir
-	home  bool // it has the home document
 	write bool // it has a written document, in it or beneath it
 }
 
@@ -86,6 +89,12 @@ func (tx *Tx) commitFiles() error {
 			"an intent that is open cannot be replaced there", ErrUnsupported)
 	}
 	c.written = homeFirst(c.written)
+	for _, e := range c.written {
+		if opts := *e.a.d.opts; opts.Durability != c.durability {
+			opts.Durability = c.durability
+			e.a.d = e.a.d.with(&opts)
+		}
+	}
 	defer c.close()
 	return c.run()
 }
@@ -174,15 +183,35 @@ func (c *commit) prepare(ctx context.Context) error {
 		c.noteRead(err)
 		return err
 	}
+	for _, e := range c.written {
+		if err := e.isUnmoved(); err != nil {
+			return e.outcome(err)
+		}
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return nil
 }
 
-// finish does the steps after commit. After a failed flush nothing more may change: a
-// version could outlive a power cut that undoes the commit, or an intent could be gone
-// whose version is lost. The intents stay, for the next writer.
+// isUnmoved is a conflict if the document is not the file any more that the intents name: it
+// would not be published. A program may have replaced it since verify, which was before the
+// flushes. A file of the lower layer of an overlay may have got another inode number when its
+// ctime was changed, which copies it.
+func (e *txDoc) isUnmoved() error {
+	now, err := e.a.d.files.Lstat(e.a.path)
+	if ignoreNotExist(err) != nil {
+		return err
+	}
+	if !e.a.current.isAt(now, err == nil) {
+		return e.a.conflict(e.a.current.version)
+	}
+	return nil
+}
+
+// finish does the steps after commit. After a flush that failed before clear nothing more
+// may change: a version could outlive a power cut that undoes the commit, or an intent
+// could be gone whose version is lost. The intents stay, for the next writer.
 func (c *commit) finish() error {
 	c.setVersions()
 	err := c.flushCommit()
@@ -192,6 +221,8 @@ func (c *commit) finish() error {
 	}
 	if err == nil {
 		c.clear()
+		c.release()
+		err = c.flushAll()
 	} else {
 		c.leave()
 	}
@@ -201,6 +232,16 @@ func (c *commit) finish() error {
 		return fmt.Errorf("%w: %w", ErrNotDurable, err)
 	}
 	return nil
+}
+
+// release releases the locks of the documents, and of what was staged for them.
+func (c *commit) release() {
+	for _, e := range slices.Concat(c.written, c.read) {
+		e.a.release()
+		if e.staged != nil && e.staged.keep {
+			e.discard()
+		}
+	}
 }
 
 // chooseOrder describes the directories of the documents, and chooses the order of
@@ -233,7 +274,9 @@ func (c *commit) findDir(e *txDoc) (err error) {
 	if !absent && !e.changed() {
 		return nil // it is not needed
 	}
-	e.dir, err = a.d.files.Lstat(filepath.Dir(a.path))
+	if e.dir, err = c.lstatDir(e); err == nil && absent {
+		a.dev = e.dir.Dev
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && len(c.written) == 0:
 		a.unlocked = true // as is the document
@@ -243,15 +286,23 @@ func (c *commit) findDir(e *txDoc) (err error) {
 	case err != nil:
 		return err
 	}
-	if absent {
-		a.dev = e.dir.Dev
-	}
 	if e.changed() && a.d.losesInodes(a.path, a.dev) {
 		return fmt.Errorf("%w: a transaction that writes to a FAT file system: it does not keep "+
 			"inode numbers, by which a transaction of a dead process is finished; change the "+
 			"documents one by one, or move them", ErrUnsupported)
 	}
 	return nil
+}
+
+// lstatDir describes the directory of a document, each directory once.
+func (c *commit) lstatDir(e *txDoc) (fsys.Info, error) {
+	dir := filepath.Dir(e.where)
+	for _, other := range c.written {
+		if other.dir.Ino != 0 && filepath.Dir(other.where) == dir {
+			return other.dir, nil
+		}
+	}
+	return e.a.d.files.Lstat(filepath.Dir(e.a.path))
 }
 
 // verify checks that each document still is the version that was read. The file must be
@@ -280,7 +331,8 @@ func (e *txDoc) verify(ctx context.Context) (fsys.Info, error) {
 	if a.unlocked {
 		return fsys.Info{}, e.stillWithout()
 	}
-	now, err := a.d.files.Lstat(a.path)
+	now, mounted, err := a.d.files.LstatMount(a.path)
+	e.mounted = mounted
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && a.current.version.IsAbsent():
 		return now, nil
@@ -313,15 +365,12 @@ func (e *txDoc) stillWithout() error {
 // documents (txDoc.close), unless they have to stay.
 func (c *commit) close() {
 	for _, e := range c.written {
-		for _, s := range []*staged{e.staged, e.intent} {
-			if s != nil && (c.unknown || e.left) {
-				s.keep = true
-			}
+		if e.staged != nil && (c.unknown || e.left) {
+			e.staged.keep = true
 		}
 	}
-	if c.committed != nil {
-		c.committed.keep = c.committed.keep || c.unknown
-		c.committed.discard()
+	if c.home != nil {
+		c.home.discard()
 	}
 	for _, d := range c.dirs {
 		_ = d.dir.Close() // nothing was written through it

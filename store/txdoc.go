@@ -31,11 +31,12 @@ type txDoc struct {
 	framed bool
 
 	// While it is committed:
-	says      intent
-	staged    *staged   // the new version, until it is published; nil for a deletion
-	intent    *staged   // the file of the intent, until that is in place; and then until the end
+	does      change    // what is done; without identities until it is verified
+	link      string    // the text of a member's intent, from then on
+	intent    *staged   // a member's intent, if that is a file; it is closed
+	staged    *staged   // the new version, until the end; nil for a deletion
 	displaced string    // the path of the version that a guard has displaced, else empty
-	placed    bool      // the intent is in place
+	mounted   bool      // its file is a mount point
 	left      bool      // its files have to stay, for the next writer
 	dir       fsys.Info // of its directory, if it is written or absent
 }
@@ -245,14 +246,17 @@ func (e *txDoc) find() error {
 
 // close releases the lock and the files, and removes the temporary files.
 func (e *txDoc) close() {
-	for _, s := range []*staged{e.staged, e.intent} {
-		if s != nil {
-			s.discard()
-		}
-	}
-	e.staged, e.intent = nil, nil
+	e.discard()
 	if e.a != nil {
 		e.a.Close()
+	}
+}
+
+// discard removes what is staged.
+func (e *txDoc) discard() {
+	if e.staged != nil {
+		e.staged.discard()
+		e.staged = nil
 	}
 }
 

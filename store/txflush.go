@@ -3,18 +3,23 @@
 // In the portable order the device may keep any of the changes of names that were not
 // flushed:
 //
-//	before place    what is staged: the new versions, and the intents but the home's
+//	before lock     the new versions, and those that they replace
 //	before commit   the directories: no commit without all its intents
-//	after commit    the home's directory: no new version without the commit
-//	after publish   the other directories: no intent is gone whose version is lost
+//	after commit    the home's intent: no new version without the commit. It has a
+//	                checksum, so that its content need not be there before
+//	after publish   the directories: no intent is gone whose version is lost
 //
-// With one journal the device keeps all changes up to some moment, in their order. Then
-// the staged content is flushed before place, and the file of the committed intent after
-// commit, which makes everything before it durable. Nothing is flushed after publish.
+// With one journal the device keeps all changes of names and sizes up to some moment, in
+// their order. Then only the contents are flushed, those of the versions and of the
+// home's intent, before commit: where a new version has its name, the commit is there. The
+// device writes them together, the new versions from the moment when they are staged.
+// Nothing has to wait for a flush after commit, so the last one is that of an update:
+// without the locks, when all is done, and of one file for everything before it. Until
+// then a power cut may take the transaction back as a whole, though others have seen it.
 //
-// The level Ordered needs the same, but for the last flush of the journal order. The
-// level Durable also needs what was read, since it may be another writer's version that
-// is not yet flushed. A failed flush is not tried again.
+// The level Ordered needs the same, but for that last flush. The level Durable also needs
+// what was read, since it may be another writer's version that is not yet flushed. A
+// failed flush is not tried again.
 
 package store
 
@@ -24,6 +29,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
 // flushBefore flushes what the commit depends on.
@@ -31,11 +38,20 @@ func (c *commit) flushBefore() error {
 	if err := c.flushRead(); err != nil {
 		return err
 	}
-	if c.durability == Volatile || c.order == JournalOrder {
+	switch {
+	case c.durability == Volatile:
+		return nil
+	case c.order == JournalOrder:
+		if err := c.flushVersions(); err != nil {
+			return err
+		}
+		if err := c.flush(c.home.file); err != nil {
+			return c.written[0].outcome(fmt.Errorf("flush the intent: %w", err))
+		}
 		return nil
 	}
-	for i, e := range c.written {
-		if err := c.openDirs(e, true, i == 0); err != nil {
+	for _, e := range c.written {
+		if err := c.openDirs(e, true); err != nil {
 			return e.outcome(err)
 		}
 	}
@@ -83,19 +99,19 @@ func (c *commit) flushOne(e *txDoc, durable bool) error {
 		}
 	}
 	if durable && (c.order == PortableOrder || absent && len(c.written) == 0) {
-		return c.openDirs(e, false, false)
+		return c.openDirs(e, false)
 	}
 	return nil
 }
 
 // openDirs opens the directories that are flushed for a document: its own, and the
 // directories above it that may be new.
-func (c *commit) openDirs(e *txDoc, write, home bool) error {
+func (c *commit) openDirs(e *txDoc, write bool) error {
 	a := e.a
 	all := a.current.version.IsAbsent()
 	own, real := filepath.Dir(a.path), filepath.Dir(e.where)
 	for name := own; ; name, real = filepath.Dir(name), filepath.Dir(real) {
-		if err := c.openDir(e, name, real, write, home && name == own); err != nil {
+		if err := c.openDir(e, name, real, write); err != nil {
 			return fmt.Errorf("open the directory, to flush it: %w", err)
 		}
 		if name == "." || a.d.single != "" || !all && a.d.shared.flushed.knowsDir(own) {
@@ -104,16 +120,16 @@ func (c *commit) openDirs(e *txDoc, write, home bool) error {
 	}
 }
 
-func (c *commit) openDir(e *txDoc, name, real string, write, home bool) error {
+func (c *commit) openDir(e *txDoc, name, real string, write bool) error {
 	for _, known := range c.dirs {
 		if known.name == real {
-			known.write, known.home = known.write || write, known.home || home
+			known.write = known.write || write
 			return nil
 		}
 	}
 	dir, err := e.a.d.files.OpenDir(name)
 	if err == nil {
-		c.dirs = append(c.dirs, &commitDir{real, dir, home, write})
+		c.dirs = append(c.dirs, &commitDir{real, dir, write})
 	}
 	return err
 }
@@ -129,21 +145,25 @@ func (c *commit) flushDirs(which func(*commitDir) bool) error {
 	return nil
 }
 
-// flushCommit flushes the commit.
+// flushCommit flushes the commit before anything is published, if that is needed.
 func (c *commit) flushCommit() error {
-	switch {
-	case c.durability == Volatile:
+	if c.durability == Volatile || c.order == JournalOrder {
 		return nil
-	case c.order == PortableOrder:
-		if err := c.flushDirs(func(d *commitDir) bool { return d.home }); err != nil {
-			return err
-		}
-	case c.durability == Ordered:
+	}
+	if err := c.home.file.Sync(); err != nil {
+		return fmt.Errorf("flush the commit: %w", err)
+	}
+	return c.stillWrites()
+}
+
+// flushAll flushes the commit, and with it everything before. The home's intent may have
+// been removed by now, which is among what is flushed.
+func (c *commit) flushAll() error {
+	if c.durability != Durable || c.order != JournalOrder {
 		return nil
-	default:
-		if err := c.committed.file.Sync(); err != nil {
-			return fmt.Errorf("flush the commit: %w", err)
-		}
+	}
+	if err := c.home.file.Sync(); err != nil {
+		return fmt.Errorf("flush the transaction: %w", err)
 	}
 	return c.stillWrites()
 }
@@ -169,15 +189,17 @@ func (c *commit) stillWrites() error {
 
 // stillWritesTo is stillWrites for the file system of one document.
 func (c *commit) stillWritesTo(e *txDoc) error {
-	if e.intent == nil { // it was only read
+	var file fsys.File
+	switch {
+	case c.home != nil && e == c.written[0]:
+		file = c.home.file
+	case e.staged != nil:
+		file = e.staged.file
+	default:
 		return e.a.stillWrites()
 	}
 	if !e.a.d.isExt4(e.a.path, e.a.dev) {
 		return nil
-	}
-	file := e.intent.file
-	if e == c.written[0] {
-		file = c.committed.file
 	}
 	err := file.StillWrites()
 	if err == nil || errors.Is(err, fs.ErrPermission) {
@@ -211,11 +233,14 @@ func (c *commit) noteRead(err error) {
 
 // noteWritten records it for the documents that were written.
 func (c *commit) noteWritten(err error) {
-	if c.durability != Durable {
-		return
-	}
 	for _, e := range c.written {
 		flushed := &e.a.d.shared.flushed
+		if c.durability != Volatile {
+			flushed.settle(e.a.path, e.does.New)
+		}
+		if c.durability != Durable {
+			continue
+		}
 		flushed.note(e.a.path, err)
 		if err == nil && c.order == PortableOrder {
 			flushed.addDir(filepath.Dir(e.a.path))

@@ -1,8 +1,8 @@
 // The home document of a transaction: which of the documents it is.
 //
 // A reader of one of the documents reads the home's intent too while the transaction is
-// under way. That intent has the hash of the home document, so it may have no more readers
-// than that document. So the home is a document whose readers include the readers of all
+// under way. That intent has the paths, sizes and times of the documents, and the readers
+// of the home document. So the home is a document whose readers include the readers of all
 // others: if one document is public, that one. If there is none, as among documents of
 // several groups, a reader who may not read the home's intent waits for the document's
 // lock, and gets an error if the transaction's process is dead (see.go).

@@ -123,11 +123,11 @@ func (e *txDoc) again() (*txDoc, error) {
 func (tx *Tx) lock(docs []*txDoc, makes bool) error {
 	var all []*wantedLock
 	for _, e := range docs {
-		if makes {
+		if makes && e.dir.Ino == 0 { // it was not seen just now
 			if err := e.a.makeParents(); err != nil {
 				return e.doc.error("lock", err)
 			}
-		} else if tx.hasNoLock(e) {
+		} else if !makes && tx.hasNoLock(e) {
 			continue
 		}
 		e.lock = e.wanted()
@@ -240,15 +240,18 @@ var errBounded = errors.New("the wait for a lock is over")
 func lockInOrder(ctx context.Context, wanted []*wantedLock, atOnce bool) (*wantedLock, error) {
 	for i, w := range wanted {
 		var err error
-		switch {
-		case w.sharesLock(wanted[:i]):
-			err = errOneLock
-		case atOnce:
-			err = w.lockAtOnce(ctx)
-		case i == 0:
+		if i == 0 && !atOnce {
 			err = w.lock(ctx)
-		default:
+		} else {
+			err = w.lockAtOnce(ctx)
+		}
+		if errors.Is(err, ErrLocked) && w.sharesLock(wanted[:i]) {
+			err = errOneLock
+		}
+		if i > 0 && !atOnce && errors.Is(err, ErrLocked) {
+			w.how.tried = w.table.bound <= 0
 			err = w.lockBounded(ctx)
+			w.how.tried = false
 		}
 		if err != nil {
 			return w, err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
@@ -19,8 +20,7 @@ import (
 // could ever finish the transaction.
 func (c *commit) probe() error {
 	for _, e := range c.written {
-		a := e.a
-		if !a.current.version.IsAbsent() && a.d.files.IsMountPoint(a.path) {
+		if e.mounted {
 			return e.outcome(errMounted(fs.ErrInvalid))
 		}
 	}
@@ -30,6 +30,9 @@ func (c *commit) probe() error {
 // place puts the intents in place. After the last of them it changes the ctime of the
 // documents: a reader that has kept a version finds it changed, and looks for intents.
 func (c *commit) place() error {
+	if err := c.describe(); err != nil {
+		return err
+	}
 	for _, e := range c.written {
 		noticed, err := e.a.held.announceIntents(c.durability != Volatile)
 		if err == nil && !noticed {
@@ -41,10 +44,14 @@ func (c *commit) place() error {
 			return e.outcome(err)
 		}
 	}
-	for _, e := range c.written {
-		if err := e.place(); err != nil {
+	c.placed = true
+	for _, e := range c.written[1:] {
+		if err := c.placeMember(e); err != nil {
 			return e.outcome(fmt.Errorf("put the intent in place: %w", err))
 		}
+	}
+	if err := c.placeHome(); err != nil {
+		return c.written[0].outcome(fmt.Errorf("put the intent in place: %w", err))
 	}
 	for _, e := range c.written {
 		if err := e.touch(); err != nil {
@@ -54,25 +61,90 @@ func (c *commit) place() error {
 	return nil
 }
 
-// place puts the intent of one document in place.
-func (e *txDoc) place() error {
-	name := names.Intent(e.a.path)
-	err := e.a.d.files.Rename(e.intent.path, name, fsys.NoReplace)
-	if err == nil {
-		e.placed, e.intent.keep = true, true
-		return nil
+// placeMember puts the intent of a member in place: a link, or a file with the same text
+// where a link cannot be made, or not so that a power cut leaves it.
+func (c *commit) placeMember(e *txDoc) (err error) {
+	if c.durability == Volatile || c.order == JournalOrder || e.a.d.keepsLinks(e.a.path, e.a.dev) {
+		if err = e.placeLink(); !cannotLink(err) {
+			return err
+		}
 	}
-	now, lstatErr := e.a.d.files.Lstat(name)
-	e.placed = lstatErr == nil && now.SameFile(e.intent.info) ||
-		lstatErr != nil && !errors.Is(lstatErr, fs.ErrNotExist) // perhaps
-	switch {
-	case lstatErr == nil && e.placed:
-		return nil // the rename has taken effect all the same
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%s is in the way: it is no intent that is believed; remove it: %w",
-			name, err)
+	e.intent, err = c.makeIntent(e, memberText(e.link))
+	if err == nil && c.durability != Volatile {
+		err = c.flush(e.intent.file)
+	}
+	if e.intent != nil {
+		e.intent.file.Close()
 	}
 	return err
+}
+
+// placeLink makes the link that is a member's intent.
+func (e *txDoc) placeLink() error {
+	files, name := e.a.d.files, names.Intent(e.a.path)
+	err := files.Symlink(e.link, name)
+	if err == nil {
+		return nil
+	}
+	target, readErr := files.Readlink(name)
+	switch {
+	case readErr == nil && target == e.link:
+		return nil // it was made all the same
+	case errors.Is(err, fs.ErrExist):
+		return errInTheWay(name, err)
+	}
+	return err
+}
+
+// cannotLink reports whether an error says that the file system has no links, or none with
+// so long a text: XFS has 1,024 bytes, others a block.
+func cannotLink(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EPERM) ||
+		errors.Is(err, syscall.ENAMETOOLONG)
+}
+
+func errInTheWay(name string, err error) error {
+	return fmt.Errorf("%s is in the way: it is no intent that is believed; remove it: %w", name,
+		err)
+}
+
+// placeHome makes the intent of the home, which is pending.
+func (c *commit) placeHome() (err error) {
+	if c.home, err = c.makeIntent(c.written[0], c.text); err == nil {
+		c.beginFlush(c.home)
+	}
+	return err
+}
+
+// makeIntent makes a file that is an intent. Who may read the document may read it. After
+// an error it returns the file if that was made.
+func (c *commit) makeIntent(e *txDoc, text []byte) (*staged, error) {
+	a, name := e.a, names.Intent(e.a.path)
+	perm := a.d.opts.Perm
+	if !a.current.version.IsAbsent() {
+		perm = 0o600 // until it gets the access of the document, while it is empty
+	}
+	file, err := a.d.files.Open(name, fsys.OpenGrowing, perm)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, errInTheWay(name, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &staged{files: a.d.files, file: file, path: name, keep: true}
+	if s.info, err = file.Stat(); err != nil {
+		return s, err
+	}
+	if e.staged != nil && a.current.file != nil {
+		err = s.take(a.current.info, e.staged.attributes)
+	} else {
+		err = s.takeAccess(a.current.info, a.current.file)
+	}
+	if err != nil {
+		return s, err
+	}
+	_, err = file.Write(text)
+	return s, err
 }
 
 // touch changes the document's ctime.
@@ -117,53 +189,46 @@ func (e *txDoc) touchByLink(err error) error {
 	return files.Remove(second)
 }
 
-// undo removes the intents of a transaction that is not committed.
+// undo removes the intents of a transaction that is not committed. An intent whose making
+// has failed, and that is there all the same, is empty and left to the next writer.
 func (c *commit) undo() {
-	for _, e := range c.written {
-		if e.placed && e.intent != nil {
-			name := names.Intent(e.a.path)
-			if now, err := e.a.d.files.Lstat(name); err == nil && now.SameFile(e.intent.info) {
-				_ = e.a.d.files.Remove(name)
-			}
+	if !c.placed {
+		return
+	}
+	if c.home != nil {
+		c.home.remove()
+	}
+	for _, e := range c.written[1:] {
+		if e.intent != nil {
+			e.intent.remove()
+			continue
+		}
+		name := names.Intent(e.a.path)
+		if target, err := e.a.d.files.Readlink(name); err == nil && target == e.link {
+			_ = e.a.d.files.Remove(name)
 		}
 	}
 }
 
-// commitPoint renames the committed intent over the home's pending one. A rename that
-// reports an error is looked up.
+// commitPoint marks the home's intent, in one operation that changes no content. If that
+// reports an error, the size says whether it has happened.
 func (c *commit) commitPoint() error {
-	home := c.written[0]
-	files, name := home.a.d.files, names.Intent(home.a.path)
-	if named, err := c.committed.isNamed(); err != nil {
-		return home.outcome(fmt.Errorf("look at the temporary file: %w", err))
-	} else if !named {
-		return home.outcome(home.a.conflict(home.a.current.version))
+	pending := int64(len(c.text))
+	committed := pending + int64(len(committedMark))
+	err := c.home.file.Truncate(committed)
+	if err == nil {
+		return nil
 	}
-	how := fsys.Replace
-	if c.exchanges(home) {
-		how = fsys.Exchange
+	now, statErr := c.home.file.Stat()
+	switch {
+	case statErr == nil && now.Size == committed: // it has happened all the same
+		return nil
+	case statErr == nil && now.Size == pending:
+		return c.written[0].outcome(fmt.Errorf("commit: %w", err))
 	}
-	err := files.Rename(c.committed.path, name, how)
-	if errors.Is(err, errors.ErrUnsupported) {
-		how, err = fsys.Replace, files.Rename(c.committed.path, name, fsys.Replace)
-	}
-	if err != nil {
-		now, lstatErr := files.Lstat(name)
-		switch {
-		case lstatErr == nil && now.SameFile(c.committed.info): // it has happened all the same
-		case lstatErr == nil && now.SameFile(home.intent.info):
-			return home.outcome(fmt.Errorf("commit: %w", err))
-		default:
-			c.unknown = true
-			return fmt.Errorf("%w: commit the transaction: %w; read the documents to see "+
-				"whether it was", ErrUnknown, errors.Join(err, lstatErr))
-		}
-	}
-	c.committed.keep = true
-	if how == fsys.Exchange { // the pending intent is removed with the temporary files
-		home.intent.path, home.intent.keep = c.committed.path, false
-	}
-	return nil
+	c.unknown = true
+	return fmt.Errorf("%w: commit the transaction: %w; read the documents to see whether it was",
+		ErrUnknown, errors.Join(err, statErr))
 }
 
 // exchanges reports whether one file takes the place of another by exchange: ext4 writes
@@ -213,19 +278,24 @@ func (e *txDoc) publish(exchange bool) error {
 		return nil
 	}
 	switch {
-	case e.staged == nil && e.says.Guarded != "":
+	case e.staged == nil && e.does.Guarded != "":
 		return e.deleteGuarded()
 	case e.staged == nil:
 		return ignoreNotExist(a.remove(context.Background()))
 	case absent:
 		err = files.Rename(e.staged.path, a.path, fsys.NoReplace)
-	case e.says.Guarded != "":
+	case e.does.Guarded != "":
 		return e.exchange()
 	default:
 		if exchange || a.keeps() {
-			if done, err := a.exchangeUnguarded(e.staged); done || err != nil {
-				e.displaced, a.displaced = a.displaced, ""
-				return err
+			// What is displaced is not swept while the intent is there.
+			err = files.Rename(e.staged.path, a.path, fsys.Exchange)
+			happened, unknownErr := a.happened(err, e.staged)
+			if happened {
+				e.displaced, e.staged.keep = e.staged.path, true
+			}
+			if happened || unknownErr != nil {
+				return unknownErr
 			}
 		}
 		err = files.Rename(e.staged.path, a.path, fsys.Replace)
@@ -257,14 +327,14 @@ func (e *txDoc) exchange() error {
 		err = a.d.putBack(s.path, a.path, s.info)
 	}
 	if err == nil {
-		e.displaced = s.path
+		e.displaced, s.keep = s.path, true
 	}
 	return err
 }
 
 // deleteGuarded deletes the document, unless it is another version than was read.
 func (e *txDoc) deleteGuarded() error {
-	guarded := names.Guarded(e.a.path, e.says.Guarded)
+	guarded := names.Guarded(e.a.path, e.does.Guarded)
 	err := e.a.deleteAs(context.Background(), guarded)
 	if err != nil && !errors.Is(err, ErrConflict) {
 		return ignoreNotExist(err)

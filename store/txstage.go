@@ -1,4 +1,4 @@
-// The temporary files of a transaction: new versions and intents (txcommit.go).
+// The temporary files of a transaction: its new versions (txcommit.go).
 
 package store
 
@@ -13,34 +13,37 @@ import (
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
-// stage writes all temporary files, and then flushes those that a power cut must not
-// tear: the device writes them at the same time.
+// stage writes the new versions to temporary files, which the device begins to write at
+// the same time.
 func (c *commit) stage(ctx context.Context) error {
 	if len(c.written) == 0 {
 		return nil
 	}
-	c.id = newDigits(c.written[0].a.d.files)
-	for _, e := range c.written {
-		e.says = intent{ID: c.id, Old: e.a.current.identity()}
-		if e.now.exists {
-			if err := c.stageData(e); err != nil {
-				return e.outcome(err)
-			}
-		}
-		if e.a.d.opts.GuardForeign && !e.a.current.version.IsAbsent() {
-			e.says.Guarded = e.guardedName().String()
-		}
-	}
-	if err := c.stageCommitted(); err != nil {
-		return err
-	}
-	for i, e := range c.written {
-		var err error
-		if i > 0 {
-			e.says.Home, e.says.HomeDir, err = relative(e, c.written[0])
-		}
+	for {
+		// An id is never used again, not for another try either.
+		c.id = newDigits(c.written[0].a.d.files)
+		err := c.stageAll()
 		if err == nil {
-			_, e.intent, err = c.stageIntent(e, &e.says)
+			return c.flushStaged(ctx)
+		}
+		if !errors.Is(err, errSwept) {
+			return err
+		}
+		for _, e := range c.written {
+			e.discard()
+		}
+	}
+}
+
+func (c *commit) stageAll() (err error) {
+	home := c.written[0]
+	for i, e := range c.written {
+		e.does = change{}
+		if i > 0 {
+			e.does.Path, e.does.Dir, err = relative(home, e)
+		}
+		if err == nil && e.now.exists {
+			err = c.stageData(e)
 		}
 		if err == nil {
 			err = c.probeExchange(e)
@@ -49,13 +52,47 @@ func (c *commit) stage(ctx context.Context) error {
 			return e.outcome(err)
 		}
 	}
-	return c.flushStaged(ctx)
+	return nil
 }
 
-// flushStaged flushes the temporary files, but the home's pending intent: torn, it means
-// the same. A transaction that is sure to conflict skips the flush.
+// describe makes the intents, of documents that were verified: the files are not stamped
+// again.
+func (c *commit) describe() error {
+	home := intent{id: c.id}
+	for i, e := range c.written {
+		e.does.Old = e.a.current.identity()
+		if e.staged != nil {
+			e.does.New = identityOf(e.staged.info)
+			e.does.New.Size = int64(len(e.now.data))
+		}
+		if e.guarded() {
+			e.does.Guarded = e.guardedName().String()
+		}
+		said := e.does
+		if i > 0 {
+			member := intent{id: c.id, index: i, deletes: said.deletes(), guarded: said.Guarded}
+			var err error
+			if member.home, member.homeDir, err = relative(e, c.written[0]); err != nil {
+				return e.outcome(err)
+			}
+			e.link, said.Guarded = member.target(), ""
+		}
+		home.changes = append(home.changes, said)
+	}
+	var err error
+	c.text, err = home.encode()
+	return c.written[0].outcome(err)
+}
+
+// guarded reports whether a guard publishes the document.
+func (e *txDoc) guarded() bool {
+	return e.a.d.opts.GuardForeign && !e.a.current.version.IsAbsent()
+}
+
+// flushStaged flushes the new versions, in the portable order: while others hold the locks.
+// A transaction that is sure to conflict skips the flush.
 func (c *commit) flushStaged(ctx context.Context) error {
-	if c.durability == Volatile {
+	if c.durability == Volatile || c.order == JournalOrder {
 		return nil
 	}
 	for _, e := range c.written {
@@ -65,38 +102,36 @@ func (c *commit) flushStaged(ctx context.Context) error {
 			}
 		}
 	}
-	for i, e := range c.written {
-		intent := e.intent
-		if i == 0 {
-			intent = c.committed
+	return c.flushVersions()
+}
+
+// flushVersions flushes the new versions, and those that they replace.
+func (c *commit) flushVersions() error {
+	for _, e := range c.written {
+		if e.staged != nil {
+			if err := c.flush(e.staged.file); err != nil {
+				return e.outcome(fmt.Errorf("flush the new version: %w", err))
+			}
 		}
-		for _, s := range []*staged{e.staged, intent} {
-			if s == nil {
-				continue
-			}
-			if err := c.flush(s); err != nil {
-				return e.outcome(err)
-			}
+		if err := c.flushReplaced(e); err != nil {
+			return e.outcome(fmt.Errorf("flush the version that is replaced: %w", err))
 		}
 	}
 	return nil
 }
 
-// stageCommitted writes the committed intent of the home.
-func (c *commit) stageCommitted() (err error) {
-	home := c.written[0]
-	committed := home.says
-	committed.Committed = true
-	for _, e := range c.written[1:] {
-		path, dir, err := relative(home, e)
-		if err != nil {
-			return e.outcome(err)
-		}
-		committed.Members = append(committed.Members, path)
-		committed.MemberDirs = append(committed.MemberDirs, dir)
+// flushReplaced flushes the version that is replaced, which may be volatile, or another
+// program's: who finishes the transaction after a power cut must find it as the intent says,
+// or would take it for a newer one.
+func (c *commit) flushReplaced(e *txDoc) error {
+	a := e.a
+	switch {
+	case a.current.version.IsAbsent(), a.d.shared.flushed.isSettled(a.path, a.current.identity()):
+		return nil
+	case a.current.file == nil:
+		return a.syncCurrent()
 	}
-	home.says.Commit, c.committed, err = c.stageIntent(home, &committed)
-	return home.outcome(err)
+	return c.flush(a.current.file)
 }
 
 // relative returns the path of the document to and its directory, for an intent beside
@@ -140,18 +175,17 @@ func (e *txDoc) isThere() error {
 func (c *commit) stageData(e *txDoc) (err error) {
 	a := e.a
 	if a.d.shared.rows.due(a.path) {
-		a.d.sweep(a.path)
+		a.sweep()
 	}
 	perm := a.d.opts.Perm
 	if !a.current.version.IsAbsent() {
 		perm = 0o600 // until it gets the mode of the current version
 	}
 	// On an error it is discarded with the document.
-	e.says.Staged, e.staged, err = a.d.createTransaction(a.path, perm)
-	if err != nil {
+	if e.staged, err = a.d.createTransaction(a.path, c.id, perm); err != nil {
 		return err
 	}
-	e.says.New = hashVersion(e.now.data).String()
+	e.staged.order = c.order
 	return c.fill(e, e.staged)
 }
 
@@ -191,16 +225,21 @@ func (e *txDoc) guardedName() guardedName {
 }
 
 // probeExchange checks that the file system can exchange two names, before the
-// transaction depends on it. The names are those of two temporary files, and are
-// exchanged back.
+// transaction depends on it. It exchanges those of the staged file and of another one,
+// and exchanges them back.
 func (c *commit) probeExchange(e *txDoc) (err error) {
-	if e.says.Guarded == "" || e.staged == nil {
+	if !e.guarded() || e.staged == nil {
 		return nil // it exchanges nothing
 	}
 	d := e.a.d
 	can := d.shared.exchanges.known(e.dir.Dev, d.files.Now(), func() (bool, error) {
+		var other *staged
+		if other, err = d.createTransaction(e.a.path, newDigits(d.files), 0o600); err != nil {
+			return false, err
+		}
+		defer other.discard()
 		for range 2 {
-			if err = d.files.Rename(e.staged.path, e.intent.path, fsys.Exchange); err != nil {
+			if err = d.files.Rename(e.staged.path, other.path, fsys.Exchange); err != nil {
 				return false, err
 			}
 		}
@@ -215,78 +254,50 @@ func (c *commit) probeExchange(e *txDoc) (err error) {
 	return fmt.Errorf("exchange two temporary files, to see whether that can be done: %w", err)
 }
 
-// stageIntent writes an intent to a temporary file. Who may read the document may read
-// the intent.
-func (c *commit) stageIntent(e *txDoc, in *intent) (digits string, s *staged, err error) {
-	a := e.a
-	data, err := in.encode()
-	if err != nil {
-		return "", nil, err
+// errSwept: a sweep has taken the new file for that of a dead process.
+var errSwept = errors.New("the temporary file was swept")
+
+// createTransaction makes an empty temporary file of a transaction beside path. The
+// digits of its name are random, and never used again.
+func (d *fileDriver) createTransaction(
+	path, digits string, perm fs.FileMode,
+) (*staged, error) {
+	name := names.Transaction(path, digits)
+	file, err := d.files.Open(name, fsys.OpenNew, perm)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errNoDirectory(path, err)
+	case errors.Is(err, fs.ErrExist): // nobody but this transaction knows the digits
+		return nil, errOneLock
+	case err != nil:
+		return nil, fmt.Errorf("make a temporary file beside the document, which is "+
+			"how it is replaced: %w", err)
 	}
-	perm, absent := a.d.opts.Perm, a.current.version.IsAbsent()
-	if !absent {
-		perm = 0o600
-	}
-	digits, s, err = a.d.createTransaction(a.path, perm)
-	if err != nil {
-		return "", nil, err
-	}
-	_, err = s.file.Write(data)
-	if err == nil && !absent && a.current.file != nil { // closed files have no access to take
-		err = s.takeAccess(a.current.info, a.current.file)
+	s := &staged{files: d.files, file: file, path: name}
+	locked, err := file.TryLock()
+	if err == nil && locked {
+		if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
+			return s, nil
+		}
 	}
 	if err != nil {
 		s.discard()
-		return "", nil, err
+		return nil, err
 	}
-	if in.Committed || in.Home != "" { // the others are not flushed
-		c.beginFlush(s)
-	}
-	return digits, s, nil
+	// A sweep has locked the file, and removes it, or leaves it.
+	file.Close()
+	_ = d.files.Remove(name)
+	return nil, errSwept
 }
 
-// createTransaction makes an empty temporary file of a transaction beside path. Its name
-// has random digits, which are never used again.
-func (d *fileDriver) createTransaction(path string, perm fs.FileMode) (string, *staged, error) {
-	for {
-		digits := newDigits(d.files)
-		name := names.Transaction(path, digits)
-		file, err := d.files.Open(name, fsys.OpenNew, perm)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", nil, errNoDirectory(path, err)
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("make a temporary file beside the document, which is "+
-				"how it is replaced: %w", err)
-		}
-		s := &staged{files: d.files, file: file, path: name}
-		locked, err := file.TryLock()
-		if err == nil && locked {
-			if s.info, err = file.Stat(); err == nil && s.info.Links > 0 {
-				return digits, s, nil
-			}
-		}
-		if err != nil {
-			s.discard()
-			return "", nil, err
-		}
-		// A sweep has locked the file, and removes it, or leaves it.
-		file.Close()
-		_ = d.files.Remove(name)
-	}
-}
-
-// flush waits until a temporary file is on the device.
-func (c *commit) flush(s *staged) error {
+// flush waits until the content of a file is on the device.
+func (c *commit) flush(file fsys.File) error {
 	err := errors.ErrUnsupported
 	if c.order == JournalOrder {
-		err = s.file.SyncData()
+		err = file.SyncData()
 	}
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = s.file.Sync()
+		err = file.Sync()
 	}
-	if err != nil {
-		return fmt.Errorf("flush the new version: %w", err)
-	}
-	return nil
+	return err
 }

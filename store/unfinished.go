@@ -98,20 +98,20 @@ func (d *fileDriver) describeIntent(path string) (info IntentInfo, err error) {
 
 // describeHome finds out what the home of a transaction says.
 func (d *fileDriver) describeHome(path string, in *intent, info *IntentInfo) error {
-	info.ID, info.Home = in.ID, path
+	info.ID, info.Home = in.id, path
 	home := foundIntent{there: true, in: in}
-	if in.Home != "" {
+	if in.home != "" {
 		var err error
-		if info.Home, err = d.beside(path, in.Home); err != nil {
+		if info.Home, err = d.beside(path, in.home); err != nil {
 			return err
 		}
 		if home, err = d.intentAt(info.Home); err != nil {
 			return err
 		}
 	}
-	switch {
-	case !home.isHomeOf(in.ID):
-	case home.in.Committed:
+	switch _, of := in.changeIn(home.in); {
+	case !home.isHomeOf(in.id) || !of:
+	case home.in.committed:
 		info.State = IntentCommitted
 	default:
 		info.State = IntentPending

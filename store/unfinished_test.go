@@ -48,11 +48,11 @@ func TestIntentInfo(t *testing.T) {
 	}
 	want("at first", NoIntent, "", "")
 	first, second := stagedIntent(t, home, "7"), stagedIntent(t, member, "7")
-	second.Home = "x/a.json"
+	second.Home, first.Members = "x/a.json", []string{"../b.json"}
 	putIntent(t, home, first)
 	putIntent(t, member, second)
 	want("pending", IntentPending, someID, home)
-	first.Committed, first.Members = true, []string{"../b.json"}
+	first.Committed = true
 	putIntent(t, home, first)
 	want("committed", IntentCommitted, someID, home)
 	if files, err := filepath.Glob(filepath.Join(dir, "*", ".*.lock")); err != nil || files != nil {
@@ -64,6 +64,7 @@ func TestIntentInfo(t *testing.T) {
 	if got, err := db.Doc("b").Intent(); err != nil || got.State != IntentVoid || got.ID != someID {
 		t.Errorf("of no transaction: %+v, %v", got, err)
 	}
+	mustDo(t, os.Remove(names.Intent(member)))
 	putFile(t, names.Intent(member), []byte("garbage"))
 	if got, err := db.Doc("b").Intent(); err != nil || got.State != IntentVoid || got.ID != "" ||
 		got.Home != "" {
@@ -106,20 +107,29 @@ func TestIntentElsewhere(t *testing.T) {
 	}
 }
 
-// TestDocumentedIntent: the intent in docs/format.md is one.
+// TestDocumentedIntent: the intents in docs/format.md are those of a transaction.
 func TestDocumentedIntent(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "format.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, text, _ := strings.Cut(strings.ReplaceAll(string(page), "\r\n", "\n"), "For example\n\n```\n{\"js")
-	text, _, _ = strings.Cut(text, "```")
-	in := decodeIntent([]byte("{\"js" + text))
-	if in == nil || !in.Committed || len(in.Members) != 1 {
-		t.Fatalf("decoded %+v", in)
+	text, after, _ := strings.Cut(text, "```")
+	homes := decodeHome([]byte("{\"js" + text + committedMark))
+	if homes == nil || !homes.committed || len(homes.changes) != 2 {
+		t.Fatalf("decoded %+v", homes)
 	}
-	if again, err := in.encode(); err != nil || string(again) != "{\"js"+text {
+	if again, err := homes.encode(); err != nil || string(again) != "{\"js"+text+committedMark {
 		t.Errorf("encoded again: %s, %v", again, err)
+	}
+	_, target, _ := strings.Cut(after, "```\n")
+	target, _, _ = strings.Cut(target, "\n```")
+	in := decodeMember(target)
+	if in == nil || in.target() != target {
+		t.Fatalf("%q became %+v", target, in)
+	}
+	if _, of := in.changeIn(homes); !of {
+		t.Errorf("%q is of another transaction", target)
 	}
 }
 

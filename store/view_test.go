@@ -147,12 +147,12 @@ func TestKeysOfTheDead(t *testing.T) {
 			for _, key := range []string{"x", "y"} {
 				path := filepath.Join(dir, key+keySuffix)
 				in := stagedIntent(t, path, "7")
-				staged := names.Transaction(path, someDigits)
+				staged := names.Transaction(path, someID)
 				if c.deletes {
 					if err := os.Remove(staged); err != nil {
 						t.Fatal(err)
 					}
-					in.Staged, in.New = "", ""
+					in.New = identity{}
 				}
 				if key == "x" {
 					in.Committed = c.committed
@@ -680,7 +680,7 @@ func TestViewSeesHomeChange(t *testing.T) {
 	a, b := db.Doc("a"), db.Doc("b")
 	arrived, proceed := make(chan bool), make(chan bool)
 	stop := func(op, name string) error {
-		if op == "rename" && name == names.Intent(filepath.Join(dir, "a.json")) {
+		if op == "truncate" && name == names.Intent(filepath.Join(dir, "a.json")) {
 			arrived <- true // the intents are in place, and the next step commits
 			<-proceed
 		}
@@ -756,7 +756,7 @@ func TestPublishedMeanwhile(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if err := os.Rename(names.Transaction(a, someDigits), a); err != nil {
+		if err := os.Rename(names.Transaction(a, someID), a); err != nil {
 			return err
 		}
 		second, err := all(tx, db.Doc("b"))

@@ -22,54 +22,49 @@ func died(ts *testscript.TestScript, _ bool, args []string) {
 	const id = "0123456789abcdef0123456789abcdef"
 	committed, text, files := args[0] == "committed", []byte(args[1]+"\n"), args[2:]
 	deletes := args[1] == "-"
+	dir, home := filepath.Split(ts.MkAbs(files[0]))
+	info, err := os.Stat(dir)
+	ts.Check(err)
+	ino := info.Sys().(*syscall.Stat_t).Ino
+	var documents []any
 	for i, file := range files {
 		path := ts.MkAbs(file)
-		dir, name := filepath.Split(path)
-		in := map[string]any{"jsonstore": "transaction 1", "id": id, "old": identity(ts, path)}
+		name := filepath.Base(path)
 		mode := fs.FileMode(0o600)
 		if info, err := os.Lstat(path); err == nil {
 			mode = info.Mode()
 		}
 		// Two bytes in the lock file say that intents are to be looked for.
 		ts.Check(os.WriteFile(dir+"."+name+".lock", []byte("tx"), mode))
+		staged := dir + "." + name + "." + id + ".tmp"
+		deletion := "d"
 		if !deletes {
-			staged := fmt.Sprintf("%032x", i+1)
-			ts.Check(os.WriteFile(dir+"."+name+"."+staged+".tmp", text, mode))
-			in["staged"], in["new"] = staged, hash(text)
+			ts.Check(os.WriteFile(staged, text, mode))
+			deletion = ""
 		}
-		switch {
-		case i > 0:
-			in["home"], in["homeDir"] = filepath.Base(files[0]), directory(ts, dir)
-		case committed:
-			var members, dirs []any
-			for _, member := range files[1:] {
-				members = append(members, filepath.Base(member))
-				dirs = append(dirs, directory(ts, dir))
-			}
-			in["committed"], in["members"], in["memberDirs"] = true, members, dirs
+		document := map[string]any{"old": identity(ts, path), "new": identity(ts, staged)}
+		if i > 0 {
+			document["path"], document["dir"] = name, map[string]any{"ino": ino}
+			target := fmt.Sprintf("%s:%d%s:%d:%s", id, i, deletion, ino, home)
+			ts.Check(os.Symlink(target, dir+"."+name+".tx"))
 		}
-		line, err := json.Marshal(in)
-		ts.Check(err)
-		line = append(line, '\n')
-		ts.Check(os.WriteFile(dir+"."+name+".tx",
-			fmt.Appendf(line, "%s\n", sum(line)), 0o600))
+		documents = append(documents, document)
 	}
-}
-
-// directory identifies a directory, which is that of the intent.
-func directory(ts *testscript.TestScript, dir string) map[string]any {
-	info, err := os.Stat(dir)
+	line, err := json.Marshal(map[string]any{"jsonstore": "transaction 1", "id": id,
+		"documents": documents})
 	ts.Check(err)
-	return map[string]any{"ino": info.Sys().(*syscall.Stat_t).Ino}
+	line = append(line, '\n')
+	intent := fmt.Appendf(line, "%s\n", sum(line))
+	if committed {
+		intent = append(intent, 0)
+	}
+	ts.Check(os.WriteFile(dir+"."+home+".tx", intent, 0o600))
 }
 
 func sum(data []byte) string {
 	h := xxh3.Hash128(data)
 	return fmt.Sprintf("%016x%016x", h.Hi, h.Lo)
 }
-
-// hash is a version by content.
-func hash(data []byte) string { return fmt.Sprintf("h:%s-%d", sum(data), len(data)) }
 
 // identity is that of a file as it is now.
 func identity(ts *testscript.TestScript, path string) map[string]any {
@@ -78,8 +73,6 @@ func identity(ts *testscript.TestScript, path string) map[string]any {
 		return map[string]any{}
 	}
 	ts.Check(err)
-	data, err := os.ReadFile(path)
-	ts.Check(err)
 	return map[string]any{"ino": info.Sys().(*syscall.Stat_t).Ino,
-		"mtime": info.ModTime().UnixNano(), "size": info.Size(), "hash": hash(data)}
+		"mtime": info.ModTime().UnixNano(), "size": info.Size()}
 }

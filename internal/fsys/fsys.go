@@ -42,9 +42,9 @@ type FS interface {
 	// process has it open: a rename over it is refused, and a removal takes effect at
 	// the last close.
 	NeedsClosed() bool
-	// IsMountPoint reports whether a file is a mount point, which no other file can
-	// replace. It is false if unknown: before Linux 5.8 and on other systems.
-	IsMountPoint(name string) bool
+	// LstatMount is Lstat, and reports whether a file is a mount point, which no other
+	// file can replace. That is false if unknown: before Linux 5.8 and on other systems.
+	LstatMount(name string) (info Info, isMount bool, err error)
 	// OneJournal reports whether one journal has all changes of a directory's file
 	// system, in order, so that File.Sync of any file makes all earlier changes of
 	// names durable, and File.SyncData works.
@@ -75,6 +75,8 @@ const (
 	OpenExisting How = iota
 	// OpenNew creates a file for reading and writing; fs.ErrExist if the name exists.
 	OpenNew
+	// OpenGrowing is OpenNew for a file that others read while it is written.
+	OpenGrowing
 	// OpenLock opens for reading, and writing if permitted, and creates a missing file.
 	OpenLock
 	// OpenAppend opens for reading and writing, and creates a missing file. Each write goes

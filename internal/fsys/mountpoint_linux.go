@@ -2,27 +2,53 @@
 
 package fsys
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
 
 // IsMountPoint reports whether a file is a mount point, which no other file can
 // replace. It is false if unknown: before Linux 5.8 and on other systems.
-func IsMountPoint(path string) bool { return isMountPoint(unix.AT_FDCWD, path) }
-
-// IsMountPoint implements FS.
-func (s system) IsMountPoint(name string) (is bool) {
-	if s.root == nil {
-		return IsMountPoint(name)
-	}
-	err := s.beside(name, func(dir int, base string) error {
-		is = isMountPoint(dir, base)
-		return nil
-	})
+func IsMountPoint(path string) bool {
+	_, is, err := statxAt(unix.AT_FDCWD, path, path)
 	return err == nil && is
 }
 
-func isMountPoint(dir int, name string) bool {
+// LstatMount implements FS.
+func (s system) LstatMount(name string) (info Info, isMount bool, err error) {
+	if s.root == nil {
+		info, isMount, err = statxAt(unix.AT_FDCWD, name, name)
+	} else {
+		err = s.beside(name, func(dir int, base string) (err error) {
+			info, isMount, err = statxAt(dir, base, name)
+			return err
+		})
+	}
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // a filter does not know it
+		info, err = s.Lstat(name)
+	}
+	return info, isMount, err
+}
+
+func statxAt(dir int, base, name string) (info Info, isMount bool, err error) {
 	var st unix.Statx_t
-	flags := unix.AT_SYMLINK_NOFOLLOW | unix.AT_STATX_DONT_SYNC
-	err := again(func() error { return unix.Statx(dir, name, flags, unix.STATX_TYPE, &st) })
-	return err == nil && st.Attributes&st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
+	err = again(func() error {
+		return unix.Statx(dir, base, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &st)
+	})
+	if err != nil {
+		return info, false, &fs.PathError{Op: "lstat", Path: name, Err: err}
+	}
+	return Info{
+		Mode:  modeOf(uint32(st.Mode)),
+		Size:  int64(st.Size),
+		Mtime: st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec),
+		Ctime: st.Ctime.Sec*1e9 + int64(st.Ctime.Nsec),
+		Dev:   unix.Mkdev(st.Dev_major, st.Dev_minor),
+		Ino:   st.Ino,
+		Links: uint64(st.Nlink),
+		UID:   st.Uid,
+		GID:   st.Gid,
+	}, st.Attributes&st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }

@@ -6,5 +6,8 @@ package fsys
 // replace. It is false if unknown: before Linux 5.8 and on other systems.
 func IsMountPoint(path string) bool { return false }
 
-// IsMountPoint implements FS.
-func (s system) IsMountPoint(string) bool { return false }
+// LstatMount implements FS.
+func (s system) LstatMount(name string) (info Info, isMount bool, err error) {
+	info, err = s.Lstat(name)
+	return info, false, err
+}

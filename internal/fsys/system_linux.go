@@ -47,15 +47,11 @@ func (f *file) SetMtime(ns int64) error {
 	})
 }
 
-// Touch sets the time of the last access to what it is, which changes no other time but that
-// of the last change.
+// Touch sets the time of the last access to now, which changes no other time but that of the
+// last change.
 func (f *file) Touch() error {
+	times := [2]unix.Timespec{{Nsec: unix.UTIME_NOW}, {Nsec: unix.UTIME_OMIT}}
 	return f.do("touch", func(fd int) error {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil {
-			return err
-		}
-		times := [2]unix.Timespec{st.Atim, {Nsec: unix.UTIME_OMIT}}
 		_, _, errno := unix.Syscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0,
 			uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 		if errno != 0 {

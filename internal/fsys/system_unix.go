@@ -197,7 +197,7 @@ func (s system) Open(name string, how How, perm fs.FileMode) (File, error) {
 
 func (s system) open(name string, how How, perm fs.FileMode) (*file, error) {
 	switch how {
-	case OpenNew:
+	case OpenNew, OpenGrowing:
 		return s.openFlag(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, perm)
 	case OpenLock:
 		// Read-write where possible, because network file systems emulate flock by byte

@@ -79,7 +79,7 @@ func (s system) open(name string, how How) (f file, err error) {
 	switch how {
 	case OpenExisting:
 		access, disposition, options = windows.FILE_GENERIC_READ, windows.FILE_OPEN, 0
-	case OpenNew:
+	case OpenNew, OpenGrowing:
 		disposition = windows.FILE_CREATE
 		options |= windows.FILE_OPEN_REPARSE_POINT
 	case toFlush:

@@ -3,10 +3,10 @@
 //	.NAME.lock             the lock file
 //	.NAME.<1 digit>.tmp    a staged version, in a place of the document's row
 //	.NAME.<16 digits>.tmp  a staged version, while the row is full
-//	.NAME.<32 digits>.tmp  a staged version of a transaction, or an intent of one in the making
+//	.NAME.<32 digits>.tmp  a staged version of a transaction, which has these digits as its id
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
-//	.NAME.tx               the intent of a transaction, a file; or that of a guard, a symbolic
-//	                       link to these 36 digits
+//	.NAME.tx               the intent of a transaction: a file beside its home, a symbolic link
+//	                       beside the others; or that of a guard, a link to these 36 digits
 //	.NAME.gate             the gate of shared locks
 //	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
 //	                       a lock, exclusive or shared, that is lent to a command
@@ -186,8 +186,8 @@ func Guarded(path, digits string) string {
 	return beside(path, "."+digits, temporarySuffix)
 }
 
-// Transaction returns the name of a transaction's file. Its digits are 128 random bits, which
-// are never used again.
+// Transaction returns the name of a transaction's file. Its digits, the transaction's id, are
+// 128 random bits, which are never used again.
 func Transaction(path, digits string) string {
 	return beside(path, "."+digits, temporarySuffix)
 }

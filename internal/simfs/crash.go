@@ -2,12 +2,14 @@
 //
 // There are two models of file systems; the store must survive both:
 //
-//   - Ordered, as with a journal: changes of names reach the device in order, and any
-//     flush, of a file or a directory, makes all changes before it durable.
+//   - Ordered, as with a journal: changes of names, and of sizes alone, reach the device in
+//     order, and any flush, of a file or a directory, makes all changes before it durable.
 //   - Weak, as little as POSIX promises: each change since the last flush of its
-//     directory survives or not, independent of the others, but always as a whole. The
+//     directory, or of the file if its size has changed, survives or not, independent of
+//     the others, but always as a whole. The
 //     content of a lost directory is lost. Removals can be lost like creations: a name
-//     comes back.
+//     comes back. A symbolic link may be lost although its directory was flushed, if the
+//     file system is such a one.
 //
 // In both, an unflushed file has any of the contents that file systems were seen to
 // leave.
@@ -20,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -42,12 +45,11 @@ type disk struct {
 	pending [][]assignment // changes of names that may be lost
 }
 
-// flush makes changes of names durable, in one directory or in all. Each change is in
-// one directory.
-func (d *disk) flush(in func(dir string) bool) {
+// flush makes changes of names durable: some, or all.
+func (d *disk) flush(which func(change []assignment) bool) {
 	var others [][]assignment
 	for _, change := range d.pending {
-		if !in(filepath.Dir(change[0].name)) {
+		if !which(change) {
 			others = append(others, change)
 			continue
 		}
@@ -58,7 +60,14 @@ func (d *disk) flush(in func(dir string) bool) {
 	d.pending = others
 }
 
-func anywhere(string) bool { return true }
+func every([]assignment) bool { return true }
+
+// pend adds changes, all at once, to those that may be lost.
+func (w *World) pend(change []assignment) {
+	for i := range w.disks {
+		w.disks[i].pending = append(w.disks[i].pending, change)
+	}
+}
 
 // apply applies a change, and returns the inodes whose content becomes reachable with
 // it.
@@ -67,6 +76,7 @@ func apply(names map[string]*inode, change []assignment) (known []*inode) {
 		switch {
 		case c.name == contentOf:
 			known = append(known, c.to)
+		case c.name == sizeOf:
 		case c.to == nil:
 			delete(names, c.name)
 		default:
@@ -86,22 +96,39 @@ func (w *World) syncData(n *inode) {
 	}
 }
 
-// contentOf is the name in an assignment that makes an inode's block addresses durable.
-const contentOf = ""
+// The names in an assignment that makes an inode's block addresses durable, and the size to
+// which it has grown.
+const (
+	contentOf = ""
+	sizeOf    = "size"
+)
 
 // syncFile makes the content of a file durable, and with an ordered journal all changes
 // of names so far.
 func (w *World) syncFile(n *inode) {
 	n.synced = true
-	w.disks[Ordered].flush(anywhere)
+	w.disks[Ordered].flush(every)
+	weak := &w.disks[Weak]
+	weak.pending = slices.DeleteFunc(slices.Clone(weak.pending), func(change []assignment) bool {
+		return change[0] == assignment{sizeOf, n}
+	})
 }
 
 // syncNames makes the changes of names in a directory durable; with an ordered journal,
 // all others too.
 func (w *World) syncNames(dir string) {
-	w.disks[Ordered].flush(anywhere)
-	w.disks[Weak].flush(func(other string) bool { return other == dir })
+	w.disks[Ordered].flush(every)
+	w.disks[Weak].flush(func(change []assignment) bool { // each is in one directory
+		first := change[0]
+		lost := w.losesLinks() && first.to != nil && first.to.mode&fs.ModeSymlink != 0 &&
+			w.names[first.name] == first.to
+		return filepath.Dir(first.name) == dir && !lost
+	})
 }
+
+// losesLinks reports whether the flush of a directory leaves out the symbolic links in it, as
+// that of ext4 without a journal does.
+func (w *World) losesLinks() bool { return w.Kind == "ext4" && !w.Journal }
 
 // diskHash distinguishes worlds that a power cut would leave in different states.
 func (w *World) diskHash(seed maphash.Seed) uint64 {
@@ -150,14 +177,17 @@ func (w *World) AfterPowerCut(model Model, found func(*World) error) error {
 	tried := map[uint64]bool{}
 	remains := func(survives func(i int) bool) error {
 		names := maps.Clone(d.names)
-		var known []*inode
+		var known, ungrown []*inode
 		for i, change := range d.pending {
-			if survives(i) {
+			switch {
+			case survives(i):
 				known = append(known, apply(names, change)...)
+			case change[0].name == sizeOf:
+				ungrown = append(ungrown, change[0].to)
 			}
 		}
 		w.reach(names)
-		return w.contents(names, known, func(after *World) error {
+		return w.contents(names, known, ungrown, func(after *World) error {
 			h := after.hash(processSeed)
 			if tried[h] {
 				return nil
@@ -193,8 +223,11 @@ func (w *World) reach(names map[string]*inode) {
 }
 
 // contents calls found with a world for each combination of contents that the files
-// with these names may have. Known files have their own content.
-func (w *World) contents(names map[string]*inode, known []*inode, found func(*World) error) error {
+// with these names may have. Known files have their own content; of ungrown ones the last growth
+// is lost.
+func (w *World) contents(
+	names map[string]*inode, known, ungrown []*inode, found func(*World) error,
+) error {
 	var files []*inode
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !slices.Contains(files, names[name]) {
@@ -203,15 +236,22 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 	}
 	possible := make([][][]byte, len(files))
 	for i, n := range files {
-		if possible[i] = n.leftovers(); slices.Contains(known, n) {
-			possible[i] = [][]byte{n.data}
+		written := n.data[:len(n.data)-n.grown]
+		if possible[i] = n.leftovers(written); slices.Contains(known, n) {
+			possible[i] = [][]byte{written}
+		}
+		if n.grown > 0 && !slices.Contains(ungrown, n) {
+			for j, content := range possible[i] { // the size is there in any case
+				possible[i][j] = append(bytes.Clone(content),
+					make([]byte, len(n.data)-len(content))...)
+			}
 		}
 	}
 	chosen := make([]int, len(files))
 	for {
 		after := New()
 		after.Clock, after.Step, after.Journal, after.Quiet = w.Clock, w.Step, w.Journal, w.Quiet
-		after.Sticky, after.Root = w.Sticky, w.Root
+		after.Sticky, after.Root, after.Kind = w.Sticky, w.Root, w.Kind
 		for i, n := range files {
 			// Files keep their inode numbers, except that two cannot share one.
 			number := n.number
@@ -247,26 +287,27 @@ func (w *World) contents(names map[string]*inode, known []*inode, found func(*Wo
 	}
 }
 
-// leftovers are the contents that a file may have after a power cut.
-func (n *inode) leftovers() [][]byte {
+// leftovers are the contents that a file may have after a power cut, to which data was
+// written.
+func (n *inode) leftovers(data []byte) [][]byte {
 	switch {
-	case n.synced || len(n.data) == 0 && len(n.durable) == 0:
-		return [][]byte{n.data}
+	case n.synced || len(data) == 0 && len(n.durable) == 0:
+		return [][]byte{data}
 	case !n.grows:
-		return [][]byte{n.data, {}, n.data[:len(n.data)/2], bytes.Repeat([]byte{0}, len(n.data))}
+		return [][]byte{data, {}, data[:len(data)/2], bytes.Repeat([]byte{0}, len(data))}
 	}
-	if bytes.HasPrefix(n.data, n.durable) {
-		return after(n.durable, n.data[len(n.durable):])
+	if bytes.HasPrefix(data, n.durable) {
+		return after(n.durable, data[len(n.durable):])
 	}
 	// It was truncated, and perhaps written to again. The size may be the old one, beside new
 	// content.
 	kept := 0
-	for kept < min(len(n.data), len(n.durable)) && n.data[kept] == n.durable[kept] {
+	for kept < min(len(data), len(n.durable)) && data[kept] == n.durable[kept] {
 		kept++
 	}
-	longer := max(len(n.data), len(n.durable))
-	padded := append(bytes.Clone(n.data), make([]byte, longer-len(n.data))...)
-	return append(after(n.data[:kept], n.data[kept:]), n.durable, padded)
+	longer := max(len(data), len(n.durable))
+	padded := append(bytes.Clone(data), make([]byte, longer-len(data))...)
+	return append(after(data[:kept], data[kept:]), n.durable, padded)
 }
 
 // after are the contents that a file may have whose first part is on the device, and the rest is

@@ -67,6 +67,15 @@ func (f *Faulty) Lstat(name string) (info fsys.Info, err error) {
 	return info, err
 }
 
+// LstatMount implements fsys.FS.
+func (f *Faulty) LstatMount(name string) (info fsys.Info, isMount bool, err error) {
+	err = f.do("lstat", name, func() (err error) {
+		info, isMount, err = f.FS.LstatMount(name)
+		return err
+	})
+	return info, isMount, err
+}
+
 // Rename implements fsys.FS.
 func (f *Faulty) Rename(from, to string, how fsys.RenameHow) error {
 	return f.do(renameNames[how], to, func() error { return f.FS.Rename(from, to, how) })

@@ -94,16 +94,23 @@ func (n *inode) leavesDevice() {
 	if n.synced {
 		n.durable = n.data
 	}
-	n.synced, n.written = false, false
+	n.synced, n.written, n.grown = false, false, 0
 }
 
-// Truncate is visible to other processes: the size of a lock file is a mark.
+// Truncate is visible to other processes: the size of a lock file is a mark. A file that
+// others read while it changes grows by a change in the journal: of its size, not of its
+// content.
 func (f *file) Truncate(size int64) error {
 	if err := f.process.turn("truncate", f.name, nil); err != nil {
 		return err
 	}
 	n, w := f.inode, f.process.world
-	n.leavesDevice()
+	if more := int(size) - len(n.data); n.grows && more > 0 {
+		n.grown += more
+		w.pend([]assignment{{sizeOf, n}})
+	} else {
+		n.leavesDevice()
+	}
 	n.data = append(bytes.Clone(n.data), make([]byte, size)...)[:size]
 	n.mtime = w.round(w.Clock)
 	w.changed(n)

@@ -176,7 +176,8 @@ func (p *Process) sawInode(n *inode) {
 // The operation names of Quiet and Faulty for the ways to open and rename.
 var (
 	openNames = [...]string{
-		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenLock: "open lock",
+		fsys.OpenExisting: "open", fsys.OpenNew: "create", fsys.OpenGrowing: "create growing",
+		fsys.OpenLock:   "open lock",
 		fsys.OpenAppend: "open append",
 	}
 	renameNames = [...]string{
@@ -193,7 +194,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	switch {
 	case n == nil && (how == fsys.OpenExisting || !p.world.isDir(filepath.Dir(name))):
 		return nil, p.fail("open", name, fs.ErrNotExist)
-	case n != nil && how == fsys.OpenNew:
+	case n != nil && (how == fsys.OpenNew || how == fsys.OpenGrowing):
 		return nil, p.fail("open", name, fs.ErrExist)
 	case n != nil && n.mode&fs.ModeSymlink != 0:
 		return nil, p.fail("open", name, fsys.ErrSymlink)
@@ -205,7 +206,7 @@ func (p *Process) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, 
 	n.opens++
 	f := &file{process: p, inode: n, name: name, of: &description{p.index, 1}}
 	p.open = append(p.open, f)
-	n.grows = n.grows || how == fsys.OpenAppend
+	n.grows = n.grows || how == fsys.OpenAppend || how == fsys.OpenGrowing
 	if n.grows {
 		_ = p.saw(nil, n.number)
 		return f, nil
@@ -262,6 +263,9 @@ func (p *Process) Readlink(name string) (string, error) {
 
 // Symlink implements fsys.FS.
 func (p *Process) Symlink(target, name string) error {
+	if p.world.NoLinks {
+		return p.fail("symlink", name, errors.ErrUnsupported)
+	}
 	if err := p.turn("symlink", name, nil); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ type World struct {
 	// open.
 	Closed bool
 
+	// NoLinks makes Symlink unsupported.
+	NoLinks bool
+
 	// Kind is the type that the file system reports.
 	Kind string
 
@@ -77,6 +80,7 @@ type inode struct {
 	written            bool   // data is on the device, but its block addresses are not
 	grows              bool   // it was opened for appending: writes and reads of it are operations
 	durable            []byte // what was on the device when data was last synced
+	grown              int    // the last bytes of data, with which only the size has changed
 	mtime, ctime       int64
 	mode               fs.FileMode
 	uid                uint32
@@ -199,9 +203,7 @@ func (w *World) point(by *Process, change ...assignment) {
 			w.forget(old)
 		}
 	}
-	for i := range w.disks {
-		w.disks[i].pending = append(w.disks[i].pending, change)
-	}
+	w.pend(change)
 }
 
 // Names lists all names in order.

@@ -25,8 +25,11 @@ func (p *Process) Network(string) (string, error) {
 // LockOwner implements fsys.FS.
 func (p *Process) LockOwner(fsys.Info) (int, string, bool) { return 0, "", false }
 
-// IsMountPoint implements fsys.FS.
-func (p *Process) IsMountPoint(string) bool { return false }
+// LstatMount implements fsys.FS.
+func (p *Process) LstatMount(name string) (fsys.Info, bool, error) {
+	info, err := p.Lstat(name)
+	return info, false, err
+}
 
 // NeedsClosed implements fsys.FS.
 func (p *Process) NeedsClosed() bool { return p.world.Closed }

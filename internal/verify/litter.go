@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -70,6 +71,10 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 		case crew.IsOurs(entry):
 			if crew.Abandoned(files, path) {
 				found.Leftovers = append(found.Leftovers, entry.Name)
+			}
+		case entry.Type == fs.ModeSymlink && isLinkOfTransaction(files, path):
+			if intent, left := lookAtIntent(path, opts); left {
+				found.Intents = append(found.Intents, intent)
 			}
 		case strings.HasPrefix(entry.Name, probePrefix):
 			found.Leftovers = append(found.Leftovers, entry.Name)
@@ -151,18 +156,28 @@ func lookAtIntent(path string, opts *store.Options) (found Intent, left bool) {
 }
 
 // isOrphan reports whether a file is a temporary file of a dead writer, and not of a
-// transaction, whose intent may name it.
+// transaction, whose intent may name it: a file, or a link that is none of a guard.
 func isOrphan(files fsys.FS, path string) bool {
 	_, digits, temporary := names.Temporary(filepath.Base(path))
 	if !temporary {
 		return false
 	}
 	if len(digits) == names.TransactionDigits {
-		if info, err := files.Lstat(names.IntentBeside(path)); err == nil && info.Mode.IsRegular() {
+		intent := names.IntentBeside(path)
+		info, err := files.Lstat(intent)
+		if err == nil && (info.Mode.IsRegular() || isLinkOfTransaction(files, intent)) {
 			return false
 		}
 	}
 	return ownerless(files, path)
+}
+
+// isLinkOfTransaction reports whether a link is the intent of a transaction. A guard's has
+// nothing but the digits of a file.
+func isLinkOfTransaction(files fsys.FS, path string) bool {
+	_, _, is := names.IsIntent(path)
+	target, err := files.Readlink(path)
+	return is && err == nil && len(target) != names.GuardedDigits
 }
 
 // ownerless reports whether the writer of a temporary file is dead: a living one holds its lock.
