@@ -59,12 +59,12 @@ func checkExitHeld(code int) error {
 	return nil
 }
 
-// catchSignals begins to take the signals that are the program's. One that came before has
-// ended the context of the run.
-func catchSignals() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 16)
+// catchSignals begins to take the signals that are the program's, until this process ends. One
+// that came before has ended the context of the run.
+func catchSignals() <-chan os.Signal {
+	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedOn()...)
-	return signals, func() { signal.Stop(signals) }
+	return signals
 }
 
 // supervise runs the program until it ends, and returns its exit code. When lost is closed it
@@ -91,23 +91,21 @@ func (p command) start(env []string) (*child, error) {
 func (p command) await(
 	child *child, signals <-chan os.Signal, lost <-chan struct{}, grace func() time.Duration,
 ) (int, error) {
-	ended := make(chan *os.ProcessState, 1)
-	failed := make(chan error, 1)
-	go func() {
-		state, err := child.process.Wait()
-		if err != nil {
-			failed <- err
-			return
-		}
-		ended <- state
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- child.wait() }()
 	var kill <-chan time.Time
 	var look <-chan time.Time // at what the program has left, when it was ended
 	code := 0
 	for {
 		select {
-		case state := <-ended:
-			if code = exitCodeOf(state); kill == nil || child.isGone() {
+		case err := <-ended:
+			if err == nil {
+				code, err = child.exitCode()
+			}
+			if err != nil {
+				return 0, fmt.Errorf("wait for %s: %w", p.args[0], err)
+			}
+			if kill == nil || child.isGone() {
 				return code, nil
 			}
 			ticker := time.NewTicker(10 * time.Millisecond)
@@ -117,8 +115,6 @@ func (p command) await(
 			if child.isGone() {
 				return code, nil
 			}
-		case err := <-failed:
-			return 0, fmt.Errorf("wait for %s: %w", p.args[0], err)
 		case s := <-signals:
 			child.pass(s)
 		case <-lost:

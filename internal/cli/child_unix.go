@@ -20,7 +20,7 @@ import (
 
 // child is the program.
 type child struct {
-	process *os.Process
+	process *process
 	group   bool // it has a process group of its own
 }
 
@@ -41,19 +41,17 @@ func passedOn() []os.Signal {
 func startChild(p command, env []string, stdin *os.File) (*child, error) {
 	path, args := p.path, p.args
 	c := &child{group: !inForeground()}
-	attr := &os.ProcAttr{
-		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
-		Sys: &syscall.SysProcAttr{Setpgid: c.group},
-	}
+	attr := &syscall.SysProcAttr{Setpgid: c.group}
+	files := []*os.File{stdin, os.Stdout, os.Stderr}
 	if p.diesToo {
 		runtime.LockOSThread()
-		dieWithParent(attr.Sys)
+		dieWithParent(attr)
 	}
 	var err error
-	c.process, err = os.StartProcess(path, args, attr)
+	c.process, err = startProcess(path, args, env, files, attr)
 	if errors.Is(err, syscall.ENOEXEC) { // a script without #!
 		args = append([]string{"sh", path}, args[1:]...)
-		c.process, err = os.StartProcess("/bin/sh", args, attr)
+		c.process, err = startProcess("/bin/sh", args, env, files, attr)
 	}
 	if err != nil {
 		return nil, err
@@ -87,7 +85,7 @@ func (c *child) pass(s os.Signal) {
 
 // isGone reports whether the program, which has ended, has left nothing in its group.
 func (c *child) isGone() bool {
-	return !c.group || errors.Is(syscall.Kill(-c.process.Pid, 0), syscall.ESRCH)
+	return !c.group || errors.Is(syscall.Kill(-c.process.pid, 0), syscall.ESRCH)
 }
 
 func (c *child) terminate() { c.signal(syscall.SIGTERM) }
@@ -95,18 +93,23 @@ func (c *child) kill()      { c.signal(syscall.SIGKILL) }
 
 func (c *child) signal(s syscall.Signal) {
 	if c.group {
-		_ = syscall.Kill(-c.process.Pid, s)
+		_ = syscall.Kill(-c.process.pid, s)
 		return
 	}
-	_ = c.process.Signal(s)
+	c.process.signal(s)
 }
 
-// exitCodeOf is the exit code as shells have it.
-func exitCodeOf(state *os.ProcessState) int {
-	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal())
+// wait waits until the program has ended.
+func (c *child) wait() error { return c.process.wait() }
+
+// exitCode is that of the program that has ended, as shells have it. It is for the goroutine
+// that signals the program.
+func (c *child) exitCode() (int, error) {
+	status, err := c.process.status()
+	if status.Signaled() {
+		return 128 + int(status.Signal()), err
 	}
-	return state.ExitCode()
+	return status.ExitStatus(), err
 }
 
 // inShell is the program and the arguments that run a command line.

@@ -10,7 +10,10 @@ import (
 )
 
 // child is the program.
-type child struct{ process *os.Process }
+type child struct {
+	process *os.Process
+	state   *os.ProcessState
+}
 
 func passedOn() []os.Signal { return []os.Signal{os.Interrupt} }
 
@@ -18,7 +21,7 @@ func startChild(p command, env []string, stdin *os.File) (*child, error) {
 	process, err := os.StartProcess(p.path, p.args, &os.ProcAttr{
 		Env: env, Files: []*os.File{stdin, os.Stdout, os.Stderr},
 	})
-	return &child{process}, err
+	return &child{process: process}, err
 }
 
 func (c *child) pass(os.Signal) {}
@@ -26,7 +29,14 @@ func (c *child) isGone() bool   { return true }
 func (c *child) terminate()     { c.kill() }
 func (c *child) kill()          { _ = c.process.Kill() }
 
-func exitCodeOf(state *os.ProcessState) int { return state.ExitCode() }
+// wait waits until the program has ended.
+func (c *child) wait() (err error) {
+	c.state, err = c.process.Wait()
+	return err
+}
+
+// exitCode is that of the program that has ended.
+func (c *child) exitCode() (int, error) { return c.state.ExitCode(), nil }
 
 // inShell is the program and the arguments that run a command line.
 func inShell(command string) (path string, args []string) {

@@ -28,8 +28,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		signal.Ignore(ending...)
 		return run(context.Background(), args, stdin, stdout, stderr)
 	}
-	ctx, stop := untilSignal(context.Background())
-	defer stop()
+	ctx, _ := untilSignal(context.Background()) // until the process ends, which is soon
 	return run(ctx, args, stdin, stdout, stderr)
 }
 

@@ -86,8 +86,7 @@ type leaseRun struct {
 }
 
 func (r *leaseRun) run(ctx context.Context, l *lease.Lease) error {
-	signals, ignore := catchSignals()
-	defer ignore()
+	signals := catchSignals()
 	if ctx.Err() != nil {
 		r.release(ctx, l)
 		return context.Cause(ctx)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 
@@ -112,8 +111,7 @@ func (r *lockRun) run(ctx context.Context, file string, doc *store.Doc) error {
 	case err != nil:
 		return err
 	}
-	signals, ignore := catchSignals()
-	defer ignore()
+	signals := catchSignals()
 	if ctx.Err() != nil { // a signal that came before
 		return errors.Join(context.Cause(ctx), loan.End(context.WithoutCancel(ctx)))
 	}
@@ -129,10 +127,9 @@ func (r *lockRun) run(ctx context.Context, file string, doc *store.Doc) error {
 	if r.keep {
 		loan.Abandon()
 	} else {
-		// A signal ends the wait for those that use the lock in the background.
-		ending, stop := signal.NotifyContext(context.WithoutCancel(ctx), ending...)
+		waiting, stop := untilEnding(context.WithoutCancel(ctx), signals)
 		defer stop()
-		if endErr := loan.End(ending); err == nil && endErr != nil && !r.app.flags.quiet {
+		if endErr := loan.End(waiting); err == nil && endErr != nil && !r.app.flags.quiet {
 			fmt.Fprintf(r.app.stderr,
 				"jsonstore: %v; processes that the command has left keep it\n", endErr)
 		}
@@ -142,6 +139,26 @@ func (r *lockRun) run(ctx context.Context, file string, doc *store.Doc) error {
 	}
 	r.app.code = code
 	return nil
+}
+
+// untilEnding returns a context that ends at a signal that asks us to end: it ends the wait for
+// those that use the lock in the background.
+func untilEnding(
+	parent context.Context, signals <-chan os.Signal,
+) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	go func() {
+		for ctx.Err() == nil {
+			select {
+			case got := <-signals:
+				if slices.Contains(ending, got) {
+					cancel()
+				}
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return ctx, cancel
 }
 
 // environmentWith is ours with another value of the variable of lent locks.

@@ -45,11 +45,8 @@ func (w *watching) run(
 		_, _ = input.Write(value) // a command need not read all of it
 		input.Close()
 	}()
-	ended := make(chan waited, 1)
-	go func() {
-		state, err := child.process.Wait()
-		ended <- waited{state, err}
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- child.wait() }()
 	stopped := ctx.Done()
 	var kill <-chan time.Time
 	for {
@@ -62,28 +59,26 @@ func (w *watching) run(
 			kill = timer.C
 		case <-kill:
 			child.kill()
-		case got := <-ended:
+		case err := <-ended:
+			code := 0
+			if err == nil {
+				code, err = child.exitCode()
+			}
 			input.Close() // what the command has left may hold the other end
 			<-written
 			switch {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
-			case got.err != nil:
-				return fmt.Errorf("wait for the command: %w", got.err)
+			case err != nil:
+				return fmt.Errorf("wait for the command: %w", err)
 			}
-			if code := exitCodeOf(got.state); code != 0 {
+			if code != 0 {
 				w.app.note(file, "the command failed with exit code %d at version %s", code,
 					event.Version)
 			}
 			return nil
 		}
 	}
-}
-
-// waited is the end of a process.
-type waited struct {
-	state *os.ProcessState
-	err   error
 }
 
 // watchEnvironment is ours with the variables of a state.
