@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/jsonstore/jsonstore/internal/splice"
@@ -27,7 +28,9 @@ const (
 )
 
 // substitutes finds such a character in the input itself, escaped or not.
-var substitutes = regexp.MustCompile(`[\x{10d800}-\x{10dfff}]|\\u[dD][bB][fF][67]`)
+var substitutes = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[\x{10d800}-\x{10dfff}]|\\u[dD][bB][fF][67]`)
+})
 
 // reader reads JSON that has been checked.
 type reader struct {
@@ -213,8 +216,10 @@ func (r *reader) number() any {
 }
 
 // cannotTakeHalves are functions that would expose the substitute of a half.
-var cannotTakeHalves = regexp.MustCompile(
-	`\b(explode|implode|utf8bytelength)\b|@(base64d?|base32d?|urid?)\b`)
+var cannotTakeHalves = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`\b(explode|implode|utf8bytelength)\b|@(base64d?|base32d?|urid?)\b`)
+})
 
 // checkHalves returns an error if an expression could not preserve the halves in its
 // inputs.
@@ -226,11 +231,11 @@ func checkHalves(expr string, texts ...[]byte) (halves bool, err error) {
 		return false, nil
 	}
 	const what = `a string contains half of a surrogate pair, such as "\ud800"`
-	if function := cannotTakeHalves.FindString(expr); function != "" {
+	if function := cannotTakeHalves().FindString(expr); function != "" {
 		return true, fmt.Errorf("%s, which %s cannot handle", what, function)
 	}
 	for _, text := range append(texts, []byte(expr)) {
-		if substitutes.Match(text) {
+		if substitutes().Match(text) {
 			return true, fmt.Errorf("%s, and a character from U+%X to U+%X is used too: "+
 				"an expression cannot handle both", what, firstSubstitute, lastSubstitute)
 		}
