@@ -6,7 +6,8 @@
 //	.NAME.<32 digits>.tmp  a staged version of a transaction, which has these digits as its id
 //	.NAME.<36 digits>.tmp  a staged or displaced version of a guard
 //	.NAME.tx               the intent of a transaction: a file beside its home, a symbolic link
-//	                       beside the others; or that of a guard, a link to these 36 digits
+//	                       or a file beside the others; or that of a guard, a link to these
+//	                       36 digits
 //	.NAME.gate             the gate of shared locks
 //	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
 //	                       a lock, exclusive or shared, that is lent to a command
