@@ -231,6 +231,7 @@ func (c *commit) setVersions() {
 // intent: readers see the new version, and the next writer publishes it.
 func (c *commit) publish() {
 	for _, e := range c.written {
+		e.a.look(c.id)
 		if err := e.publish(c.exchanges(e)); err != nil {
 			e.left = true
 			c.tx.t.opts.Logger.Warn("a transaction is committed, but a document of it could "+
@@ -251,6 +252,14 @@ func (e *txDoc) publish(exchange bool) error {
 	}
 	if !a.current.isAt(now, err == nil) {
 		return nil
+	}
+	if e.staged != nil {
+		err = a.linkEntry(&e.staged.info)
+	} else if e.does.Guarded != "" {
+		err = a.linkEntry(nil)
+	}
+	if err != nil {
+		return nil // another program has just replaced it
 	}
 	switch {
 	case e.staged == nil && e.does.Guarded != "":
@@ -328,6 +337,11 @@ func (c *commit) clear() {
 		}
 		if e.displaced != "" && !e.a.keep(e.displaced) {
 			_ = e.a.d.files.Remove(e.displaced)
+		}
+		if e.staged != nil {
+			e.a.kept(&e.staged.info)
+		} else {
+			e.a.kept(nil)
 		}
 		_ = e.a.d.files.Remove(names.Intent(e.a.path))
 	}

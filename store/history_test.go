@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/names"
+)
+
+// past is the content of the versions of a document before the current one, the newest first.
+func versionsOf(t *testing.T, doc *Doc) (list []string) {
+	t.Helper()
+	for e, err := range doc.History(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := doc.ReadHistory(context.Background(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.N > 0 {
+			list = append(list, string(data))
+		}
+	}
+	return list
+}
+
+func haveVersions(t *testing.T, doc *Doc, want ...string) {
+	t.Helper()
+	if got := versionsOf(t, doc); !slices.Equal(got, want) {
+		t.Errorf("the history of %s is %q, want %q", filepath.Base(doc.Name()), got, want)
+	}
+}
+
+// switchOn switches the history of a document on.
+func switchOn(t *testing.T, doc *Doc, opts HistoryOptions) {
+	t.Helper()
+	if err := doc.SetHistory(context.Background(), &opts); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHistory: every writer keeps the versions, with whatever options, and they are the files
+// that they were.
+func TestHistory(t *testing.T) {
+	needsPaths(t)
+	ctx := context.Background()
+	everyKeeper(t, func(t *testing.T, open func(path string) *Doc) {
+		for _, keepLast := range []bool{false, true} {
+			path := filepath.Join(t.TempDir(), "doc.json")
+			doc, err := open(path).With(func(o *Options) { o.KeepLast = keepLast })
+			if err != nil {
+				t.Fatal(err)
+			}
+			step := func(err error, want ...string) {
+				t.Helper()
+				if errors.Is(err, ErrUnsupported) && doc.opts.GuardForeign {
+					t.Skip(err)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				haveVersions(t, doc, want...)
+			}
+			switchOn(t, doc, HistoryOptions{Keep: 4})
+			_, err = doc.Create(ctx, []byte("1"))
+			step(err)
+			before, _ := os.Lstat(path)
+			_, err = doc.Update(ctx, increment)
+			step(err, "1")
+			for e, err := range doc.History(ctx) {
+				after, statErr := os.Lstat(e.Path)
+				if err != nil || e.N == 1 && (statErr != nil || !os.SameFile(before, after)) {
+					t.Errorf("%+v is not the file that it was: %v, %v", e, err, statErr)
+				}
+			}
+			_, err = doc.Update(ctx, increment)
+			step(err, "2", "1")
+			_, err = doc.Update(ctx, func(old []byte) ([]byte, error) { return old, nil })
+			step(err, "2", "1")
+			_, version, err := doc.Read(ctx)
+			if err == nil {
+				_, err = doc.CompareAndSwap(ctx, version, []byte("[]"))
+			}
+			step(err, "3", "2", "1")
+			step(doc.Delete(ctx), "[]", "3", "2", "1")
+			_, err = doc.Create(ctx, []byte("4"))
+			step(err, "[]", "3", "2", "1")
+			_, version, err = doc.Read(ctx)
+			if err == nil {
+				err = doc.CompareAndDelete(ctx, version)
+			}
+			step(err, "4", "[]", "3", "2")
+			if got := doc.Stats().Unkept; got != 0 {
+				t.Errorf("%d were not kept", got)
+			}
+			for _, name := range listOf(t, path) {
+				_, entry := names.HistoryOf("doc.json", name)
+				if !entry && name != ".doc.json.lock" && !strings.Contains(name, ".jsonstore.") {
+					t.Errorf("there is %s", name)
+				}
+			}
+			if err := doc.SetHistory(ctx, nil); err != nil {
+				t.Fatal(err)
+			}
+			_, err = doc.Create(ctx, []byte("5"))
+			if err == nil {
+				_, err = doc.Update(ctx, increment)
+			}
+			if err != nil || slices.Contains(versionsOf(t, doc), "5") {
+				t.Errorf("kept although it is off: %v", err)
+			}
+		}
+	})
+}
+
+// TestUndo: an undo is a version too.
+func TestUndo(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "doc.json")
+	doc := open(t, path, Options{})
+	switchOn(t, doc, HistoryOptions{})
+	for i := range 4 {
+		if _, err := doc.Update(ctx, become(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	undo := func(n int, want string, versions ...string) {
+		t.Helper()
+		if _, err := doc.Undo(ctx, n); err != nil {
+			t.Fatal(err)
+		}
+		have(t, path, want)
+		haveVersions(t, doc, versions...)
+	}
+	undo(1, "2", "3", "2", "1", "0")
+	undo(1, "3", "2", "3", "2", "1", "0")
+	undo(5, "0", "3", "2", "3", "2", "1", "0")
+	if err := doc.Delete(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := doc.Undo(ctx, 99); !errors.Is(err, ErrNotExist) {
+		t.Error(err)
+	}
+	undo(1, "0", "0", "3", "2", "3", "2", "1", "0")
+	putText(t, path, "{")
+	if _, err := doc.Undo(ctx, 1); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an undo has replaced what is not valid: %v", err)
+	}
+	r, err := doc.Recover(ctx, nil)
+	if err != nil || r.Taken == nil || r.Taken.Kind != CandidateHistory {
+		t.Errorf("%+v, %v", r, err)
+	}
+	have(t, path, "0")
+}
+
+// TestHistoryLimits: the last versions are there, and not many more files.
+func TestHistoryLimits(t *testing.T) {
+	ctx := context.Background()
+	for _, keep := range []int{1, 5, 100} {
+		path := filepath.Join(t.TempDir(), "doc.json")
+		doc := open(t, path, Options{Durability: Volatile})
+		switchOn(t, doc, HistoryOptions{Keep: keep})
+		for i := range 300 {
+			writer := doc
+			if i%3 == 0 {
+				writer = open(t, path, Options{Durability: Volatile})
+			}
+			if _, err := writer.Update(ctx, become(fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var want []string
+		for i := range keep {
+			want = append(want, fmt.Sprint(298-i))
+		}
+		haveVersions(t, doc, want...)
+		if n := len(listOf(t, path)); n > 2*keep+3*listEvery {
+			t.Errorf("of %d versions there are %d files", keep, n)
+		}
+		if _, _, err := doc.Sweep(ctx); err != nil {
+			t.Fatal(err)
+		}
+		haveVersions(t, doc, want...)
+		if n := len(listOf(t, path)); n > keep+5 {
+			t.Errorf("of %d versions there are %d files after a sweep", keep, n)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "doc.json")
+	doc := open(t, path, Options{})
+	switchOn(t, doc, HistoryOptions{Age: time.Hour})
+	for i := range 3 {
+		if _, err := doc.Update(ctx, become(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	haveVersions(t, doc, "1", "0")
+	switchOn(t, doc, HistoryOptions{Age: time.Nanosecond})
+	haveVersions(t, doc)
+	if _, _, err := doc.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := listOf(t, path); len(got) != 4 {
+		t.Errorf("there are %q", got)
+	}
+}
+
+// TestHistoryOfADirectory: all documents beneath it, those of later too.
+func TestHistoryOfADirectory(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	db, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	write := func(key, value string) {
+		t.Helper()
+		if _, err := db.Doc(key).Update(ctx, become(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a", "1")
+	write("sub/b", "1")
+	write("a", "2")
+	if err := db.SetHistory(ctx, &HistoryOptions{Keep: 3}); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "sub/b", "new", "sub/new/c"} {
+		write(key, "3")
+		write(key, "4")
+	}
+	haveVersions(t, db.Doc("a"), "3", "2")
+	haveVersions(t, db.Doc("sub/b"), "3", "1")
+	haveVersions(t, db.Doc("new"), "3")
+	haveVersions(t, db.Doc("sub/new/c"), "3")
+	// One is excepted, by another handle.
+	file := open(t, filepath.Join(dir, "a.json"), Options{})
+	if err := file.SetHistory(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	write("a", "5")
+	write("new", "5")
+	haveVersions(t, db.Doc("a"), "3", "2")
+	haveVersions(t, db.Doc("new"), "4", "3")
+	var keys []string
+	for key, err := range db.Keys(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	if want := []string{"a", "new", "sub/b", "sub/new/c"}; !slices.Equal(keys, want) {
+		t.Errorf("the keys are %q", keys)
+	}
+	if err := db.SetHistory(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	write("sub/b", "6")
+	haveVersions(t, db.Doc("sub/b"), "3", "1")
+	if _, on, err := file.HistoryOptions(); on || err != nil {
+		t.Error(on, err)
+	}
+}
