@@ -67,7 +67,9 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 	} else {
 		version = hashVersion(a.data)
 	}
-	a.look("")
+	if err := a.look(""); err != nil {
+		return driver.Absent, err
+	}
 	if err := a.linkEntry(&s.info); err != nil {
 		return driver.Absent, err
 	}
@@ -197,7 +199,9 @@ func (a *attempt) Delete(ctx context.Context) error {
 			return err
 		}
 	}
-	a.look("")
+	if err := a.look(""); err != nil {
+		return err
+	}
 	remove := a.remove
 	if a.d.opts.GuardForeign {
 		if err := a.linkEntry(nil); err != nil {

@@ -81,6 +81,7 @@ type pastList struct {
 	path    string
 	current *loaded // closed
 	entries []entry // the newest first
+	keep    int     // how many count; 0: all
 }
 
 // list reads the document at path, and lists its history.
@@ -101,7 +102,14 @@ func (d *fileDriver) listFor(path string, current *loaded) (*pastList, error) {
 	}
 	slices.Reverse(entries)
 	h := &pastList{d: d, path: path, current: current, entries: entries}
-	if opts := d.history(path); opts != nil && opts.Age > 0 {
+	opts, err := d.history(path)
+	if err != nil {
+		return nil, err
+	}
+	if opts != nil {
+		h.keep = opts.Keep
+	}
+	if opts != nil && opts.Age > 0 {
 		oldest := d.files.Now() - int64(opts.Age)
 		h.entries = slices.DeleteFunc(entries, func(e entry) bool { return int64(e.Key) <= oldest })
 	}
@@ -112,10 +120,6 @@ func (d *fileDriver) listFor(path string, current *loaded) (*pastList, error) {
 // one version: a dead writer, or a power cut, has left the other name.
 func (h *pastList) all(ctx context.Context) iter.Seq2[HistoryEntry, error] {
 	return func(yield func(HistoryEntry, error) bool) {
-		keep := 0
-		if opts := h.d.history(h.path); opts != nil {
-			keep = opts.Keep
-		}
 		n := 1
 		last := HistoryEntry{Path: h.path}
 		lastInfo, exists := h.current.info, !h.current.version.IsAbsent()
@@ -144,7 +148,7 @@ func (h *pastList) all(ctx context.Context) iter.Seq2[HistoryEntry, error] {
 			if exists && !yield(last, nil) {
 				return
 			}
-			exists = keep == 0 || n <= keep
+			exists = h.keep == 0 || n <= h.keep
 			if !exists {
 				return
 			}

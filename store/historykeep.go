@@ -36,14 +36,16 @@ const maxBumps = 100
 
 // look looks whether the version that was read is to be kept when it is displaced. By is the
 // transaction that does it, if any. The caller holds the document's lock.
-func (a *attempt) look(by string) {
+func (a *attempt) look(by string) error {
 	a.past = past{}
 	if a.current.version.IsAbsent() {
-		return
+		return nil
 	}
-	if opts := a.d.history(a.path); opts != nil && a.isWhole() {
+	opts, err := a.d.history(a.path)
+	if err == nil && opts != nil && a.isWhole() {
 		a.past = past{opts: opts, by: by}
 	}
+	return err
 }
 
 // past is how an attempt keeps the version that it displaces.
@@ -123,11 +125,13 @@ func (a *attempt) renameEntry(displaced string) (bool, error) {
 	for range maxBumps {
 		name := a.entryName()
 		err = a.d.files.Rename(displaced, name, fsys.NoReplace)
-		if now, lstatErr := a.d.files.Lstat(name); lstatErr == nil && now.SameFile(a.current.info) {
-			a.past.entry = name // also if the rename has reported an error
-			if now.Links > 1 {
-				a.removeTwins(name)
-			}
+		now, lstatErr := a.d.files.Lstat(name)
+		is := lstatErr == nil && now.SameFile(a.current.info)
+		if is && now.Links > 1 {
+			a.removeTwins(name)
+		}
+		if is || err == nil { // it may have happened although it has reported an error
+			a.past.entry = name
 			return true, nil
 		}
 		if !errors.Is(err, fs.ErrExist) {
@@ -176,8 +180,11 @@ func (d *fileDriver) keepFinished(path, id string, c change) error {
 		}
 		next = &staged
 	}
-	if c.Old == (identity{}) || d.history(path) == nil {
+	if c.Old == (identity{}) {
 		return nil
+	}
+	if opts, err := d.history(path); err != nil || opts == nil {
+		return err
 	}
 	a := d.attempt("", VersionHash)
 	defer a.Close()
@@ -186,8 +193,9 @@ func (d *fileDriver) keepFinished(path, id string, c change) error {
 	if a.current, err = d.load(context.Background(), path, VersionHash); err != nil {
 		return err
 	}
-	if a.look(id); a.linkEntry(next) != nil {
-		return nil // another program has replaced it: it is not the old one any longer
+	if err := a.look(id); err != nil {
+		return err
 	}
+	_ = a.linkEntry(next) // a conflict: another program has replaced the old one
 	return nil
 }

@@ -192,9 +192,9 @@ func (d *fileDriver) believesEntry(path string, found fsys.Info) (bool, error) {
 
 // removeOld removes what is beyond the limits of the document's history, for a sweep.
 func (d *fileDriver) removeOld(path string) (removed []string, err error) {
-	opts := d.history(path)
-	if opts == nil || opts.Keep == 0 && opts.Age == 0 {
-		return nil, nil
+	opts, err := d.history(path)
+	if err != nil || opts == nil || opts.Keep == 0 && opts.Age == 0 {
+		return nil, err
 	}
 	all, err := d.entries(path)
 	if err != nil {

@@ -128,16 +128,17 @@ func (s *switches) put(path string, info fsys.Info, content *switchFile) {
 
 // history returns which versions of the document at path are kept; nil if none is. Where
 // there is no switch it costs one look.
-func (d *fileDriver) history(path string) *HistoryOptions {
-	s, _ := d.switchOf(path)
+func (d *fileDriver) history(path string) (*HistoryOptions, error) {
+	s, err := d.switchOf(path)
 	if s == nil {
-		return nil
+		return nil, err
 	}
-	return s.of(filepath.Base(path))
+	return s.of(filepath.Base(path)), nil
 }
 
 // switchOf returns the switch of the directory of the document at path; nil if there is
 // none that is believed. If it cannot be read, the error says why, and the switch keeps all.
+// Without a switch, an error says that nothing is known.
 func (d *fileDriver) switchOf(path string) (*switchFile, error) {
 	name := names.HistorySwitch(path)
 	info, err := d.files.Lstat(name)
@@ -145,7 +146,7 @@ func (d *fileDriver) switchOf(path string) (*switchFile, error) {
 	case errors.Is(err, fs.ErrNotExist), names.IsHistorySwitch(path):
 		return nil, nil
 	case err != nil:
-		return &keepsAll, err
+		return nil, fmt.Errorf("look whether versions are kept: %w", err)
 	}
 	// The common case costs no look at the directory.
 	if !info.Mode.IsRegular() || info.Links != 1 || !isOurs(info.UID) {

@@ -291,6 +291,9 @@ func (c *commit) verify(ctx context.Context) error {
 				err = e.a.isReady(e.staged)
 			}
 		}
+		if err == nil && e.changed() {
+			err = e.a.look(c.id)
+		}
 		if err != nil {
 			return e.outcome(err)
 		}

@@ -231,7 +231,6 @@ func (c *commit) setVersions() {
 // intent: readers see the new version, and the next writer publishes it.
 func (c *commit) publish() {
 	for _, e := range c.written {
-		e.a.look(c.id)
 		if err := e.publish(c.exchanges(e)); err != nil {
 			e.left = true
 			c.tx.t.opts.Logger.Warn("a transaction is committed, but a document of it could "+
