@@ -14,7 +14,13 @@ func changesOf(t *testing.T, before, after string, lim Limits) string {
 	}
 	var all []string
 	for _, c := range found {
-		text := map[[2]bool]string{{true, false}: "+", {false, true}: "-"}[[2]bool{c.Added, c.Removed}]
+		text := ""
+		switch {
+		case c.Added:
+			text = "+"
+		case c.Removed:
+			text = "-"
+		}
 		for _, s := range c.Way {
 			if s.Index == Nowhere {
 				text += "/" + s.Key
