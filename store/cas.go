@@ -191,9 +191,11 @@ func (a *attempt) Delete(ctx context.Context) error {
 		return a.conflict(driver.Absent)
 	}
 	a.sweep()
-	if _, err := a.verify(ctx); err != nil {
+	now, err := a.verify(ctx)
+	if err != nil {
 		return err
 	}
+	a.past.file = now
 	if a.d.opts.Durability == Durable {
 		if err := a.openDirs(false); err != nil {
 			return err

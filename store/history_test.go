@@ -269,3 +269,58 @@ func TestHistoryOfADirectory(t *testing.T) {
 		t.Error(on, err)
 	}
 }
+
+// BenchmarkHistory is an update with its history on and off; and a listing of 10,000 versions.
+func BenchmarkHistory(b *testing.B) {
+	ctx := context.Background()
+	for _, durability := range []Durability{Volatile, Ordered, Durable} {
+		for _, on := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%v/on=%v", durability, on), func(b *testing.B) {
+				path := filepath.Join(b.TempDir(), "doc.json")
+				doc, err := OpenFile(path, &Options{Durability: durability})
+				if err == nil && on {
+					err = doc.SetHistory(ctx, &HistoryOptions{Keep: 20})
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer doc.Close()
+				for i := 0; b.Loop(); i++ {
+					_, err := doc.Update(ctx, func([]byte) ([]byte, error) {
+						return fmt.Appendf(nil, `{"hits": %d}`, 1_000_000_000+i), nil
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	b.Run("list/10000", func(b *testing.B) {
+		path := filepath.Join(b.TempDir(), "doc.json")
+		doc, err := OpenFile(path, &Options{Durability: Volatile})
+		if err == nil {
+			err = doc.SetHistory(ctx, &HistoryOptions{Keep: -1})
+		}
+		for i := 0; err == nil && i <= 10_000; i++ {
+			_, err = doc.Update(ctx, func([]byte) ([]byte, error) {
+				return fmt.Appendf(nil, `{"hits": %d}`, i), nil
+			})
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer doc.Close()
+		for b.Loop() {
+			n := 0
+			for _, err := range doc.History(ctx) {
+				if n++; err != nil {
+					b.Fatal(err)
+				}
+			}
+			if n != 10_001 {
+				b.Fatal(n)
+			}
+		}
+	})
+}

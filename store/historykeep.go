@@ -37,19 +37,20 @@ const maxBumps = 100
 // look looks whether the version that was read is to be kept when it is displaced. By is the
 // transaction that does it, if any. The caller holds the document's lock.
 func (a *attempt) look(by string) error {
-	a.past = past{}
+	a.past = past{file: a.past.file}
 	if a.current.version.IsAbsent() {
 		return nil
 	}
 	opts, err := a.d.history(a.path)
 	if err == nil && opts != nil && a.isWhole() {
-		a.past = past{opts: opts, by: by}
+		a.past.opts, a.past.by = opts, by
 	}
 	return err
 }
 
 // past is how an attempt keeps the version that it displaces.
 type past struct {
+	file    fsys.Info       // the document under the lock; it may not be the one that was read
 	opts    *HistoryOptions // nil: it does not
 	by      string          // the transaction, if any
 	deletes bool
@@ -60,7 +61,7 @@ type past struct {
 // setKey sets the place of the version among those that are kept: when it is replaced by
 // next, or deleted if that is nil.
 func (a *attempt) setKey(next *fsys.Info) {
-	after := a.current.info.Mtime
+	after := a.past.file.Mtime
 	switch {
 	case next != nil && next.Mtime > after:
 		after = next.Mtime
@@ -98,9 +99,13 @@ func (a *attempt) linkEntry(next *fsys.Info) error {
 	for range maxBumps {
 		name := a.entryName()
 		linkErr := files.Link(a.path, name)
+		if linkErr == nil && a.d.opts.Durability == Volatile && a.past.file.Links == 1 {
+			a.past.entry = name // the next look would take longer than it pays
+			return nil
+		}
 		now, err := files.Lstat(name)
 		switch {
-		case err == nil && now.SameFile(a.current.info):
+		case err == nil && now.SameFile(a.past.file):
 			a.past.entry = name
 			if now.Links > 2 {
 				a.removeTwins(name)
@@ -109,7 +114,7 @@ func (a *attempt) linkEntry(next *fsys.Info) error {
 		case err == nil && linkErr == nil:
 			// Another program has replaced the document in the last moment.
 			_ = files.Remove(name)
-			return a.conflict(Absent)
+			return a.conflict(Absent) // nothing is known of its version
 		case err != nil:
 			return nil
 		}
@@ -126,7 +131,7 @@ func (a *attempt) renameEntry(displaced string) (bool, error) {
 		name := a.entryName()
 		err = a.d.files.Rename(displaced, name, fsys.NoReplace)
 		now, lstatErr := a.d.files.Lstat(name)
-		is := lstatErr == nil && now.SameFile(a.current.info)
+		is := lstatErr == nil && now.SameFile(a.past.file)
 		if is && now.Links > 1 {
 			a.removeTwins(name)
 		}
@@ -151,7 +156,7 @@ func (a *attempt) removeTwins(name string) {
 	}
 	for _, e := range all {
 		if now, err := a.d.files.Lstat(e.path); err == nil && e.path != name &&
-			now.SameFile(a.current.info) {
+			now.SameFile(a.past.file) {
 			_ = a.d.files.Remove(e.path)
 		}
 	}
@@ -163,7 +168,7 @@ func (a *attempt) unlinkEntry() {
 		return
 	}
 	now, err := a.d.files.Lstat(a.path)
-	if err == nil && now.SameFile(a.current.info) {
+	if err == nil && now.SameFile(a.past.file) {
 		_ = a.d.files.Remove(a.past.entry)
 	}
 	a.past.entry = ""
@@ -193,6 +198,7 @@ func (d *fileDriver) keepFinished(path, id string, c change) error {
 	if a.current, err = d.load(context.Background(), path, VersionHash); err != nil {
 		return err
 	}
+	a.past.file = a.current.info
 	if err := a.look(id); err != nil {
 		return err
 	}

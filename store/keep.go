@@ -57,7 +57,11 @@ func (a *attempt) keep(displaced string) bool {
 		return false
 	}
 	now, err := a.d.files.Lstat(displaced)
-	if err != nil || !now.SameFile(a.current.info) {
+	read := a.current.info
+	if a.past.opts != nil {
+		read = a.past.file
+	}
+	if err != nil || !now.SameFile(read) {
 		return false
 	}
 	if a.past.opts != nil {

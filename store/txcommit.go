@@ -292,6 +292,7 @@ func (c *commit) verify(ctx context.Context) error {
 			}
 		}
 		if err == nil && e.changed() {
+			e.a.past.file = now
 			err = e.a.look(c.id)
 		}
 		if err != nil {

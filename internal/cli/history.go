@@ -231,8 +231,8 @@ func (a *app) undoCommand() *cobra.Command {
 		Use:   "undo FILE [N]",
 		Short: "Bring back the version before the current one, or the Nth before it",
 		Long: `Bring back the version before the current one, or the Nth before it, as a new
-version, and print that. The current one is kept in its turn if the history is on, so that another undo
-takes this one back. Of a document that was deleted, 1 is what it was.`,
+version, and print that. The current one is kept in its turn if the history is on, so that another
+undo takes this one back. Of a document that was deleted, 1 is what it was.`,
 		Example: `  jsonstore undo settings.json
   jsonstore undo settings.json 3 --expect "$(jsonstore version settings.json)"`,
 		Args: cobra.RangeArgs(1, 2),
