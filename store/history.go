@@ -134,8 +134,8 @@ func (h *pastList) all(ctx context.Context) iter.Seq2[HistoryEntry, error] {
 			}
 			info, err := h.d.files.Lstat(e.path)
 			switch {
-			case errors.Is(err, fs.ErrNotExist), err == nil && lastInfo.Ino != 0 &&
-				info.SameFile(lastInfo):
+			case errors.Is(err, fs.ErrNotExist), err == nil && info.SameFile(lastInfo),
+				err == nil && !h.current.version.IsAbsent() && info.SameFile(h.current.info):
 				continue
 			case err != nil:
 				yield(last, err)
