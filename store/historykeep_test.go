@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"testing"
 
@@ -240,6 +241,82 @@ func TestHistoryCalls(t *testing.T) {
 		with -= looksOn - 1 // whose the file is, if it is not this user's
 		if got := with - without; got != c.more {
 			t.Errorf("%s: %d more calls, want %d", c.name, got, c.more)
+		}
+	}
+}
+
+// examineHistory: all versions are there that acknowledged durable writes have displaced. With
+// changes in their order so are those that others have displaced, but perhaps the last. After
+// ordered writes those that are there are whole.
+func (p *powerCuts) examineHistory(
+	found *simfs.World, model simfs.Model, versions [][]byte, index, acknowledged int,
+) error {
+	if p.mayTear() || index < 0 {
+		return nil
+	}
+	var got []string
+	err := found.Sequentially("lister", func(files fsys.FS) (err error) {
+		got, err = simulatedVersions(files)
+		return err
+	}, nil)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(got)
+	var want []string // displaced before the version that was found
+	for i, version := range versions[:index] {
+		if version != nil && (model == simfs.Ordered || i < acknowledged) {
+			want = append(want, string(version))
+		}
+	}
+	for _, version := range got {
+		if !slices.ContainsFunc(versions, func(v []byte) bool { return string(v) == version }) {
+			return fmt.Errorf("the history has %q, which is none of %q", version, versions)
+		}
+	}
+	if p.opts.Durability != Durable {
+		return nil
+	}
+	missing := len(want) - len(got)
+	switch {
+	case missing > 1, missing == 1 && !slices.Equal(got, want[:len(want)-1]),
+		missing <= 0 && !slices.Equal(got[:len(want)], want):
+		return fmt.Errorf("the document is %q, its history %q, want %q", versions[index], got, want)
+	case missing == 1:
+		p.missing++
+	}
+	return nil
+}
+
+// TestHistoryAndPowerCuts: what is kept has no flush of its own.
+func TestHistoryAndPowerCuts(t *testing.T) {
+	needsSlashes(t)
+	skipUnderRaceDetector(t)
+	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
+	for name, writes := range map[string][]write{
+		"an update": {appending}, "a deletion": {deleting}, "two updates": {appending, appending},
+		"an update and a deletion": {appending, deleting},
+		"three updates":            {appending, appending, appending},
+	} {
+		for _, durability := range []Durability{Durable, Ordered, Volatile} {
+			for _, guard := range []bool{false, true} {
+				for _, journal := range []bool{false, true} {
+					name := fmt.Sprintf("%s, %v, guard=%v, journal=%v", name, durability, guard,
+						journal)
+					t.Run(name, func(t *testing.T) {
+						large := !journal && (guard || durability == Volatile) || len(writes) > 2
+						if large && len(writes) > 1 && !exhaustive {
+							t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
+						}
+						t.Parallel()
+						p := &powerCuts{writes: writes, start: `["start"]`, journal: journal,
+							opts:      Options{Durability: durability, GuardForeign: guard},
+							remembers: true, tried: map[string]bool{}}
+						cutPower(t, p, p.setup)
+						t.Logf("%d found, %d without the last version", p.states, p.missing)
+					})
+				}
+			}
 		}
 	}
 }
