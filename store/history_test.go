@@ -270,6 +270,56 @@ func TestHistoryOfADirectory(t *testing.T) {
 	}
 }
 
+// TestTransactionHistory: the versions that a transaction replaces or deletes are kept, and it is
+// said which belong together.
+func TestTransactionHistory(t *testing.T) {
+	needsPaths(t)
+	ctx := context.Background()
+	for _, durability := range []Durability{Durable, Ordered, Volatile} {
+		for _, opts := range []Options{{}, {GuardForeign: true}, {FlushOrder: PortableOrder}} {
+			opts.Durability = durability
+			dir := t.TempDir()
+			var docs []*Doc
+			for _, name := range []string{"a.json", "b.json", "c.json"} {
+				putText(t, filepath.Join(dir, name), "1")
+				docs = append(docs, open(t, filepath.Join(dir, name), opts))
+				switchOn(t, docs[len(docs)-1], HistoryOptions{})
+			}
+			err := Transact(ctx, func(tx *Tx) error {
+				return errors.Join(tx.Update(docs[0], increment), tx.Delete(docs[1]),
+					tx.Update(docs[2], increment))
+			})
+			if errors.Is(err, ErrUnsupported) {
+				continue // no transactions here, or no guards
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			by := map[string]bool{}
+			for i, doc := range docs {
+				haveVersions(t, doc, "1")
+				for e, err := range doc.History(ctx) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					by[e.Transaction+e.ReplacedBy] = true
+					if made := e.N == 0; made != (e.Transaction != "") ||
+						made == (e.ReplacedBy != "") || e.Deleted != (i == 1) {
+						t.Errorf("%s: %+v", doc.Name(), e)
+					}
+				}
+			}
+			if len(by) != 1 {
+				t.Errorf("they belong to %v", by)
+			}
+			if _, err := docs[1].Undo(ctx, 1); err != nil {
+				t.Error(err)
+			}
+			have(t, docs[1].Name(), "1")
+		}
+	}
+}
+
 // BenchmarkHistory is an update with its history on and off; and a listing of 10,000 versions.
 func BenchmarkHistory(b *testing.B) {
 	ctx := context.Background()

@@ -60,6 +60,7 @@ type txScenario struct {
 	closed   bool            // files have to be closed
 	ext4     bool            // the file system is ext4, where volatile versions are exchanged
 	plants   string          // documents beside which a stranger plants, in a sticky directory
+	history  bool            // that of all documents is on
 }
 
 func simulatedDoc(letter rune) string { return "/dir/" + string(letter) + ".json" }
@@ -93,6 +94,8 @@ func (s txScenario) quiet(op, name string) bool {
 		return s.deaths == 0 && len(s.views) > 0
 	case name == otherDir:
 		return true // it stays
+	case names.IsHistorySwitch(name): // nobody switches it
+		return true
 	case strings.HasSuffix(base, ".tmp"):
 		// Only a sweep, or one who finds an intent, looks at other processes' files. Who looks
 		// at a name opens what it finds, which is noticed.
@@ -316,7 +319,16 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 			return nil
 		})
 	}
-	return func() error { return s.check(w, h) }
+	if s.history {
+		w.Put(simulatedSwitch, `{"all":{}}`)
+	}
+	return func() error {
+		err := s.check(w, h)
+		if err == nil && s.history {
+			err = s.checkHistory(w)
+		}
+		return err
+	}
 }
 
 // endingContext is one that ends when it is looked at, but for which nobody waits.
@@ -615,6 +627,11 @@ func txSimulations(all map[string]simulation) {
 		{"small", "one and a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1}},
 		{"small", "one and a death and a writer", txScenario{plans: one, writers: "b", deaths: 1}},
 		{"small", "the first one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, fresh: true}},
+		{"small", "one and a writer, with a history", txScenario{plans: one, writers: "b", history: true}},
+		{"small", "one, with a history, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, history: true}},
+		{"small", "ext4: one, with a history, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, history: true, ext4: true}},
+		{"small", "one that is guarded, with a history, and a death", txScenario{plans: one, deaths: 1, history: true, opts: Options{Durability: Volatile, GuardForeign: true}}},
+		{"small", "one that deletes, with a history, and a death", txScenario{plans: []txPlan{{name: "D", docs: "ab", delete: true}}, deaths: 1, history: true}},
 		{"small", "one and a sweeper", txScenario{plans: one, sweeper: "ab"}},
 		{"heavy", "one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1}},
 		{"small", "one whose context ends and a writer", txScenario{plans: ends, writers: "b"}},
