@@ -84,14 +84,43 @@ type pastList struct {
 	keep    int     // how many count; 0: all
 }
 
+// maxLists is how often a directory is listed again because the document changes meanwhile.
+const maxLists = 100
+
 // list reads the document at path, and lists its history.
+//
+// A name that is made while a directory is listed may be in the list or not, and a later one
+// may be in it when an earlier one is not. So if the document changes meanwhile, no version
+// counts that was displaced after it was read. The last one before that has the document's
+// time in its name; if another program has set that, the list begins again.
 func (d *fileDriver) list(ctx context.Context, path string) (*pastList, error) {
-	current, _, err := d.see(ctx, path, VersionHash)
-	if err != nil {
-		return nil, err
+	for tries := 1; ; tries++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		current, _, err := d.see(ctx, path, VersionHash)
+		if err != nil {
+			return nil, err
+		}
+		h, err := d.listFor(path, current)
+		if err != nil {
+			current.close()
+			return nil, err
+		}
+		now, err := d.files.Lstat(path)
+		same := current.isAt(now, err == nil)
+		current.close()
+		last := slices.IndexFunc(h.entries, func(e entry) bool {
+			return int64(e.Key) == current.info.Mtime && !e.Deleted
+		})
+		switch {
+		case same, tries == maxLists:
+			return h, nil
+		case last >= 0 && !current.version.IsAbsent():
+			h.entries = h.entries[last:]
+			return h, nil
+		}
 	}
-	defer current.close()
-	return d.listFor(path, current)
 }
 
 // listFor is list for a document that was read. Current is open.
