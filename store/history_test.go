@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -21,13 +22,14 @@ func versionsOf(t *testing.T, doc *Doc) (list []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if e.N == 0 {
+			continue
+		}
 		data, err := doc.ReadHistory(context.Background(), e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.N > 0 {
-			list = append(list, string(data))
-		}
+		list = append(list, string(data))
 	}
 	return list
 }
@@ -318,6 +320,189 @@ func TestTransactionHistory(t *testing.T) {
 			have(t, docs[1].Name(), "1")
 		}
 	}
+}
+
+// TestHistoryWaitsForWriters: whoever has switched it on knows that every writer keeps from then
+// on, also one who was under way.
+func TestHistoryWaitsForWriters(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "doc.json")
+	putText(t, path, "1")
+	doc := open(t, path, Options{})
+	db, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for what, set := range map[string]func(ctx context.Context) error{
+		"the document":  func(ctx context.Context) error { return db.Doc("doc").SetHistory(ctx, nil) },
+		"the directory": func(ctx context.Context) error { return db.SetHistory(ctx, nil) },
+	} {
+		writer := doc.drv.files.attempt(doc.key, VersionHash)
+		if locked, err := writer.TryLock(context.Background()); err != nil || !locked {
+			t.Fatal(locked, err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		if err := set(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", what, err)
+		}
+		cancel()
+		writer.Close()
+	}
+}
+
+// TestHistoryOfFailures: a write that fails leaves no name; one that cannot see the switch fails;
+// where that cannot be read, all is kept.
+func TestHistoryOfFailures(t *testing.T) {
+	needsPaths(t)
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "doc.json")
+	failing, happens := "", func() {}
+	doc := openFaulty(t, path, Options{}, func(op, name string) error {
+		if op+" "+filepath.Base(name) == failing {
+			happens()
+			return errors.New("went wrong")
+		}
+		return nil
+	})
+	putText(t, path, "1")
+	putText(t, names.HistorySwitch(path), "no switch")
+	if _, on, err := doc.HistoryOptions(); !on || err == nil {
+		t.Error(on, err)
+	}
+	if _, err := doc.Update(ctx, increment); err != nil {
+		t.Fatal(err)
+	}
+	haveVersions(t, doc, "1")
+	failing = "lstat .jsonstore.history"
+	if _, err := doc.Update(ctx, increment); err == nil || !strings.Contains(err.Error(), "went wrong") {
+		t.Errorf("it did not look: %v", err)
+	}
+	have(t, path, "2")
+	failing = "rename doc.json"
+	if _, err := doc.Update(ctx, increment); err == nil {
+		t.Error("it was renamed")
+	}
+	have(t, path, "2")
+	failing = ""
+	haveVersions(t, doc, "1")
+	entries := func() (n int) {
+		for _, name := range listOf(t, path) {
+			if _, ok := names.HistoryOf("doc.json", name); ok {
+				n++
+			}
+		}
+		return n
+	}
+	if n := entries(); n != 1 {
+		t.Errorf("there are %d kept files", n)
+	}
+	// Another program replaces the document then: what it has displaced stays.
+	failing, happens = "rename doc.json", func() {
+		putText(t, path+".new", "[]")
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := doc.Update(ctx, increment); err == nil {
+		t.Error("it was renamed")
+	}
+	failing = ""
+	have(t, path, "[]")
+	haveVersions(t, doc, "2", "1")
+}
+
+// TestHistoryWrittenInto: a program that has kept the file open writes into a former version. That
+// is not shown, nor brought back; the ones before it are.
+func TestHistoryWrittenInto(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "doc.json")
+	doc := open(t, path, Options{})
+	switchOn(t, doc, HistoryOptions{})
+	for _, value := range []string{"1", "2", "3"} {
+		if _, err := doc.Update(ctx, become(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for e, err := range doc.History(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.N != 1 {
+			continue
+		}
+		putText(t, e.Path, "9")
+		if _, err := doc.ReadHistory(ctx, e); !errors.Is(err, ErrInvalid) {
+			t.Errorf("it was read: %v", err)
+		}
+	}
+	if _, err := doc.Undo(ctx, 1); !errors.Is(err, ErrInvalid) {
+		t.Errorf("it was brought back: %v", err)
+	}
+	have(t, path, "3")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	r, err := doc.Recover(ctx, nil)
+	if err != nil || r.Taken == nil {
+		t.Fatal(r, err)
+	}
+	have(t, path, "1")
+}
+
+// TestHistoryWhileOthersWrite: a name may be made while the directory is listed and not be in the
+// list, and a later one may be in it.
+func TestHistoryWhileOthersWrite(t *testing.T) {
+	needsSlashes(t)
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "doc.json")
+	writer := open(t, path, Options{})
+	switchOn(t, writer, HistoryOptions{})
+	write := func() {
+		t.Helper()
+		if _, err := writer.Update(ctx, increment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	putText(t, path, "1")
+	write()
+	hides := ""
+	files := &gappy{FS: fsys.New(), list: func(entries []fsys.Entry) []fsys.Entry {
+		if hides != "" {
+			return entries
+		}
+		write() // 2 is displaced, and is not in the list
+		for e, err := range writer.History(ctx) {
+			if err == nil && e.N == 1 {
+				hides = filepath.Base(e.Path)
+			}
+		}
+		write() // 3 is displaced, and is in it
+		entries, err := fsys.New().ReadDir(filepath.Dir(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(entries, func(e fsys.Entry) bool { return e.Name == hides })
+	}}
+	db, err := openFiles(files, path, filepath.Dir(path), &Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	doc := &Doc{db: db, drv: db.drv, opts: db.opts, key: path, name: path}
+	haveVersions(t, doc, "1")
+	haveVersions(t, doc, "3", "2", "1")
+}
+
+// gappy lists directories in its own way.
+type gappy struct {
+	fsys.FS
+	list func([]fsys.Entry) []fsys.Entry
+}
+
+func (g *gappy) ReadDir(name string) ([]fsys.Entry, error) {
+	entries, err := g.FS.ReadDir(name)
+	return g.list(entries), err
 }
 
 // BenchmarkHistory is an update with its history on and off; and a listing of 10,000 versions.
