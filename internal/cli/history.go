@@ -49,7 +49,7 @@ version is beside the document, as .NAME.<digits>.history.`,
 
 func (a *app) historyOnCommand() *cobra.Command {
 	opts := store.HistoryOptions{}
-	var age string
+	var keep, age string
 	cmd := &cobra.Command{
 		Use:   "on FILE|DIR",
 		Short: "Keep the versions that are replaced or deleted from now on",
@@ -60,8 +60,8 @@ too.`, store.DefaultHistory),
 		Example: `  jsonstore history on settings.json --keep 20 --age 30d`,
 		Args:    cobra.ExactArgs(1),
 	}
-	cmd.Flags().IntVar(&opts.Keep, "keep", 0,
-		fmt.Sprintf("keep the last `N` versions; -1 for all (default %d, without --age)",
+	cmd.Flags().StringVar(&keep, "keep", "",
+		fmt.Sprintf("keep the last `N` versions, or all (default %d, or all with --age)",
 			store.DefaultHistory))
 	cmd.Flags().StringVar(&age, "age", "",
 		"keep a version for this `TIME` after it was replaced, such as 30d or 12h")
@@ -71,9 +71,13 @@ too.`, store.DefaultHistory),
 				return err
 			}
 		}
-		if cmd.Flags().Changed("keep") && opts.Keep == 0 || opts.Keep < -1 {
-			return usage("--keep: want a number of versions, or -1 for all; " +
-				"to keep none, jsonstore history off")
+		if keep = unshield(keep); keep == "all" {
+			opts.Keep = -1
+		} else if cmd.Flags().Changed("keep") {
+			if opts.Keep, err = strconv.Atoi(keep); err != nil || opts.Keep < 1 {
+				return usage("--keep %s: want a number of versions, or all; "+
+					"to keep none, jsonstore history off", keep)
+			}
 		}
 		return a.switchHistory(cmd.Context(), args[0], &opts)
 	}

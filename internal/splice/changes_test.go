@@ -66,3 +66,14 @@ func TestChanges(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+func BenchmarkChanges(b *testing.B) {
+	before := []byte(`{"theme":{"color":"light"},"size":1,"n":5000}`)
+	after := []byte(`{"theme":{"color":"light"},"size":1,"n":5001}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if found, err := Changes(before, after, 6, Limits{}); err != nil || len(found) != 1 {
+			b.Fatal(found, err)
+		}
+	}
+}
