@@ -120,11 +120,15 @@ func (a *app) inParts(n int, do func(first, end int)) {
 func (a *app) logPart(
 	ctx context.Context, doc *store.Doc, all []store.HistoryEntry, lines []logged, first, end int,
 ) {
-	read := func(i int) ([]byte, error) {
+	read := func(i int) (*splice.Parsed, error) {
 		if i == len(all) {
 			return nil, nil
 		}
-		return doc.ReadHistory(ctx, all[i])
+		data, err := doc.ReadHistory(ctx, all[i])
+		if err != nil {
+			return nil, err
+		}
+		return splice.Prepare(data, a.limits())
 	}
 	after, err := read(first)
 	for i := first; i < end && ctx.Err() == nil; i++ {
@@ -139,7 +143,7 @@ func (a *app) logPart(
 		case err != nil:
 			line.Problem = problemOf(err)
 		case i+1 < len(all) && beforeErr == nil && !all[i+1].Deleted:
-			changed, _ := a.changedPaths(before, after, maxLogged+1)
+			changed := pathsOf(before.Changes(after, maxLogged+1))
 			line.More = len(changed) > maxLogged
 			line.Changes = append([]string{}, changed[:min(len(changed), maxLogged)]...)
 		case i+1 < len(all) && all[i+1].Deleted:
@@ -162,8 +166,15 @@ func problemOf(err error) string {
 // changedPaths are the paths of what differs, with a + for what was added, and a - for what
 // was removed.
 func (a *app) changedPaths(before, after []byte, most int) ([]string, error) {
-	found, err := splice.Changes(before, after, most,
-		splice.Limits{AllowDuplicateKeys: a.flags.duplicates})
+	found, err := splice.Changes(before, after, most, a.limits())
+	return pathsOf(found), err
+}
+
+func (a *app) limits() splice.Limits {
+	return splice.Limits{AllowDuplicateKeys: a.flags.duplicates}
+}
+
+func pathsOf(found []splice.Change) []string {
 	paths := make([]string, len(found))
 	for i, c := range found {
 		switch paths[i] = docpath.Of(c.Way); {
@@ -173,7 +184,7 @@ func (a *app) changedPaths(before, after []byte, most int) ([]string, error) {
 			paths[i] = "-" + paths[i]
 		}
 	}
-	return paths, err
+	return paths
 }
 
 // writeLogged writes a line of log.

@@ -2,7 +2,10 @@
 
 package splice
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // A Change is a value that differs between two documents.
 type Change struct {
@@ -24,9 +27,27 @@ func Changes(before, after []byte, most int, lim Limits) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
+	return changesIn(a, b, most), nil
+}
+
+func changesIn(a, b *document, most int) []Change {
 	c := comparison{before: a, after: b, most: most}
 	c.value(a.root, b.root)
-	return c.found, nil
+	return c.found
+}
+
+// A Parsed is a document to be compared with several others, by one goroutine.
+type Parsed struct{ d *document }
+
+// Prepare parses a document.
+func Prepare(data []byte, lim Limits) (*Parsed, error) {
+	d, err := parse(data, lim, scope{until: math.MaxInt, large: lim.largeFrom()})
+	return &Parsed{d}, err
+}
+
+// Changes is the function Changes, from p to after.
+func (p *Parsed) Changes(after *Parsed, most int) []Change {
+	return changesIn(p.d, after.d, most)
 }
 
 type comparison struct {

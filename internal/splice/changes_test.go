@@ -2,6 +2,7 @@ package splice
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -11,6 +12,14 @@ func changesOf(t *testing.T, before, after string, lim Limits) string {
 	found, err := Changes([]byte(before), []byte(after), 5, lim)
 	if err != nil {
 		t.Fatal(err)
+	}
+	a, err := Prepare([]byte(before), lim)
+	b, otherErr := Prepare([]byte(after), lim)
+	if err != nil || otherErr != nil {
+		t.Fatal(err, otherErr)
+	}
+	if again := a.Changes(b, 5); !reflect.DeepEqual(found, again) {
+		t.Errorf("%v, and prepared %v", found, again)
 	}
 	var all []string
 	for _, c := range found {
