@@ -143,7 +143,8 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		t.Helper()
 		t.Errorf("%v %v locking=%v guard=%v kept=%v, %q to %q, call %d, %s, %+v, span %d: %s",
 			c.opts.Versions, c.opts.Durability, c.opts.Locking,
-			c.opts.GuardForeign, c.opts.KeepLast || c.history, c.old, c.want, c.nth, failed, c.fault, c.span,
+			c.opts.GuardForeign, c.opts.KeepLast || c.history, c.old, c.want, c.nth, failed,
+			c.fault, c.span,
 			fmt.Sprintf(format, args...))
 	}
 	err := w.Sequentially("writer", func(files fsys.FS) error {

@@ -375,7 +375,8 @@ func TestHistoryOfFailures(t *testing.T) {
 	}
 	haveVersions(t, doc, "1")
 	failing = "lstat .jsonstore.history"
-	if _, err := doc.Update(ctx, increment); err == nil || !strings.Contains(err.Error(), "went wrong") {
+	_, err := doc.Update(ctx, increment)
+	if err == nil || !strings.Contains(err.Error(), "went wrong") {
 		t.Errorf("it did not look: %v", err)
 	}
 	have(t, path, "2")

@@ -61,8 +61,8 @@ func TestPlantedHistory(t *testing.T) {
 				t.Errorf("the history is %q", got)
 			}
 			info, err := doc.Inspect(ctx)
-			if left := slices.Contains(info.Left, filepath.Base(names.HistorySwitch(path))); err != nil ||
-				left == c.believed {
+			left := slices.Contains(info.Left, filepath.Base(names.HistorySwitch(path)))
+			if err != nil || left == c.believed {
 				t.Errorf("left is %q, %v", info.Left, err)
 			}
 			err = doc.SetHistory(ctx, &HistoryOptions{Keep: 2})
@@ -88,10 +88,10 @@ func TestPlantedHistory(t *testing.T) {
 				slices.Contains(got, theirs) != c.believed {
 				t.Errorf("the history is %q", got)
 			}
-			_, left, err := doc.Sweep(ctx)
+			_, alone, err := doc.Sweep(ctx)
 			for _, name := range made {
 				_, statErr := os.Lstat(name)
-				if isLeft := slices.Contains(left, filepath.Base(name)); err != nil ||
+				if isLeft := slices.Contains(alone, filepath.Base(name)); err != nil ||
 					isLeft == c.believed || !c.believed && statErr != nil {
 					t.Errorf("%v: left %v, %v: %v", name, isLeft, statErr, err)
 				}
