@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -324,43 +323,4 @@ func TestHistoryAndPowerCuts(t *testing.T) {
 			}
 		}
 	}
-}
-
-// checkHistory checks the histories of the documents of transactions: of one that has all names
-// that were appended, they are the versions with fewer, of one that was deleted the first.
-func (s txScenario) checkHistory(w *simfs.World) error {
-	for _, letter := range s.letters() {
-		content := w.Content(s.doc(letter))
-		want := []string{`["x"]`}
-		if content != nil {
-			parts, err := namesIn(content)
-			if err != nil {
-				return err
-			}
-			want = nil
-			for i := 1; i < len(parts); i++ {
-				version, err := json.Marshal(parts[:i])
-				if err != nil {
-					return err
-				}
-				want = append(want, string(version))
-			}
-		}
-		var got []string
-		err := w.Sequentially("lister", func(files fsys.FS) error {
-			docs, err := s.open(files, string(letter), Options{})
-			if err == nil {
-				got, err = versionsIn(docs[letter])
-			}
-			return err
-		}, nil)
-		if err != nil {
-			return err
-		}
-		slices.Reverse(got)
-		if !slices.Equal(got, want) {
-			return fmt.Errorf("%c is %q, its history %q", letter, content, got)
-		}
-	}
-	return nil
 }
