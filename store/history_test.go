@@ -123,6 +123,50 @@ func TestHistory(t *testing.T) {
 	})
 }
 
+// TestHistoryWithoutLinks: where a file cannot have two names, a version is kept all the same if
+// names can be exchanged; else the write goes on without it, and that is counted.
+func TestHistoryWithoutLinks(t *testing.T) {
+	needsPaths(t)
+	needsExchange(t)
+	ctx := context.Background()
+	for _, opts := range []Options{{}, {Durability: Volatile}, {GuardForeign: true}} {
+		for _, exchanges := range []bool{true, false} {
+			if opts.GuardForeign && !exchanges {
+				continue
+			}
+			path := filepath.Join(t.TempDir(), "doc.json")
+			doc := openFaulty(t, path, opts, func(op, name string) error {
+				if op == "link" || op == "exchange" && name == path && !exchanges {
+					return errors.ErrUnsupported
+				}
+				return nil
+			})
+			switchOn(t, doc, HistoryOptions{})
+			for range 3 {
+				if _, err := doc.Update(ctx, increment); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := doc.Delete(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if exchanges {
+				haveVersions(t, doc, "3", "2", "1")
+			} else {
+				haveVersions(t, doc, "3") // a deletion is a rename
+			}
+			if got := doc.Stats().Unkept; (got == 0) != exchanges {
+				t.Errorf("%d are not kept", got)
+			}
+			for _, name := range listOf(t, path) {
+				if strings.HasSuffix(name, ".tmp") {
+					t.Errorf("left is %s", name)
+				}
+			}
+		}
+	}
+}
+
 // TestUndo: an undo is a version too.
 func TestUndo(t *testing.T) {
 	ctx := context.Background()

@@ -24,7 +24,6 @@ type remembering struct {
 	keep     int  // how many; 0: all
 	stranger bool // another user plants versions, in a sticky directory
 	lists    bool // a reader lists it meanwhile
-	unlinked bool // files cannot have two names
 }
 
 func (r remembering) setup(w *simfs.World) (check func() error) {
