@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -72,6 +73,15 @@ func (r remembering) setup(w *simfs.World) (check func() error) {
 		}, nil)
 		if err != nil {
 			return err
+		}
+		if r.keep == 0 { // each has one name by now
+			entries := slices.DeleteFunc(w.Names(), func(name string) bool {
+				_, is := names.HistoryOf(filepath.Base(simulated), filepath.Base(name))
+				return !is
+			})
+			if len(entries) != len(displaced) {
+				return fmt.Errorf("the history has %q, and displaced were %q", entries, displaced)
+			}
 		}
 		return r.have(w, displaced)
 	}
