@@ -8,8 +8,8 @@ var recoverMutants = []mutant{
 		" && !a.current.version.IsAbsent()\n",
 	}}},
 	{"kept: what nobody has read", "TestKeepsWhatWasRead", "keep.go", []edit{{
-		"	now, err := a.d.files.Lstat(displaced)\n	if err != nil || !now.SameFile(a.current.info) {\n",
-		"	_, err := a.d.files.Lstat(displaced)\n	if err != nil {\n",
+		"	if err != nil || !now.SameFile(read) {\n",
+		"	if _ = now.SameFile(read); err != nil {\n",
 	}}},
 	{"kept: in the place of another user's file", "TestPlantedKept", "keep.go", []edit{{
 		"	if !believed {\n		return 0, false, errNotBelieved\n	}\n",
@@ -20,7 +20,7 @@ var recoverMutants = []mutant{
 		"",
 	}}},
 	{"kept: after the lock", "TestInterleavings/kept:_two_and_a_deleter,_hash", "cas.go", []edit{{
-		"		if a.published && a.displaced != \"\" && a.keep(a.displaced) {\n			a.displaced = \"\"\n		}\n		a.release()\n",
+		"		if a.published && a.displaced != \"\" && a.keep(a.displaced) {\n			a.displaced = \"\"\n		}\n		if err != nil && !errors.Is(err, ErrUnknown) {\n			a.unlinkEntry()\n		}\n		a.release()\n",
 		"		a.release()\n		if a.published && a.displaced != \"\" && a.keep(a.displaced) {\n			a.displaced = \"\"\n		}\n",
 	}}},
 	{"kept: with a name that a sweep may take", "TestInterleavings/kept:_ordered:_two_and_a_sweep,_hash", "cas.go", []edit{{

@@ -24,7 +24,7 @@ var mutants = []mutant{
 		"	a.release()\n	if err := a.publish(ctx, s); err != nil {",
 	}}},
 	{"no verify of a deletion", orders + "/two,_a_deleter", "cas.go", []edit{{
-		"	if _, err := a.verify(ctx); err != nil {\n		return err\n	}\n	if a.d.opts.Durability == Durable {\n",
+		"	now, err := a.verify(ctx)\n	if err != nil {\n		return err\n	}\n	a.past.file = now\n	if a.d.opts.Durability == Durable {\n",
 		"	if a.d.opts.Durability == Durable {\n",
 	}}},
 	{"create by plain rename", "TestForeignCreator|" + orders + "/guard:_two_that_create", "cas.go", []edit{{

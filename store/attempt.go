@@ -44,6 +44,7 @@ type attempt struct {
 	// displaced is the temporary name of the version that was replaced, to be kept or
 	// removed.
 	displaced string
+	past      past // how the version that it displaces is kept in a history
 }
 
 // Attempt implements driver.Attempter.
@@ -316,6 +317,9 @@ func (d *fileDriver) mkdir(dir string) error {
 	err := d.files.Mkdir(dir, d.opts.Perm|d.opts.Perm&0o444>>2)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
+	}
+	if err == nil {
+		err = d.inheritHistory(dir)
 	}
 	return err
 }

@@ -23,6 +23,9 @@ type CandidateKind string
 const (
 	// CandidateKept is the version that a write with Options.KeepLast has kept.
 	CandidateKept CandidateKind = "kept"
+	// CandidateHistory is a version that was kept since the history is on (Doc.SetHistory).
+	// Of several, the newest that can be used is taken.
+	CandidateHistory CandidateKind = "history"
 	// CandidateStaged is a version that a writer staged, and died before it published it.
 	// Nobody was told that it is the document's.
 	CandidateStaged CandidateKind = "staged"
@@ -54,6 +57,7 @@ func (d *fileDriver) candidates(ctx context.Context, path string, current *loade
 	all []Candidate, err error,
 ) {
 	dir, base := filepath.Dir(path), filepath.Base(path)
+	var history []string
 	known := []string{filepath.Base(names.Kept(path))}
 	entries, err := d.files.ReadDir(dir)
 	switch {
@@ -70,10 +74,20 @@ func (d *fileDriver) candidates(ctx context.Context, path string, current *loade
 		if _, temporary := names.TemporaryOf(base, entry.Name); temporary {
 			known = append(known, entry.Name)
 		}
+		if _, ok := names.HistoryOf(base, entry.Name); ok {
+			history = append(history, entry.Name)
+		}
 	}
-	for _, name := range known {
+	slices.Sort(history) // the digits of the key come first
+	slices.Reverse(history)
+	found := false // of the history one will do
+	for _, name := range append(known, history...) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		_, isEntry := names.HistoryOf(base, name)
+		if isEntry && found {
+			break
 		}
 		c, err := d.candidate(filepath.Join(dir, name), path, current)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errLives) {
@@ -82,6 +96,7 @@ func (d *fileDriver) candidates(ctx context.Context, path string, current *loade
 		if err != nil {
 			c.Problem = err
 		}
+		found = found || isEntry && err == nil
 		all = append(all, c)
 	}
 	slices.SortStableFunc(all, func(a, b Candidate) int {
@@ -127,6 +142,10 @@ func (d *fileDriver) candidate(name, path string, current *loaded) (c Candidate,
 		return c, err
 	}
 	c.Version = hashVersion(c.data)
+	if e, ok := names.HistoryOf(filepath.Base(path), filepath.Base(name)); ok &&
+		e.Hash != digitsOf(c.Version) {
+		return c, errRewritten
+	}
 	if c.rights.attributes, err = file.Attributes(); err != nil {
 		return c, err
 	}
@@ -139,6 +158,10 @@ func (d *fileDriver) candidate(name, path string, current *loaded) (c Candidate,
 	}
 	return c, nil
 }
+
+// errRewritten is the problem of a kept version whose file has another content by now.
+var errRewritten = fmt.Errorf("%w: another program has written into it since it was kept",
+	ErrInvalid)
 
 // errPlanted is the problem of a candidate that is not believed.
 var errPlanted = fmt.Errorf("%w, since another user may have made it", errNotBelieved)
@@ -153,15 +176,31 @@ func endsInNumber(data []byte) bool {
 // kindOf returns the kind of the file with a name beside the document base.
 func kindOf(name, base string) CandidateKind {
 	digits, temporary := names.TemporaryOf(base, name)
+	_, isEntry := names.HistoryOf(base, name)
 	switch {
 	case name == names.Kept(base):
 		return CandidateKept
+	case isEntry:
+		return CandidateHistory
 	case !temporary:
 		return CandidateFile
 	case len(digits) == names.GuardedDigits:
 		return CandidateGuarded
 	}
 	return CandidateStaged
+}
+
+// believesEntry is errNotBelieved if another user may have made a kept version, or the switch,
+// of the document.
+func (o *orphanage) believesEntry(path, document string) error {
+	found, err := o.d.files.Lstat(path)
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	if ok, err := o.d.believesEntry(document, found); err != nil || !ok {
+		return cmp.Or(err, errNotBelieved)
+	}
+	return nil
 }
 
 // isBroken reports whether the document is there, and is empty or not valid: a power cut or

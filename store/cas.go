@@ -30,14 +30,20 @@ import (
 
 // Publish implements driver.Attempt.
 func (a *attempt) Publish(ctx context.Context) (version driver.Version, err error) {
+	s := a.staged
 	defer func() {
 		if a.published && a.displaced != "" && a.keep(a.displaced) {
 			a.displaced = ""
 		}
+		if err != nil && !errors.Is(err, ErrUnknown) {
+			a.unlinkEntry()
+		}
 		a.release()
 		a.removeDisplaced()
+		if a.published {
+			a.kept(&s.info)
+		}
 	}()
-	s := a.staged
 	a.staged = nil
 	defer func() {
 		switch {
@@ -60,6 +66,12 @@ func (a *attempt) Publish(ctx context.Context) (version driver.Version, err erro
 		version = mtimeVersion(s.info, s.file)
 	} else {
 		version = hashVersion(a.data)
+	}
+	if err := a.look(""); err != nil {
+		return driver.Absent, err
+	}
+	if err := a.linkEntry(&s.info); err != nil {
+		return driver.Absent, err
 	}
 	if err := a.publish(ctx, s); err != nil {
 		return driver.Absent, a.mounted(err)
@@ -179,22 +191,35 @@ func (a *attempt) Delete(ctx context.Context) error {
 		return a.conflict(driver.Absent)
 	}
 	a.sweep()
-	if _, err := a.verify(ctx); err != nil {
+	now, err := a.verify(ctx)
+	if err != nil {
 		return err
 	}
+	a.past.file = now
 	if a.d.opts.Durability == Durable {
 		if err := a.openDirs(false); err != nil {
 			return err
 		}
 	}
+	if err := a.look(""); err != nil {
+		return err
+	}
 	remove := a.remove
 	if a.d.opts.GuardForeign {
+		if err := a.linkEntry(nil); err != nil {
+			return err
+		}
 		remove = a.deleteGuarded
 	}
 	if err := remove(ctx); err != nil {
+		if !errors.Is(err, ErrUnknown) {
+			a.unlinkEntry()
+		}
 		return a.mounted(err)
 	}
 	a.published = true
+	a.release()
+	a.kept(nil)
 	return nil
 }
 

@@ -28,13 +28,17 @@ type powerCuts struct {
 	start  string
 	// journal: the file system has one for all, and need not survive the weak model.
 	journal bool
-	breaks  bool            // its device fails at some moment, with a journal that is ext4's
-	tried   map[string]bool // what was gone through already
+	breaks  bool // its device fails at some moment, with a journal that is ext4's
+	// remembers: the document's history is on.
+	remembers bool
+	tried     map[string]bool // what was gone through already
 
 	states int // file systems that were found
 	// Of those, with a document that nobody wrote, or older than what was acknowledged.
 	torn, lost int
 	kept       int // where the version before was kept
+	// Of a history: where the last version is missing, which was not acknowledged.
+	missing int
 }
 
 // write is what one process does.
@@ -93,6 +97,9 @@ func (p *powerCuts) setup(w *simfs.World) (check func() error, cut func(*simfs.W
 	w.Put(simulatedLock, p.mark())
 	if p.start != "" {
 		w.Put(simulated, p.start)
+	}
+	if p.remembers {
+		w.Put(simulatedSwitch, `{"all":{}}`)
 	}
 	versions := [][]byte{[]byte(p.start)}
 	if p.start == "" {
@@ -208,6 +215,11 @@ func (p *powerCuts) examine(
 	}
 	if err := p.examineKept(found, versions, index); err != nil {
 		return err
+	}
+	if p.remembers {
+		if err := p.examineHistory(found, model, versions, index, acknowledged); err != nil {
+			return err
+		}
 	}
 	return p.recover(found, model, index < 0, 1)
 }

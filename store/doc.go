@@ -109,6 +109,12 @@
 // document that another program or a power cut has broken. No read or write does that by
 // itself.
 //
+// # History
+//
+// [Doc.SetHistory] and [DB.SetHistory] make every writer keep the version that it replaces or
+// deletes, whatever its options. [Doc.History] lists them, [Doc.Undo] brings one back as a new
+// version, and [Doc.Revert] takes one change back and keeps those since.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

@@ -342,6 +342,41 @@ func ExampleDoc_Recover() {
 	// {"size": 1}
 }
 
+// A former version comes back, as a new version.
+func ExampleDoc_Undo() {
+	ctx := context.Background()
+	doc := open(`{"size": 1}`)
+	defer remove(doc)
+	err := doc.SetHistory(ctx, &store.HistoryOptions{Keep: 20})
+	for size := 2; err == nil && size < 4; size++ {
+		_, err = doc.Set(ctx, "size", size)
+	}
+	if err == nil {
+		_, err = doc.Undo(ctx, 2)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	show(doc)
+
+	for e, err := range doc.History(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		data, err := doc.ReadHistory(ctx, e)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("@%d %s\n", e.N, data)
+	}
+	// Output:
+	// {"size": 1}
+	// @0 {"size": 1}
+	// @1 {"size": 3}
+	// @2 {"size": 2}
+	// @3 {"size": 1}
+}
+
 // A file that is there, but empty, as mktemp and touch make it.
 func ExampleDoc_CreateIfEmpty() {
 	ctx := context.Background()

@@ -40,14 +40,15 @@ func openFaulty(t *testing.T, path string, opts Options, inject func(op, name st
 
 // faultCase is one call that goes wrong, in one way, in one thing that is done to a document.
 type faultCase struct {
-	opts  Options
-	old   string // content before, empty for none
-	want  string // content afterwards if all goes well
-	do    func(doc *Doc) error
-	nth   int // call
-	fault simfs.Fault
-	span  span
-	ext4  bool // where volatile versions are exchanged
+	history bool // it is on
+	opts    Options
+	old     string // content before, empty for none
+	want    string // content afterwards if all goes well
+	do      func(doc *Doc) error
+	nth     int // call
+	fault   simfs.Fault
+	span    span
+	ext4    bool // where volatile versions are exchanged
 }
 
 // span is how long it goes wrong.
@@ -85,13 +86,14 @@ func TestFaults(t *testing.T) {
 		{FlushOrder: JournalOrder}, {FlushOrder: JournalOrder, GuardForeign: true},
 		{KeepLast: true}, {KeepLast: true, GuardForeign: true},
 		{KeepLast: true, FlushOrder: JournalOrder}}
-	for _, mode := range modes {
+	for i, mode := range append(modes, Options{}, Options{GuardForeign: true},
+		Options{FlushOrder: JournalOrder}) {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
 			for _, write := range writes {
 				for _, fault := range faults {
 					for _, span := range []span{once, thatCall, everything} {
 						c := write
-						c.opts, c.fault, c.span = mode, fault, span
+						c.opts, c.fault, c.span, c.history = mode, fault, span, i >= len(modes)
 						c.opts.Durability, c.opts.LockWait = durability, -1
 						for _, c.ext4 = range []bool{false, true}[:1+durability/Volatile] {
 							for c.nth = 1; c.run(t); c.nth++ {
@@ -120,6 +122,9 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 	if c.old != "" {
 		w.Put(simulated, c.old)
 	}
+	if c.history {
+		w.Put(simulatedSwitch, `{"all":{}}`)
+	}
 	calls, failed, failedOf, over := 0, "", "", false
 	var lost lookups
 	faulty := &simfs.Faulty{Inject: func(op, name string) simfs.Fault {
@@ -138,7 +143,8 @@ func (c faultCase) run(t *testing.T) (reached bool) {
 		t.Helper()
 		t.Errorf("%v %v locking=%v guard=%v kept=%v, %q to %q, call %d, %s, %+v, span %d: %s",
 			c.opts.Versions, c.opts.Durability, c.opts.Locking,
-			c.opts.GuardForeign, c.opts.KeepLast, c.old, c.want, c.nth, failed, c.fault, c.span,
+			c.opts.GuardForeign, c.opts.KeepLast || c.history, c.old, c.want, c.nth, failed,
+			c.fault, c.span,
 			fmt.Sprintf(format, args...))
 	}
 	err := w.Sequentially("writer", func(files fsys.FS) error {

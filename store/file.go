@@ -32,9 +32,11 @@ type fileDriver struct {
 type fileShared struct {
 	locks lockTable
 	// besides are the locks beside the documents, where locks has another file.
-	besides lockTable
-	rows    rows
-	place   atomic.Int32 // of the row, where this handle found a free one
+	besides  lockTable
+	rows     rows
+	switches switches // of histories
+	pasts    pasts
+	place    atomic.Int32 // of the row, where this handle found a free one
 	// Findings by device: whether it is flushed in the order for one journal, is ext4,
 	// keeps a change time that no program can set, and is not known to be local.
 	journals, ext4, changes, networks findings
@@ -335,14 +337,22 @@ func (d *fileDriver) orphans(key string) []string {
 	}
 	base := filepath.Base(path)
 	var found []string
+	newest := ""
 	for _, entry := range entries {
 		name := entry.Name
 		own := name == base || name == names.Lock(base)
 		_, staged := names.TemporaryOf(base, name)
 		copied := strings.HasPrefix(strings.TrimLeft(name, ".#"), base)
+		if _, ok := names.HistoryOf(base, name); ok {
+			newest = max(newest, name) // there may be many
+			continue
+		}
 		if entry.Type.IsRegular() && !own && (staged || copied) {
 			found = append(found, name)
 		}
+	}
+	if newest != "" {
+		found = append(found, newest)
 	}
 	return found
 }

@@ -30,6 +30,8 @@ type FileInfo struct {
 	LockedBy LockOwner
 	// Kept is the version before, if Options.KeepLast has kept it; else nil.
 	Kept *Candidate
+	// History is the number of versions in the document's history, whether that is on or not.
+	History int
 	// Aside are the names of former versions that Recover has moved aside.
 	Aside []string
 	// Orphans are temporary files beside the document whose owner is dead.
@@ -88,7 +90,7 @@ func (d *fileDriver) inspect(ctx context.Context, key string) (info FileInfo, er
 			return err
 		}
 		info.Orphans, info.Left = o.orphans, append(info.Left, o.left...)
-		info.Aside = o.aside
+		info.Aside, info.History = o.aside, o.entries
 		kept, err := d.candidate(names.Kept(path), path, s)
 		if errors.Is(err, fs.ErrNotExist) ||
 			slices.Contains(info.Left, filepath.Base(names.Kept(path))) {

@@ -87,6 +87,8 @@ func (s scenario) quiet(op, name string) bool {
 		return true
 	case name == simulatedLock:
 		return !s.remover
+	case names.IsHistorySwitch(name): // nobody switches it
+		return true
 	case name == names.Intent(simulated): // only he who has the lock asks for it
 		return op == "readlink" || s.deaths == 0
 	case op == "readdir" || strings.HasSuffix(name, ".tmp"):
@@ -328,9 +330,14 @@ func (s scenario) noLitter(w *simfs.World) error {
 	return nil
 }
 
-// litter lists what is neither the document nor its lock file, nor the version before it.
+// litter lists what is neither the document nor its lock file, nor a version before it.
 func litter(w *simfs.World) []string {
+	on := w.Content(simulatedSwitch) != nil
 	return slices.DeleteFunc(w.Names(), func(name string) bool {
+		_, entry := names.HistoryOf(filepath.Base(simulated), filepath.Base(name))
+		if on && (entry || name == simulatedSwitch) {
+			return true
+		}
 		return name == simulated || name == simulatedLock || name == simulatedKept
 	})
 }

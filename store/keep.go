@@ -29,9 +29,12 @@ import (
 	"github.com/jsonstore/jsonstore/internal/splice"
 )
 
-// keeps reports whether the version that was read is kept when it is displaced. One with
-// invalid content is not.
+// keeps reports whether the version that was read is to get a name when it is displaced.
+// One with invalid content is not, nor one that has a name in the history.
 func (a *attempt) keeps() bool {
+	if a.past.opts != nil {
+		return a.past.entry == ""
+	}
 	return a.d.opts.KeepLast && !a.current.version.IsAbsent() && a.isWhole()
 }
 
@@ -54,8 +57,16 @@ func (a *attempt) keep(displaced string) bool {
 		return false
 	}
 	now, err := a.d.files.Lstat(displaced)
-	if err != nil || !now.SameFile(a.current.info) {
+	read := a.current.info
+	if a.past.opts != nil {
+		read = a.past.file
+	}
+	if err != nil || !now.SameFile(read) {
 		return false
+	}
+	if a.past.opts != nil {
+		done, _ := a.renameEntry(displaced)
+		return done
 	}
 	how, ok, err := a.makeRoom()
 	if err == nil && !ok {
@@ -126,6 +137,13 @@ func (a *attempt) deleteAndKeep() (bool, error) {
 	if !a.keeps() {
 		return false, nil
 	}
+	if a.past.opts != nil {
+		a.setKey(nil)
+		if done, err := a.renameEntry(a.path); done || err == nil {
+			return done, nil
+		}
+		return a.isGone()
+	}
 	how, ok, err := a.makeRoom()
 	if err == nil && !ok {
 		return false, nil // it has the name
@@ -135,14 +153,22 @@ func (a *attempt) deleteAndKeep() (bool, error) {
 		if err == nil {
 			return true, nil
 		}
-		switch _, lstatErr := a.d.files.Lstat(a.path); {
-		case errors.Is(lstatErr, fs.ErrNotExist):
-			return true, nil // it was renamed all the same, or another program has deleted it
-		case lstatErr != nil:
-			return false, fmt.Errorf("%w: delete the document: %w", ErrUnknown,
-				errors.Join(err, lstatErr))
+		if gone, unknownErr := a.isGone(); gone || unknownErr != nil {
+			return gone, unknownErr
 		}
 	}
 	a.d.shared.stats.unkept.Add(1)
+	return false, nil
+}
+
+// isGone reports whether the document is gone after a rename that has reported an error: it
+// was renamed all the same, or another program has deleted it.
+func (a *attempt) isGone() (bool, error) {
+	switch _, err := a.d.files.Lstat(a.path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("%w: delete the document: %w", ErrUnknown, err)
+	}
 	return false, nil
 }

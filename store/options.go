@@ -38,7 +38,8 @@ type Options struct {
 	// .NAME.kept beside the document, until the next version is replaced. It is not
 	// copied. Content that is not valid JSON is never kept in its place. Doc.Recover puts
 	// a kept version back. It takes a few microseconds. A write goes on without it where
-	// that is impossible, and Stats counts it (Unkept). It is only about files.
+	// that is impossible, and Stats counts it (Unkept). It is only about files. Where the
+	// history is on (Doc.SetHistory), that keeps the version, and KeepLast does nothing.
 	// Default: false.
 	KeepLast bool
 

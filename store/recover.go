@@ -280,6 +280,9 @@ func (d *fileDriver) finishDocument(path, id string, c change) error {
 	if now != c.Old {
 		return nil
 	}
+	if err := d.keepFinished(path, id, c); err != nil {
+		return err
+	}
 	if !c.deletes() {
 		return d.publishStaged(path, id, c)
 	}

@@ -35,8 +35,8 @@ import (
 type RecoverOptions struct {
 	// DryRun changes nothing, and takes no lock.
 	DryRun bool
-	// From is what takes the document's place, even if that is valid: a kind (kept, staged
-	// or guarded), of which the newest is taken, or the name or path of a file in the
+	// From is what takes the document's place, even if that is valid: a kind (kept, history,
+	// staged or guarded), of which the newest is taken, or the name or path of a file in the
 	// document's directory. Default: the newest of all kinds, if the document is not valid.
 	From string
 }
@@ -63,9 +63,9 @@ type Recovered struct {
 // Recover puts a good version in the place of a document that is empty or not valid JSON,
 // or that is absent while a version of it is there. The broken document is moved aside, to
 // NAME.invalid-<time> beside it, and is never removed. What takes its place is the newest
-// valid version of those beside it: the one that Options.KeepLast has kept, those that dead
-// writers have staged and not published, and what a dead guard has displaced. It becomes a
-// new version, with the access that both files had.
+// valid version of those beside it: the one that Options.KeepLast has kept, those of its
+// history (Doc.SetHistory), those that dead writers have staged and not published, and what
+// a dead guard has displaced. It becomes a new version, with the access that both files had.
 //
 // A valid document is left as it is, unless From says what is to take its place; then the
 // former one becomes NAME.replaced-<time>. If there is nothing to take, the error is
@@ -190,7 +190,7 @@ func (d *fileDriver) choose(
 ) (err error) {
 	kind := CandidateKind(from)
 	switch kind {
-	case "", CandidateKept, CandidateStaged, CandidateGuarded:
+	case "", CandidateKept, CandidateHistory, CandidateStaged, CandidateGuarded:
 	default:
 		return d.chooseFile(r, current, from)
 	}
@@ -218,8 +218,8 @@ func (d *fileDriver) chooseFile(r *Recovered, current *loaded, from string) erro
 		}
 		beside, ownErr := d.files.Lstat(own)
 		if err != nil || ownErr != nil || !named.SameFile(beside) {
-			return fmt.Errorf("%w: %s is neither a kind (kept, staged, guarded) nor a file in the "+
-				"document's directory; copy it there first", ErrPath, from)
+			return fmt.Errorf("%w: %s is neither a kind (kept, history, staged, guarded) nor a "+
+				"file in the document's directory; copy it there first", ErrPath, from)
 		}
 		from = name
 	}

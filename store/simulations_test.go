@@ -27,6 +27,7 @@ func simulations() map[string]simulation {
 	keepers(all)
 	planters(all)
 	keepings(all)
+	remembrances(all)
 	txSimulations(all)
 	viewSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {

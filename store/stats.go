@@ -16,8 +16,8 @@ type Stats struct {
 	Retries     uint64 // tries after a conflict
 	Escalations uint64 // tries that took the lock first because an earlier one had lost
 	LockWaits   uint64 // times that a document's lock was not free at once
-	// Unkept is the number of writes with KeepLast after which the version before could
-	// not be kept.
+	// Unkept is the number of writes with KeepLast, or to a document whose history is on,
+	// after which the version before could not be kept.
 	Unkept uint64
 }
 

@@ -85,6 +85,7 @@ type orphanage struct {
 	orphans []string // the names of the files found, and removed if remove is set
 	left    []string // of files left alone: not readable, removable or believed
 	aside   []string // of former versions of the document that were moved aside
+	entries int      // number of versions in its history
 }
 
 // find looks for files that dead processes left of the document base in a directory,
@@ -108,6 +109,8 @@ func (o *orphanage) find(dir, base string) error {
 		path, kind := filepath.Join(dir, entry.Name), entry.Type.Type()
 		digits, temporary := names.TemporaryOf(base, entry.Name)
 		lent := names.IsHeld(o.d.shared.locks.pathOf(base), entry.Name)
+		_, isEntry := names.HistoryOf(base, entry.Name)
+		isSwitch := names.IsHistorySwitch(entry.Name)
 		orphaned, err := false, errNotBelieved
 		switch {
 		case entry.Name == filepath.Base(names.Kept(base)):
@@ -115,6 +118,12 @@ func (o *orphanage) find(dir, base string) error {
 		case names.IsAsideOf(base, entry.Name):
 			o.aside = append(o.aside, entry.Name)
 			continue
+		case isEntry:
+			if err = o.believesEntry(path, filepath.Join(dir, base)); err == nil {
+				o.entries++
+			}
+		case isSwitch:
+			err = o.believesEntry(path, filepath.Join(dir, base))
 		case !temporary && !lent && entry.Name != intent:
 			continue
 		case lent && kind == 0:
@@ -294,6 +303,11 @@ func (d *fileDriver) sweepDocument(
 		o := orphanage{d: d, remove: true}
 		err = o.find(filepath.Dir(path), filepath.Base(path))
 		removed, left = o.orphans, o.left
+		if err == nil && o.entries > 0 {
+			var old []string
+			old, err = d.removeOld(path)
+			removed = append(removed, old...)
+		}
 		if !d.mendLockFile(path) {
 			left = append(left, filepath.Base(names.Lock(path)))
 		}

@@ -61,6 +61,7 @@ type txScenario struct {
 	ext4     bool            // the file system is ext4, where volatile versions are exchanged
 	files    bool            // the intents of members are files
 	plants   string          // documents beside which a stranger plants, in a sticky directory
+	history  bool            // that of all documents is on
 }
 
 func simulatedDoc(letter rune) string { return "/dir/" + string(letter) + ".json" }
@@ -94,6 +95,8 @@ func (s txScenario) quiet(op, name string) bool {
 		return s.deaths == 0 && len(s.views) > 0
 	case name == otherDir:
 		return true // it stays
+	case names.IsHistorySwitch(name): // nobody switches it
+		return true
 	case strings.HasSuffix(base, ".tmp"):
 		// Only a sweep, or one who finds an intent, looks at other processes' files. Who looks
 		// at a name opens what it finds, which is noticed.
@@ -318,7 +321,16 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 			return nil
 		})
 	}
-	return func() error { return s.check(w, h) }
+	if s.history {
+		w.Put(simulatedSwitch, `{"all":{}}`)
+	}
+	return func() error {
+		err := s.check(w, h)
+		if err == nil && s.history {
+			err = s.checkHistory(w)
+		}
+		return err
+	}
 }
 
 // endingContext is one that ends when it is looked at, but for which nobody waits.
@@ -587,6 +599,45 @@ func (s txScenario) check(w *simfs.World, h *txHistory) error {
 	return h.ordered(found)
 }
 
+// checkHistory checks the histories of the documents of transactions: of one that has all names
+// that were appended, they are the versions with fewer, of one that was deleted the first.
+func (s txScenario) checkHistory(w *simfs.World) error {
+	for _, letter := range s.letters() {
+		content := w.Content(s.doc(letter))
+		want := []string{`["x"]`}
+		if content != nil {
+			parts, err := namesIn(content)
+			if err != nil {
+				return err
+			}
+			want = nil
+			for i := 1; i < len(parts); i++ {
+				version, err := json.Marshal(parts[:i])
+				if err != nil {
+					return err
+				}
+				want = append(want, string(version))
+			}
+		}
+		var got []string
+		err := w.Sequentially("lister", func(files fsys.FS) error {
+			docs, err := s.open(files, string(letter), Options{})
+			if err == nil {
+				got, err = versionsIn(docs[letter])
+			}
+			return err
+		}, nil)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(got)
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("%c is %q, its history %q", letter, content, got)
+		}
+	}
+	return nil
+}
+
 // txSimulations adds those of transactions.
 func txSimulations(all map[string]simulation) {
 	one := []txPlan{{name: "T", docs: "ab"}}
@@ -617,6 +668,11 @@ func txSimulations(all map[string]simulation) {
 		{"small", "one and a death and a reader", txScenario{plans: one, readers: []string{"ab"}, deaths: 1}},
 		{"small", "one and a death and a writer", txScenario{plans: one, writers: "b", deaths: 1}},
 		{"small", "the first one, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, fresh: true}},
+		{"small", "one and a writer, with a history", txScenario{plans: one, writers: "b", history: true}},
+		{"small", "one, with a history, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, history: true}},
+		{"small", "ext4: one, with a history, a death and a writer", txScenario{plans: one, writers: "b", deaths: 1, history: true, ext4: true}},
+		{"small", "one that is guarded, with a history, and a death", txScenario{plans: one, deaths: 1, history: true, opts: Options{Durability: Volatile, GuardForeign: true}}},
+		{"small", "one that deletes, with a history, and a death", txScenario{plans: []txPlan{{name: "D", docs: "ab", delete: true}}, deaths: 1, history: true}},
 		{"small", "one and a sweeper", txScenario{plans: one, sweeper: "ab"}},
 		{"heavy", "one, a death and a sweeper", txScenario{plans: one, sweeper: "ab", deaths: 1}},
 		{"small", "one whose context ends and a writer", txScenario{plans: ends, writers: "b"}},

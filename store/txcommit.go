@@ -318,6 +318,10 @@ func (c *commit) verify(ctx context.Context) error {
 				err = e.a.isReady(e.staged)
 			}
 		}
+		if err == nil && e.changed() {
+			e.a.past.file = now
+			err = e.a.look(c.id)
+		}
 		if err != nil {
 			return e.outcome(err)
 		}

@@ -277,6 +277,14 @@ func (e *txDoc) publish(exchange bool) error {
 	if !a.current.isAt(now, err == nil) {
 		return nil
 	}
+	if e.staged != nil {
+		err = a.linkEntry(&e.staged.info)
+	} else if e.does.Guarded != "" {
+		err = a.linkEntry(nil)
+	}
+	if err != nil {
+		return nil // another program has just replaced it
+	}
 	switch {
 	case e.staged == nil && e.does.Guarded != "":
 		return e.deleteGuarded()
@@ -353,6 +361,11 @@ func (c *commit) clear() {
 		}
 		if e.displaced != "" && !e.a.keep(e.displaced) {
 			_ = e.a.d.files.Remove(e.displaced)
+		}
+		if e.staged != nil {
+			e.a.kept(&e.staged.info)
+		} else {
+			e.a.kept(nil)
 		}
 		_ = e.a.d.files.Remove(names.Intent(e.a.path))
 	}

@@ -133,6 +133,7 @@ func (a *attempt) verifyFor(ctx context.Context, s *staged) error {
 	if err != nil || a.current.version.IsAbsent() {
 		return err
 	}
+	a.past.file = now
 	return a.keepUp(s, now)
 }
 

@@ -94,6 +94,8 @@ to the byte.`,
 	root.AddCommand(
 		a.getCommand(), a.versionCommand(), a.statCommand(), a.lockFileCommand(), a.checkCommand(),
 		a.recoverCommand(),
+		a.historyCommand(), a.logCommand(), a.showCommand(), a.diffCommand(), a.undoCommand(),
+		a.revertCommand(),
 		a.setCommand(), a.incrCommand(), a.appendCommand(), a.deleteCommand(),
 		a.createCommand(), a.casCommand(), a.updateCommand(), a.patchCommand(),
 		a.editCommand(), a.mergeCommand(),

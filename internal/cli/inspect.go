@@ -62,6 +62,7 @@ type stat struct {
 	Orphans  []string      `json:"orphans"`
 	Left     []string      `json:"left"`
 	Kept     *candidate    `json:"kept,omitempty"`   // the version before
+	History  int           `json:"history"`          // number of versions that are kept
 	Aside    []string      `json:"aside"`            // former versions that were moved aside
 	Intent   *statIntent   `json:"intent,omitempty"` // of a transaction
 }
@@ -88,7 +89,8 @@ func statOf(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stat {
 		Mode: fmt.Sprintf("%04o", info.Mode.Perm()), Modified: info.ModTime,
 		LockFile: info.LockPath, Locked: info.Locked, LockedBy: info.LockedBy.PID,
 		Orphans: append([]string{}, info.Orphans...), Left: append([]string{}, info.Left...),
-		Kept: candidateOf(info.Kept), Aside: append([]string{}, info.Aside...),
+		Kept: candidateOf(info.Kept), History: info.History,
+		Aside: append([]string{}, info.Aside...),
 	}
 }
 
@@ -119,6 +121,9 @@ func statText(doc *store.Doc, info store.FileInfo, intent store.IntentInfo) stri
 	}
 	if info.Kept != nil {
 		b.WriteString("kept:      " + candidateText(*info.Kept) + "\n")
+	}
+	if info.History > 0 {
+		fmt.Fprintf(&b, "history:   %d versions\n", info.History)
 	}
 	if len(info.Aside) > 0 {
 		b.WriteString("aside:     " + strings.Join(info.Aside, ", ") + "\n")

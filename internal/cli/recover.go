@@ -27,6 +27,7 @@ there. The broken file is moved aside, to FILE.invalid-<time>; nothing is remove
 was done is printed. These are looked at, and the newest valid one is taken:
 
   kept      .FILE.kept, from a write with --keep-last
+  history   .FILE.<digits>.history, kept since jsonstore history on
   staged    what a writer was about to publish when it died
   guarded   what a writer with --guard had displaced when it died
 
@@ -43,12 +44,13 @@ FILE.replaced-<time>. If there is nothing to take, nothing is changed, and the e
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "change nothing; print what would be done")
 	flags.StringVar(&opts.From, "from", "",
-		"take this, even if the document is valid: `WHAT` is kept, staged, guarded or a file")
+		"take this, even if the document is valid: `WHAT` is kept, history, staged, guarded or "+
+			"a file")
 	flags.BoolVar(&each, "each", false, "take several files, each on its own")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		opts.From = unshield(opts.From)
 		if cmd.Flags().Changed("from") && opts.From == "" {
-			return usage("--from: want kept, staged, guarded or a file")
+			return usage("--from: want kept, history, staged, guarded or a file")
 		}
 		if dir, _ := filepath.Split(opts.From); dir != "" {
 			path, err := filepath.Abs(opts.From)

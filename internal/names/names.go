@@ -12,6 +12,10 @@
 //	.NAME.<32 digits>.held, .NAME.<32 digits>s.held
 //	                       a lock, exclusive or shared, that is lent to a command
 //	.NAME.kept             the version before the current one
+//	.NAME.<48 or 64 digits>.history, .NAME.<…>d.history
+//	                       a kept version; of a NAME of more than 180 bytes it is as for
+//	                       long ones (history.go)
+//	.jsonstore.history     which documents of the directory keep their versions
 //
 // No document can have such a name. The digits are hexadecimal.
 //
@@ -57,6 +61,7 @@ const (
 	heldSuffix      = ".held"
 	heldShared      = "s" // after the digits
 	keptSuffix      = ".kept"
+	historySuffix   = ".history"
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -69,7 +74,7 @@ const (
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
 // Some of them are for later versions of the store.
 var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, keptSuffix,
-	".history"}
+	historySuffix}
 
 // long is a suffix for a document with a long name.
 func long(suffix string) string { return "." + longPrefix + suffix[1:] }
@@ -79,12 +84,17 @@ func stem(name string) (stem string, isLong bool) {
 	if len(name) <= longest {
 		return name, false
 	}
+	return shortened(name), true
+}
+
+// shortened is the stem of a long name.
+func shortened(name string) string {
 	end := begins
 	for !utf8.RuneStart(name[end]) && end > begins-utf8.UTFMax+1 {
 		end--
 	}
 	sum := sha256.Sum256([]byte(name))
-	return name[:end] + "." + hex.EncodeToString(sum[:len(sum)/2]), true
+	return name[:end] + "." + hex.EncodeToString(sum[:len(sum)/2])
 }
 
 // beside is a name of the store's own beside the document at path.
@@ -237,6 +247,9 @@ func Own(name string) (document string, own bool) {
 	for _, suffix := range reservedSuffixes {
 		for _, suffix := range [...]string{suffix, long(suffix)} {
 			if document, ok := strings.CutSuffix(rest, suffix); ok && dotted && document != "" {
+				if strings.HasSuffix(suffix, historySuffix[1:]) {
+					document = keptFrom(document)
+				}
 				return document, true
 			}
 		}

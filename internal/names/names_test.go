@@ -132,3 +132,51 @@ func TestAside(t *testing.T) {
 		}
 	}
 }
+
+// TestHistory: the names of former versions say what they were made of, for each document, and are
+// the store's own.
+func TestHistory(t *testing.T) {
+	hash := strings.Repeat("0123456789abcdef", 2)
+	seen := map[string]string{}
+	for _, base := range []string{"doc.json", "d", "doc.json." + hash, strings.Repeat("x", 180),
+		strings.Repeat("x", 181), strings.Repeat("x", 213), strings.Repeat("x", 255),
+		strings.Repeat("é", 127), ".hidden"} {
+		for _, e := range []Entry{{0, hash, "", false}, {math.MaxInt64, hash, "", true},
+			{1 << 60, hash, hash[:16], false}, {1, hash[:31] + "d", hash[:15] + "d", true},
+			{2, hash[:31] + "d", "", false}} {
+			path := History(filepath.Join("dir", base), e)
+			name := filepath.Base(path)
+			got, ok := HistoryOf(base, name)
+			_, own := Own(name)
+			if !ok || got != e || !own || len(name) > 255 || filepath.Dir(path) != "dir" {
+				t.Errorf("%s of %+v is %+v, %v, own %v", name, e, got, ok, own)
+			}
+			if other := seen[name]; other != "" {
+				t.Errorf("%s is one of %s too", name, other)
+			}
+			seen[name] = base
+			for _, other := range []string{base + "x", base[1:], "x" + base, base + "." + hash} {
+				if _, ok := HistoryOf(other, name); ok {
+					t.Errorf("%s is one of %s too", name, other)
+				}
+			}
+			if is := IsHistorySwitch(path); is {
+				t.Errorf("%s is a switch", name)
+			}
+		}
+	}
+	if document, own := Own(filepath.Base(History("doc.json", Entry{Hash: hash}))); !own ||
+		document != "doc.json" {
+		t.Errorf("it is one of %s", document)
+	}
+	if name := HistorySwitch("dir/doc.json"); name != "dir/.jsonstore.history" ||
+		!IsHistorySwitch(name) {
+		t.Error(name)
+	}
+	for _, name := range []string{".doc.json.history", ".doc.json." + hash + ".history",
+		".doc.json." + hash + hash[:15] + "x.history", "doc.json." + hash + hash[:16] + ".history"} {
+		if e, ok := HistoryOf("doc.json", name); ok {
+			t.Errorf("%s is %+v", name, e)
+		}
+	}
+}
