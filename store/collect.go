@@ -5,7 +5,7 @@
 // moment, as in a view (still.go). What has changed is read again, and the looks go on.
 //
 //	without locks       the documents are read, and looked at twice
-//	some of the locks   of the documents that have changed meanwhile
+//	some of the locks   of the documents that have changed meanwhile, if they are few
 //	all of the locks    until nothing was created or deleted from one look to the next
 //
 // A document that was looked at under its lock stays as it is until the locks are released.
@@ -38,6 +38,9 @@ const (
 	someLocksLooks  = 2
 	// allLocksLooks is larger than 2 because documents can be created beside locked ones.
 	allLocksLooks = 10
+	// manyMoves is how many documents change from one look to the next where to look again,
+	// or to lock these, would be in vain.
+	manyMoves = 64
 )
 
 // collector reads all documents of a directory.
@@ -50,6 +53,7 @@ type collector struct {
 
 	docs   map[string]*collected // by key
 	looks  int                   // so far
+	moved  int                   // documents that had changed in the last look
 	locked []*wantedLock
 	held   map[string]bool // the paths of documents whose locks are held
 }
@@ -72,16 +76,19 @@ func (c *collector) collect() error {
 	c.docs = map[string]*collected{}
 	defer c.unlock()
 	start := time.Now()
+	all := false
 	for try := 1; ; try++ {
 		looks := optimisticLooks
-		if try > 1 {
+		switch {
+		case all:
 			looks = allLocksLooks
-			if try == 2 {
-				looks = someLocksLooks
-			}
+		case try > 1:
+			looks = someLocksLooks
+		}
+		if try > 1 {
 			c.db.stats.conflicts.Add(1)
 			c.db.stats.escalations.Add(1)
-			if err := c.lock(try > 2); err != nil {
+			if err := c.lock(all); err != nil {
 				return err
 			}
 		}
@@ -90,7 +97,11 @@ func (c *collector) collect() error {
 			if same || err != nil {
 				return err
 			}
+			if c.moved > manyMoves && !all {
+				break
+			}
 		}
+		all = try > 1 || c.moved > manyMoves
 		c.unlock()
 		retry := c.db.opts.Retry
 		if retry.MaxTries > 0 && try >= retry.MaxTries ||
@@ -121,7 +132,7 @@ func (c *collector) look() (same bool, err error) {
 	if err := c.check(); err != nil {
 		return false, err
 	}
-	c.looks++
+	c.looks, c.moved = c.looks+1, 0
 	before := c.sorted()
 	same = true
 	know := func(key string) (*collected, error) {
@@ -169,6 +180,7 @@ func (c *collector) look() (same bool, err error) {
 				continue
 			}
 			same = false
+			c.moved++
 			if _, err := c.read(e.key, true); err != nil {
 				return false, err
 			}
