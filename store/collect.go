@@ -59,7 +59,7 @@ type collector struct {
 }
 
 // collected is a document as a collector has read it last. It may be absent, if there is an
-// intent that says so.
+// intent that says so, or a link that leads nowhere.
 type collected struct {
 	key, path string
 	s         *loaded // without its content
@@ -166,6 +166,10 @@ func (c *collector) look() (same bool, err error) {
 			if e.exists != exists || e.pinned {
 				continue
 			}
+			if e.isLoose() && e.listed != c.looks {
+				delete(c.docs, e.key) // it is neither listed nor has an intent
+				continue
+			}
 			if i%64 == 0 {
 				if err := c.check(); err != nil {
 					return false, err
@@ -211,8 +215,15 @@ func (c *collector) isStill(e *collected) (bool, error) {
 			return false, err
 		}
 	}
-	return c.d.isStill(e.path, e.s)
+	still, err := c.d.isStill(e.path, e.s)
+	if still && err == nil && e.isLoose() && !c.held[e.path] {
+		return c.d.wasNeverThere(e.path) // else it may have come and gone
+	}
+	return still, err
 }
+
+// isLoose is as for the documents of a view.
+func (e *collected) isLoose() bool { return !e.exists && e.s.seen == nil }
 
 // follow returns the path of a document's file.
 func (c *collector) follow(key string) (at string, err error) {
@@ -227,11 +238,10 @@ func (c *collector) follow(key string) (at string, err error) {
 	return at, err
 }
 
-// read reads a document. One that is absent, without an intent that says so, is forgotten.
+// read reads a document.
 func (c *collector) read(key string, moves bool) (*collected, error) {
 	if before := c.docs[key]; before != nil {
 		before.s.close()
-		delete(c.docs, key)
 	}
 	e := &collected{key: key, moves: moves, listed: c.looks}
 	now := c.d.files.Now()
@@ -262,9 +272,7 @@ func (c *collector) read(key string, moves bool) (*collected, error) {
 		return nil, c.db.Doc(key).error("read", err)
 	}
 	e.pinned = c.held[e.path]
-	if e.exists || e.s.seen != nil {
-		c.docs[key] = e
-	}
+	c.docs[key] = e
 	return e, nil
 }
 

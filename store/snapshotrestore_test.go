@@ -1,0 +1,176 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+)
+
+// changingFS changes a document each time that the directory is listed.
+type changingFS struct {
+	fsys.FS
+	path    string
+	changes int
+}
+
+func (f *changingFS) ReadDir(name string) ([]fsys.Entry, error) {
+	f.changes++
+	err := os.WriteFile(f.path+".new", strconv.AppendInt(nil, time.Now().UnixNano(), 10), 0o600)
+	if err == nil {
+		err = os.Rename(f.path+".new", f.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.FS.ReadDir(name)
+}
+
+func TestRestoreSnapshot(t *testing.T) {
+	ctx := context.Background()
+	const before = "map[a:[1] b/c:[2] d:[3]]"
+	for name, c := range map[string]struct {
+		opts     *RestoreOptions
+		want     string // contents afterwards
+		restored string // keys, with + if they were created and - if they were deleted
+		err      error
+	}{
+		"all":                {nil, "map[a:[1] b/c:[2] d:[3] new:[5]]", "[a +b/c]", nil},
+		"one":                {&RestoreOptions{Keys: []string{"a"}}, "map[a:[1] d:[3] new:[5]]", "[a]", nil},
+		"two, named twice":   {&RestoreOptions{Keys: []string{"b/c", "a", "a"}}, "map[a:[1] b/c:[2] d:[3] new:[5]]", "[a +b/c]", nil},
+		"none":               {&RestoreOptions{Keys: []string{}}, "map[a:[4] d:[3] new:[5]]", "[]", nil},
+		"one that has not":   {&RestoreOptions{Keys: []string{"a", "new"}}, "", "", ErrNotExist},
+		"and delete others":  {&RestoreOptions{DeleteOthers: true}, before, "[a +b/c -new]", nil},
+		"one, and delete it": {&RestoreOptions{Keys: []string{"new", "none"}, DeleteOthers: true}, "map[a:[4] d:[3]]", "[-new]", nil},
+		"a dry run":          {&RestoreOptions{DryRun: true, DeleteOthers: true}, "map[a:[4] d:[3] new:[5]]", "[a +b/c -new]", nil},
+		"as expected": {&RestoreOptions{Expect: map[string]Version{"a": hashVersion([]byte("[4]")), "b/c": Absent}},
+			"map[a:[1] b/c:[2] d:[3] new:[5]]", "[a +b/c]", nil},
+		"not as expected":       {&RestoreOptions{Expect: map[string]Version{"a": hashVersion([]byte("[1]"))}}, "", "", ErrConflict},
+		"an absent one is not":  {&RestoreOptions{Expect: map[string]Version{"d": Absent}}, "", "", ErrConflict},
+		"one not restored":      {&RestoreOptions{Keys: []string{"a"}, Expect: map[string]Version{"d": Absent}}, "", "", ErrKey},
+		"a key that cannot be":  {&RestoreOptions{Keys: []string{"../x"}, DeleteOthers: true}, "", "", ErrKey},
+		"a key that is invalid": {&RestoreOptions{Keys: []string{"broken"}}, "", "", ErrInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, dir := openWith(t, Options{}, map[string]string{"a": "[1]", "b/c": "[2]", "d": "[3]"})
+			if name == "a key that is invalid" {
+				if err := os.WriteFile(filepath.Join(dir, "broken.json"), []byte("["), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := snapshotOf(t, db, "s")
+			err := errors.Join(os.WriteFile(filepath.Join(dir, "a.json"), []byte("[4]"), 0o644),
+				os.Remove(filepath.Join(dir, "b", "c.json")), os.Chmod(filepath.Join(dir, "a.json"), 0o644),
+				os.WriteFile(filepath.Join(dir, "new.json"), []byte("[5]"), 0o600))
+			if name == "a key that is invalid" {
+				err = errors.Join(err, os.Remove(filepath.Join(dir, "broken.json")))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			restored, err := s.Restore(ctx, c.opts)
+			if !errors.Is(err, c.err) || err == nil != (c.err == nil) {
+				t.Fatalf("%v, %v", restored, err)
+			}
+			want := c.want
+			if c.err != nil {
+				want = "map[a:[4] d:[3] new:[5]]"
+			} else {
+				keys := []string{}
+				for _, r := range restored {
+					sign := map[bool]string{r.Before.IsAbsent(): "+", r.Version.IsAbsent(): "-"}[true]
+					keys = append(keys, sign+r.Key)
+					data, version, err := db.Doc(r.Key).Read(ctx)
+					dry := c.opts != nil && c.opts.DryRun
+					if !dry && (version != r.Version || err != nil && !errors.Is(err, ErrNotExist)) {
+						t.Errorf("%s: %s, %v, not %v: %v", r.Key, data, version, r.Version, err)
+					}
+				}
+				if got := fmt.Sprint(keys); got != c.restored {
+					t.Errorf("restored %s", got)
+				}
+			}
+			now := contents(t, snapshotOf(t, db, "now"))
+			if got := fmt.Sprint(now); got != want {
+				t.Errorf("%s, not %s", got, want)
+			}
+			if info, err := os.Stat(filepath.Join(dir, "a.json")); err != nil ||
+				os.PathSeparator == '/' && info.Mode().Perm() != 0o644 {
+				t.Errorf("%v, %v", info, err)
+			}
+		})
+	}
+}
+
+// TestRestoreBroken: a document that is broken by now is restored.
+func TestRestoreBroken(t *testing.T) {
+	db, dir := openWith(t, Options{}, map[string]string{"a": "[1]", "b": "[2]"})
+	s := snapshotOf(t, db, "s")
+	for name, content := range map[string]string{"a.json": "", "b.json": `{"n":`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dry := range []bool{true, false} {
+		restored, err := s.Restore(context.Background(), &RestoreOptions{DryRun: dry})
+		if err != nil || len(restored) != 2 {
+			t.Errorf("%v, %v", restored, err)
+		}
+	}
+	if now := fmt.Sprint(contents(t, snapshotOf(t, db, "now"))); now != "map[a:[1] b:[2]]" {
+		t.Error(now)
+	}
+}
+
+// TestRestoreMany: a transaction has a limit of documents. Those that need no change do not
+// count if there are more.
+func TestRestoreMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes some thousand documents, and -short is set")
+	}
+	ctx := context.Background()
+	const documents = maxInTransaction + 4
+	db, dir := openWith(t, Options{Durability: Volatile}, nil)
+	makeMany(t, dir, documents)
+	s := snapshotOf(t, db, "s")
+	before := contents(t, s)
+	if len(before) != documents {
+		t.Fatal(len(before))
+	}
+	change := func(n int) {
+		t.Helper()
+		for i := range n {
+			if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".json"), []byte("0"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	change(5)
+	restored, err := s.Restore(ctx, nil)
+	if err != nil || len(restored) != 5 {
+		t.Errorf("%v, %v", restored, err)
+	}
+	if now := contents(t, snapshotOf(t, db, "now")); !maps.Equal(now, before) {
+		t.Error("it is not what it was")
+	}
+	change(documents)
+	if _, err := s.Restore(ctx, nil); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
+	}
+	keys := slices.Sorted(maps.Keys(before))
+	restored, err = s.Restore(ctx, &RestoreOptions{Keys: keys[:maxInTransaction]})
+	if err != nil || len(restored) != maxInTransaction {
+		t.Errorf("%d, %v", len(restored), err)
+	}
+	if restored, err = s.Restore(ctx, nil); err != nil || len(restored) != 4 {
+		t.Errorf("%v, %v", restored, err)
+	}
+}
