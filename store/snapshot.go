@@ -81,15 +81,17 @@ func (db *DB) CreateSnapshot(ctx context.Context, name string) (SnapshotInfo, er
 // replace its documents are no snapshots; Problem is set for them too.
 func (db *DB) Snapshots(ctx context.Context) ([]SnapshotInfo, error) {
 	files, err := db.onSnapshot("")
-	var all []SnapshotInfo
+	var found []*SnapshotInfo
 	if err == nil {
-		all, err = files.listSnapshots(ctx)
+		found, err = files.listSnapshots(ctx)
 	}
 	if err != nil {
 		return nil, &Error{"list snapshots", db.where, err}
 	}
-	for i := range all {
-		all[i].Path = filepath.Join(db.where, names.Snapshot(all[i].Name))
+	var all []SnapshotInfo
+	for _, info := range found {
+		info.Path = filepath.Join(db.where, names.Snapshot(info.Name))
+		all = append(all, *info)
 	}
 	return all, nil
 }
@@ -130,8 +132,8 @@ func (db *DB) onSnapshot(name string) (*fileDriver, error) {
 
 // snapshotName is what a snapshot is called in messages.
 func (db *DB) snapshotName(name string) string {
-	if db.where == "" {
-		return name
+	if db.where == "" || name == "" || checkKey(name) != nil {
+		return cmp.Or(name, db.where)
 	}
 	return filepath.Join(db.where, names.Snapshot(name))
 }
@@ -188,7 +190,8 @@ func (d *fileDriver) createSnapshot(
 	return info, d.publishSnapshot(s, path)
 }
 
-var errSnapshotExists = fmt.Errorf("there is a snapshot with this name: %w", ErrExist)
+var errSnapshotExists = fmt.Errorf("%w: there is a snapshot with this name (%w)", ErrConflict,
+	ErrExist)
 
 // publishSnapshot gives the staged file its name, and makes that durable.
 func (d *fileDriver) publishSnapshot(s *staged, path string) error {
@@ -253,7 +256,7 @@ func (d *fileDriver) openArchive(name string) (
 ) {
 	path := names.Snapshot(name)
 	if file, err = d.files.Open(path, fsys.OpenExisting, 0); err != nil {
-		return nil, info, tail, err
+		return nil, info, tail, missingSnapshot(err)
 	}
 	if info, err = file.Stat(); err == nil {
 		err = checkRegular(info)
@@ -271,6 +274,14 @@ func (d *fileDriver) openArchive(name string) (
 	return file, info, tail, nil
 }
 
+// missingSnapshot is the error for a snapshot that cannot be found.
+func missingSnapshot(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no snapshot with this name (%w)", ErrNotExist)
+	}
+	return err
+}
+
 // believesSnapshot is an error if another user may have made a snapshot, whom a sticky
 // directory keeps from the documents.
 func (d *fileDriver) believesSnapshot(found fsys.Info) error {
@@ -285,7 +296,7 @@ func (d *fileDriver) believesSnapshot(found fsys.Info) error {
 	return nil
 }
 
-func (d *fileDriver) listSnapshots(ctx context.Context) (all []SnapshotInfo, err error) {
+func (d *fileDriver) listSnapshots(ctx context.Context) (all []*SnapshotInfo, err error) {
 	entries, err := d.files.ReadDir(".")
 	if err != nil {
 		return nil, err
@@ -298,7 +309,7 @@ func (d *fileDriver) listSnapshots(ctx context.Context) (all []SnapshotInfo, err
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		info := SnapshotInfo{Name: name}
+		info := &SnapshotInfo{Name: name}
 		file, found, tail, err := d.openArchive(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -313,7 +324,7 @@ func (d *fileDriver) listSnapshots(ctx context.Context) (all []SnapshotInfo, err
 		info.Size = found.Size
 		all = append(all, info)
 	}
-	slices.SortFunc(all, func(a, b SnapshotInfo) int {
+	slices.SortFunc(all, func(a, b *SnapshotInfo) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
 	})
 	return all, nil
@@ -327,7 +338,7 @@ func (d *fileDriver) deleteSnapshot(ctx context.Context, name string) error {
 	path := names.Snapshot(name)
 	info, err := d.files.Lstat(path)
 	if err != nil {
-		return err
+		return missingSnapshot(err)
 	}
 	if err := checkRegular(info); err != nil {
 		return err
@@ -356,68 +367,4 @@ func (d *fileDriver) sweepSnapshots() {
 			_, _ = o.take(entry.Name, names.Snapshot(name), "")
 		}
 	}
-}
-
-// snapshotAccess finds out who may read a snapshot: who may read every document in it.
-type snapshotAccess struct {
-	d    *fileDriver
-	own  fsys.Info   // of the snapshot's file
-	bits fs.FileMode // of group and others
-	dirs map[string]bool
-}
-
-// document narrows the access to those who may read a document, which was just opened.
-func (a *snapshotAccess) document(e *collected) error {
-	if a.bits == 0 {
-		return nil
-	}
-	a.narrow(e.s.info, e.s.info.Mode.Perm())
-	if a.bits != 0 && e.s.file != nil {
-		a.list(e.s.file)
-	}
-	for dir := filepath.Dir(e.path); dir != "." && a.bits != 0 && !a.dirs[dir]; {
-		info, err := a.d.files.Lstat(dir)
-		if err != nil {
-			return err
-		}
-		a.narrow(info, info.Mode.Perm()<<2) // who may enter it may read what is in it
-		if file, err := a.d.files.Open(dir, fsys.OpenExisting, 0); err == nil {
-			a.list(file)
-			file.Close()
-		} else {
-			a.bits = 0
-		}
-		if a.dirs == nil {
-			a.dirs = map[string]bool{}
-		}
-		a.dirs[dir] = true
-		dir = filepath.Dir(dir)
-	}
-	return nil
-}
-
-// narrow takes away what a mode does not give. Those whom it keeps out as a group are not
-// those of the snapshot's group if that is another one.
-func (a *snapshotAccess) narrow(info fsys.Info, mode fs.FileMode) {
-	a.bits &= mode
-	if mode&0o400 == 0 || info.GID != a.own.GID && mode&0o044 != 0o044 {
-		a.bits = 0
-	}
-}
-
-// list takes away all if an access control list is on a file or a directory.
-func (a *snapshotAccess) list(file fsys.File) {
-	attributes, err := file.Attributes()
-	if _, has := attributes[fsys.ACLName]; has || err != nil &&
-		!errors.Is(err, errors.ErrUnsupported) {
-		a.bits = 0
-	}
-}
-
-// set gives the snapshot's file its access.
-func (a *snapshotAccess) set(file fsys.File) error {
-	if a.bits == 0 {
-		return nil
-	}
-	return file.Chmod(0o600 | a.bits)
 }

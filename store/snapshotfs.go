@@ -117,26 +117,34 @@ func (s *Snapshot) Keys() iter.Seq2[string, Version] {
 // Read returns a document as it is in the snapshot, with its version by content. A document that
 // the snapshot does not have is ErrNotExist. The content may not be valid JSON.
 func (s *Snapshot) Read(key string) ([]byte, Version, error) {
-	e, found := findArchived(s.entries, key)
-	err := fs.ErrNotExist
-	var data []byte
-	if found {
-		data, err = readArchived(s.file, e)
-	}
+	data, version, err := s.read(key)
 	if err != nil {
-		return nil, Absent, &Error{"read " + key + " in", s.info.Path, err}
+		return nil, Absent, &Error{"read", s.info.Path, err}
+	}
+	return data, version, nil
+}
+
+func (s *Snapshot) read(key string) ([]byte, Version, error) {
+	e, found := findArchived(s.entries, key)
+	if !found {
+		return nil, Absent, fmt.Errorf("the snapshot has no document %s (%w)", key, ErrNotExist)
+	}
+	data, err := readArchived(s.file, e)
+	if err != nil {
+		return nil, Absent, fmt.Errorf("the document %s: %w", key, err)
 	}
 	return data, e.Version, nil
 }
 
 // Verify reads the whole snapshot, and compares it with its checksums.
 func (s *Snapshot) Verify(ctx context.Context) error {
-	for key := range s.Keys() {
+	for _, e := range s.entries {
+		_, _, err := s.read(e.Key)
 		if ctx.Err() != nil {
-			return &Error{"verify", s.info.Path, context.Cause(ctx)}
+			err = context.Cause(ctx)
 		}
-		if _, _, err := s.Read(key); err != nil {
-			return err
+		if err != nil {
+			return &Error{"verify", s.info.Path, err}
 		}
 	}
 	return nil

@@ -118,10 +118,10 @@ func (s *Snapshot) restore(
 
 // wanted reads what is to be restored.
 func (s *Snapshot) wanted(ctx context.Context, opts RestoreOptions) (all []wantedDocument, err error) {
-	keys := slices.Compact(slices.Sorted(slices.Values(opts.Keys)))
+	keys := slices.Clone(opts.Keys)
 	if opts.Keys == nil {
-		for key := range s.Keys() {
-			keys = append(keys, key)
+		for _, e := range s.entries {
+			keys = append(keys, e.Key)
 		}
 		if opts.DeleteOthers {
 			for key, err := range s.db.Keys(ctx, "") {
@@ -130,10 +130,10 @@ func (s *Snapshot) wanted(ctx context.Context, opts RestoreOptions) (all []wante
 				}
 				keys = append(keys, key)
 			}
-			slices.Sort(keys)
-			keys = slices.Compact(keys)
 		}
 	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
 	for key := range opts.Expect {
 		if _, found := slices.BinarySearch(keys, key); !found {
 			return nil, fmt.Errorf("%w: %s is expected at a version, but not restored", ErrKey, key)
@@ -144,7 +144,7 @@ func (s *Snapshot) wanted(ctx context.Context, opts RestoreOptions) (all []wante
 			return nil, context.Cause(ctx)
 		}
 		w := wantedDocument{key: key, doc: s.db.Doc(key)}
-		w.data, _, err = s.Read(key)
+		w.data, _, err = s.read(key)
 		w.there = err == nil
 		switch {
 		case errors.Is(err, ErrNotExist) && opts.DeleteOthers:
