@@ -132,7 +132,7 @@ func (db *DB) onSnapshot(name string) (*fileDriver, error) {
 
 // snapshotName is what a snapshot is called in messages.
 func (db *DB) snapshotName(name string) string {
-	if db.where == "" || name == "" || checkKey(name) != nil {
+	if _, err := db.onSnapshot(name); err != nil || name == "" || db.where == "" {
 		return cmp.Or(name, db.where)
 	}
 	return filepath.Join(db.where, names.Snapshot(name))

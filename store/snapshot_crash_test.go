@@ -124,7 +124,8 @@ func TestSnapshotPowerCuts(t *testing.T) {
 					})
 				}
 				err := w.Sequentially("maker", func(files fsys.FS) error {
-					db, err := openBeneath(beneath{files.(*simfs.Process)}, Options{Durability: durability})
+					db, err := openBeneath(beneath{files.(*simfs.Process)},
+						Options{Durability: durability})
 					if err != nil {
 						return err
 					}
@@ -169,7 +170,8 @@ type snapshotFault struct {
 // TestSnapshotFaults: whichever call goes wrong, there is a whole snapshot, or none and the reason;
 // nothing stays open, and nothing is left that the next one does not remove.
 func TestSnapshotFaults(t *testing.T) {
-	faults := []simfs.Fault{{Err: syscall.ENOSPC, Short: true}, {Err: io.ErrShortWrite, Short: true},
+	faults := []simfs.Fault{{Err: syscall.ENOSPC, Short: true},
+		{Err: io.ErrShortWrite, Short: true},
 		{Err: syscall.EIO}, {Err: syscall.EIO, After: true}, {Err: syscall.EMFILE}}
 	cases := 0
 	for _, durability := range []Durability{Durable, Ordered, Volatile} {

@@ -292,7 +292,10 @@ func TestSnapshotBank(t *testing.T) {
 					if err := tx.Write(tx.Doc(key), []byte("0")); err != nil {
 						return err
 					}
-				} else if err := tx.Delete(tx.Doc(key)); err != nil && !errors.Is(err, ErrNotExist) {
+					continue
+				}
+				err := tx.Delete(tx.Doc(key))
+				if err != nil && !errors.Is(err, ErrNotExist) {
 					return err
 				}
 			}
@@ -512,7 +515,8 @@ func TestSnapshotLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	held, err := other.drv.files.shared.locks.acquire(context.Background(), "a.json", locking{perm: 0o600})
+	held, err := other.drv.files.shared.locks.acquire(context.Background(), "a.json",
+		locking{perm: 0o600})
 	if err != nil {
 		t.Fatal(err)
 	}

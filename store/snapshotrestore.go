@@ -54,7 +54,7 @@ func (s *Snapshot) Restore(ctx context.Context, opts *RestoreOptions) ([]Restore
 	return restored, nil
 }
 
-// wanted is a document that is to be as it is in the snapshot.
+// wantedDocument is a document that is to be as it is in the snapshot.
 type wantedDocument struct {
 	key   string
 	doc   *Doc
@@ -117,7 +117,9 @@ func (s *Snapshot) restore(
 }
 
 // wanted reads what is to be restored.
-func (s *Snapshot) wanted(ctx context.Context, opts RestoreOptions) (all []wantedDocument, err error) {
+func (s *Snapshot) wanted(
+	ctx context.Context, opts RestoreOptions,
+) (all []wantedDocument, err error) {
 	keys := slices.Clone(opts.Keys)
 	if opts.Keys == nil {
 		for _, e := range s.entries {

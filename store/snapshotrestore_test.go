@@ -60,17 +60,17 @@ func TestRestoreSnapshot(t *testing.T) {
 		"a key that is invalid": {&RestoreOptions{Keys: []string{"broken"}}, "", "", ErrInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db, dir := openWith(t, Options{}, map[string]string{"a": "[1]", "b/c": "[2]", "d": "[3]"})
-			if name == "a key that is invalid" {
-				if err := os.WriteFile(filepath.Join(dir, "broken.json"), []byte("["), 0o600); err != nil {
-					t.Fatal(err)
-				}
+			documents := map[string]string{"a": "[1]", "b/c": "[2]", "d": "[3]"}
+			if errors.Is(c.err, ErrInvalid) {
+				documents["broken"] = "["
 			}
+			db, dir := openWith(t, Options{}, documents)
 			s := snapshotOf(t, db, "s")
-			err := errors.Join(os.WriteFile(filepath.Join(dir, "a.json"), []byte("[4]"), 0o644),
-				os.Remove(filepath.Join(dir, "b", "c.json")), os.Chmod(filepath.Join(dir, "a.json"), 0o644),
+			a := filepath.Join(dir, "a.json")
+			err := errors.Join(os.WriteFile(a, []byte("[4]"), 0o600), os.Chmod(a, 0o644),
+				os.Remove(filepath.Join(dir, "b", "c.json")),
 				os.WriteFile(filepath.Join(dir, "new.json"), []byte("[5]"), 0o600))
-			if name == "a key that is invalid" {
+			if errors.Is(c.err, ErrInvalid) {
 				err = errors.Join(err, os.Remove(filepath.Join(dir, "broken.json")))
 			}
 			if err != nil {
@@ -86,12 +86,17 @@ func TestRestoreSnapshot(t *testing.T) {
 			} else {
 				keys := []string{}
 				for _, r := range restored {
-					sign := map[bool]string{r.Before.IsAbsent(): "+", r.Version.IsAbsent(): "-"}[true]
+					sign := ""
+					switch {
+					case r.Before.IsAbsent():
+						sign = "+"
+					case r.Version.IsAbsent():
+						sign = "-"
+					}
 					keys = append(keys, sign+r.Key)
-					data, version, err := db.Doc(r.Key).Read(ctx)
-					dry := c.opts != nil && c.opts.DryRun
-					if !dry && (version != r.Version || err != nil && !errors.Is(err, ErrNotExist)) {
-						t.Errorf("%s: %s, %v, not %v: %v", r.Key, data, version, r.Version, err)
+					_, version, _ := db.Doc(r.Key).Read(ctx)
+					if dry := c.opts != nil && c.opts.DryRun; !dry && version != r.Version {
+						t.Errorf("%s has %v, not %v", r.Key, version, r.Version)
 					}
 				}
 				if got := fmt.Sprint(keys); got != c.restored {
@@ -102,7 +107,7 @@ func TestRestoreSnapshot(t *testing.T) {
 			if got := fmt.Sprint(now); got != want {
 				t.Errorf("%s, not %s", got, want)
 			}
-			if info, err := os.Stat(filepath.Join(dir, "a.json")); err != nil ||
+			if info, err := os.Stat(a); err != nil ||
 				os.PathSeparator == '/' && info.Mode().Perm() != 0o644 {
 				t.Errorf("%v, %v", info, err)
 			}
@@ -148,7 +153,8 @@ func TestRestoreMany(t *testing.T) {
 	change := func(n int) {
 		t.Helper()
 		for i := range n {
-			if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)+".json"), []byte("0"), 0o600); err != nil {
+			path := filepath.Join(dir, strconv.Itoa(i)+".json")
+			if err := os.WriteFile(path, []byte("0"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,8 +19,8 @@ func (a *app) snapshotCommand() *cobra.Command {
 	group := &cobra.Command{
 		Use:   "snapshot VERB DIR",
 		Short: "Keep all documents of a directory as they are at one moment, and restore them",
-		Long: `Keep all documents of a directory, with those in its directories, as they are together at
-one moment. Writers go on meanwhile. A snapshot is one file, DIR/.NAME.snapshot. A document
+		Long: `Keep all documents of a directory, with those in its directories, as they are
+together at one moment. Writers go on meanwhile. A snapshot is one file, DIR/.NAME.snapshot. A document
 has a KEY: its path in DIR, without .json.`,
 		Example: `  jsonstore snapshot create state before-upgrade
   jsonstore snapshot restore state before-upgrade --dry-run
@@ -75,10 +75,10 @@ func (a *app) inStore(
 			dir = filepath.Join(dir, base)
 		}
 		if !errors.Is(err, store.ErrNotDurable) && !errors.As(err, new(*outputError)) {
-			err = where.Err
+			err = &store.Error{Op: where.Op, Name: dir, Err: plainPath(where.Err)}
 		}
 	}
-	a.fail(dir, plainPath(err))
+	a.fail(dir, err)
 	return nil
 }
 
@@ -106,8 +106,8 @@ func (a *app) snapshotCreateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "create DIR [NAME]",
 		Short: "Make a snapshot, and print its name",
-		Long: `Make a snapshot of all documents of a directory, and print its name; without NAME it is
-named for the time. Of each transaction it has all or nothing. Those may read it who may read
+		Long: `Make a snapshot of all documents of a directory, and print its name; without NAME it
+is named for the time. Of each transaction it has all or nothing. Those may read it who may read
 every document in it. If the name is taken, the exit code is 6.`,
 		Example: `  jsonstore snapshot create state
   jsonstore snapshot create state before-upgrade --json | jq .documents`,
@@ -137,8 +137,8 @@ func (a *app) snapshotListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list DIR",
 		Short: "List the snapshots of a directory, the oldest first",
-		Long: `List the snapshots of a directory, the oldest first. One that cannot be used is named on
-standard error, with the reason.`,
+		Long: `List the snapshots of a directory, the oldest first. One that cannot be used is named
+on standard error, with the reason.`,
 		Example: `  jsonstore snapshot list state
   jsonstore snapshot list state --json | jq -r .name`,
 		Args: cobra.ExactArgs(1),
@@ -171,14 +171,15 @@ func (a *app) snapshotShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DIR NAME [KEY]",
 		Short: "List the documents in a snapshot, or print one",
-		Long: `List the documents in a snapshot, each with its version by content and its key; or print
-the document with a KEY. The checksums of what is read are compared; with --verify those of
+		Long: `List the documents in a snapshot, each with its version by content and its key; or
+print the document with a KEY. The checksums of what is read are compared; with --verify those of
 all documents.`,
 		Example: `  jsonstore snapshot show state before-upgrade
   jsonstore snapshot show state before-upgrade users/ada | jq .age`,
 		Args: cobra.RangeArgs(2, 3),
 	}
-	cmd.Flags().BoolVar(&verify, "verify", false, "first compare all documents with their checksums")
+	cmd.Flags().BoolVar(&verify, "verify", false,
+		"first compare all documents with their checksums")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.inStore(cmd.Context(), args[0], func(ctx context.Context, db *store.DB) error {
 			s, err := db.OpenSnapshot(unshield(args[1]))
@@ -240,8 +241,8 @@ func (a *app) snapshotRestoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore DIR NAME [KEY...]",
 		Short: "Make documents what they are in a snapshot, in one transaction",
-		Long: `Make documents of the directory what they are in a snapshot: all of them, or those with
-the given KEYs. All are changed, or none. Documents that are not in the snapshot stay, unless
+		Long: `Make documents of the directory what they are in a snapshot: all of them, or those
+with the given KEYs. All are changed, or none. Documents that are not in the snapshot stay, unless
 --delete-others is given. What was changed is printed. A transaction changes at most 4096
 documents; of a larger snapshot, those that differ have to be fewer, or are restored by their
 KEYs, some at a time.`,
