@@ -161,33 +161,30 @@ func (c *collector) look() (same bool, err error) {
 		e.listed = c.looks
 	}
 	same = same && !moving
-	for _, exists := range []bool{false, true} { // the absent ones first, as in a view
-		for i, e := range before {
-			if e.exists != exists || e.pinned {
-				continue
-			}
-			if e.isLoose() && e.listed != c.looks {
-				delete(c.docs, e.key) // it is neither listed nor has an intent
-				continue
-			}
-			if i%64 == 0 {
-				if err := c.check(); err != nil {
-					return false, err
-				}
-			}
-			still, err := c.isStill(e)
-			if err != nil {
-				return false, c.db.Doc(e.key).error("verify", err)
-			}
-			if still {
-				e.pinned = c.held[e.path]
-				continue
-			}
-			same = false
-			c.moved++
-			if _, err := c.read(e.key, true); err != nil {
+	for i, e := range before {
+		switch {
+		case e.pinned:
+			continue
+		case e.isLoose() && e.listed != c.looks:
+			delete(c.docs, e.key) // it is neither listed nor has an intent
+			continue
+		case i%64 == 0:
+			if err := c.check(); err != nil {
 				return false, err
 			}
+		}
+		still, err := c.isStill(e)
+		if err != nil {
+			return false, c.db.Doc(e.key).error("verify", err)
+		}
+		if still {
+			e.pinned = c.held[e.path]
+			continue
+		}
+		same = false
+		c.moved++
+		if _, err := c.read(e.key, true); err != nil {
+			return false, err
 		}
 	}
 	return same, nil
