@@ -49,7 +49,8 @@ func TestMutants(t *testing.T) {
 func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
 		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
-		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants, recoverMutants)
+		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants, recoverMutants,
+		snapshotMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -179,4 +180,54 @@ func TestRestoreMany(t *testing.T) {
 	if restored, err = s.Restore(ctx, nil); err != nil || len(restored) != 4 {
 		t.Errorf("%v, %v", restored, err)
 	}
+}
+
+// TestRestoreIsOne: a document that has its content already is part of the transaction: if it
+// changes meanwhile, it is restored too.
+func TestRestoreIsOne(t *testing.T) {
+	ctx := context.Background()
+	db, dir := openWith(t, Options{}, map[string]string{"a": "[1]", "b": "[1]"})
+	s := snapshotOf(t, db, "s")
+	if _, err := db.Doc("b").Update(ctx, become("[2]")); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	changed := false
+	db.drv.files.files = &openingFS{FS: db.drv.files.files, opens: func(name string) {
+		// The transaction reads b after a. The looks before it, if there are any, have it open too.
+		if name == "b.json" && !changed {
+			changed = true
+			done := make(chan error)
+			go func() { // not within the transaction
+				_, err := other.Doc("a").Update(ctx, become("[3]"))
+				done <- err
+			}()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	if _, err := s.Restore(ctx, nil); err != nil || !changed {
+		t.Errorf("changed %v: %v", changed, err)
+	}
+	if now := fmt.Sprint(contents(t, snapshotOf(t, other, "now"))); now != "map[a:[1] b:[1]]" {
+		t.Error(now)
+	}
+}
+
+// openingFS tells of each document before it is opened.
+type openingFS struct {
+	fsys.FS
+	opens func(name string)
+}
+
+func (f *openingFS) Open(name string, how fsys.How, perm fs.FileMode) (fsys.File, error) {
+	if how == fsys.OpenExisting {
+		f.opens(name)
+	}
+	return f.FS.Open(name, how, perm)
 }
