@@ -9,7 +9,7 @@ var snapshotMutants = []mutant{
 		"			if same || err != nil {\n",
 		"			if same = true; same || err != nil {\n",
 	}}},
-	{"snapshots: not listed again", snapshotOrders + "a_transaction_that_creates,_hash", "collect.go", []edit{{
+	{"snapshots: new ones are not looked at again", "TestSnapshotNewOnes", "collect.go", []edit{{
 		"		same = false\n		return c.read(key, false)\n",
 		"		same = same && c.looks > 1\n		return c.read(key, false)\n",
 	}}},

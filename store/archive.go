@@ -29,7 +29,6 @@ import (
 	"time"
 
 	"github.com/jsonstore/jsonstore/driver"
-	"github.com/jsonstore/jsonstore/internal/fsys"
 )
 
 const (
@@ -140,7 +139,7 @@ func readAt(file io.ReaderAt, at, size int64) ([]byte, error) {
 }
 
 // readTail reads the last two lines of an archive of so many bytes.
-func readTail(file fsys.File, size int64) (tail archiveTail, err error) {
+func readTail(file io.ReaderAt, size int64) (tail archiveTail, err error) {
 	begin := max(0, size-maxArchiveTail)
 	data, err := readAt(file, begin, size-begin)
 	if err != nil {
@@ -166,7 +165,7 @@ func readTail(file fsys.File, size int64) (tail archiveTail, err error) {
 }
 
 // readIndex reads the beginning and the index of an archive.
-func readIndex(file fsys.File, tail archiveTail) (entries []archived, err error) {
+func readIndex(file io.ReaderAt, tail archiveTail) (entries []archived, err error) {
 	header, err := readAt(file, 0, int64(len(archiveHeader)))
 	if err != nil {
 		return nil, err
@@ -204,7 +203,7 @@ func readIndex(file fsys.File, tail archiveTail) (entries []archived, err error)
 }
 
 // readArchived reads the content of a document in an archive.
-func readArchived(file fsys.File, e archived) ([]byte, error) {
+func readArchived(file io.ReaderAt, e archived) ([]byte, error) {
 	size, _ := sizeOf(e.Version)
 	data, err := readAt(file, e.At, size)
 	if err != nil {

@@ -109,6 +109,12 @@
 // document that another program or a power cut has broken. No read or write does that by
 // itself.
 //
+// # Snapshots
+//
+// DB.CreateSnapshot keeps all documents of a directory, as they are at one moment, in one file
+// beside them. A Snapshot is an fs.FS; Snapshot.Restore brings all of its documents back, or
+// some, in one transaction.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

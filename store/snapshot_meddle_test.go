@@ -130,6 +130,33 @@ func TestSnapshotForeign(t *testing.T) {
 	}
 }
 
+// TestSnapshotNewOnes: documents that come while a snapshot is made are looked at again too.
+func TestSnapshotNewOnes(t *testing.T) {
+	listings, changed := 0, false
+	write := func(dir, content string) {
+		for _, name := range []string{"m.json", "n.json"} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	db := openMeddled(t, map[string]string{"a": "1"}, func(_ *simfs.Faulty, dir, op, name string) {
+		switch {
+		case op == "readdir":
+			if listings++; listings == 3 { // when the documents were read once
+				write(dir, "[1]")
+			}
+		case op == "open" && name == "n.json" && !changed: // m was read
+			changed = true
+			write(dir, "[2]")
+		}
+	})
+	found := contents(t, snapshotOf(t, db, "s"))
+	if found["m"] != found["n"] || found["n"] != "[2]" || !changed {
+		t.Errorf("%v, changed %v", found, changed)
+	}
+}
+
 // TestSnapshotClosesFiles: what is old when it is read is closed, what is young stays open.
 func TestSnapshotClosesFiles(t *testing.T) {
 	listings := 0

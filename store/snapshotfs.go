@@ -45,7 +45,7 @@ func (db *DB) OpenSnapshot(name string) (*Snapshot, error) {
 	if err == nil && name == "" {
 		err = fmt.Errorf("%w: the name of the snapshot is empty", ErrKey)
 	}
-	s := &Snapshot{db: db, dirs: map[string][]fs.DirEntry{".": {}}}
+	s := &Snapshot{db: db}
 	var info fsys.Info
 	var tail archiveTail
 	if err == nil {
@@ -70,6 +70,7 @@ func (db *DB) OpenSnapshot(name string) (*Snapshot, error) {
 
 // index finds out which directories there are, and what is in them.
 func (s *Snapshot) index() error {
+	s.dirs = map[string][]fs.DirEntry{".": {}}
 	files := map[string]bool{}
 	for _, e := range s.entries {
 		name := e.Key + keySuffix
