@@ -55,7 +55,8 @@ func FuzzArchive(f *testing.F) {
 	}
 	at, err := a.add([]byte("[1]"))
 	if err == nil {
-		_, err = a.end([]archived{{Key: "a", At: at, Version: hashVersion([]byte("[1]"))}}, time.Time{})
+		entry := archived{Key: "a", At: at, Version: hashVersion([]byte("[1]"))}
+		_, err = a.end([]archived{entry}, time.Time{})
 	}
 	if err != nil {
 		f.Fatal(err)

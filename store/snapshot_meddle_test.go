@@ -20,7 +20,8 @@ import (
 // openMeddled opens a directory with old documents. Each call of the file system first tells
 // meddle, which may change the directory as another program does.
 func openMeddled(
-	t *testing.T, documents map[string]string, meddle func(files *simfs.Faulty, dir, op, name string),
+	t *testing.T, documents map[string]string,
+	meddle func(files *simfs.Faulty, dir, op, name string),
 ) *DB {
 	t.Helper()
 	_, dir := openWith(t, Options{}, documents)
@@ -76,8 +77,9 @@ func TestSnapshotForeign(t *testing.T) {
 			}
 		},
 		"by replacing it": func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "new"), "[2]")
-			if err := os.Rename(filepath.Join(dir, "new"), filepath.Join(dir, "a.json")); err != nil {
+			other := filepath.Join(dir, "new")
+			write(t, other, "[2]")
+			if err := os.Rename(other, filepath.Join(dir, "a.json")); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -270,7 +272,8 @@ func TestSnapshotName(t *testing.T) {
 			if data, err := os.ReadFile(filepath.Join(db.where, c.file)); string(data) != "other" {
 				t.Errorf("the other file has become %q, %v", data, err)
 			}
-			if _, err := os.Lstat(filepath.Join(db.where, names.Snapshot("s"))); err == nil && c.want == nil {
+			_, err = os.Lstat(filepath.Join(db.where, names.Snapshot("s")))
+			if err == nil && c.want == nil {
 				t.Error("there is a snapshot")
 			}
 		})

@@ -20,8 +20,8 @@ func (a *app) snapshotCommand() *cobra.Command {
 		Use:   "snapshot VERB DIR",
 		Short: "Keep all documents of a directory as they are at one moment, and restore them",
 		Long: `Keep all documents of a directory, with those in its directories, as they are
-together at one moment. Writers go on meanwhile. A snapshot is one file, DIR/.NAME.snapshot. A document
-has a KEY: its path in DIR, without .json.`,
+together at one moment. Writers go on meanwhile. A snapshot is one file, DIR/.NAME.snapshot.
+A document has a KEY: its path in DIR, without .json.`,
 		Example: `  jsonstore snapshot create state before-upgrade
   jsonstore snapshot restore state before-upgrade --dry-run
   jsonstore snapshot restore state before-upgrade users/ada`,
