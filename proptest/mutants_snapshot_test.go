@@ -21,7 +21,7 @@ var snapshotMutants = []mutant{
 		"			e.pinned = c.held[e.path]\n",
 		"			e.pinned = true\n",
 	}}},
-	{"snapshots: what changed is locked too late", snapshotOrders + "one_after_the_other,_with_(all_)?locks", "collect.go", []edit{{
+	{"snapshots: what is locked is not looked at again", "TestSnapshotUnderLocks", "collect.go", []edit{{
 		"			if err := c.lock(all); err != nil {\n				return err\n			}\n",
 		"			for _, e := range c.sorted() {\n				e.pinned = true\n			}\n			if err := c.lock(all); err != nil {\n				return err\n			}\n",
 	}}},
@@ -39,7 +39,7 @@ var snapshotMutants = []mutant{
 	}}},
 	{"snapshots: links are not followed again", "TestSnapshotForeign", "collect.go", []edit{{
 		"		if err != nil || path != e.path {\n",
-		"		if err != nil {\n",
+		"		if _ = path; err != nil {\n",
 	}}},
 	{"snapshots: what is not listed is not missed", "TestSnapshotForeign|TestSnapshotMovingNames|" + snapshotOrders + "a_transaction", "collect.go", []edit{{
 		"	if e.exists && e.listed != c.looks {\n		return false, nil\n	}\n",

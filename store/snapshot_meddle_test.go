@@ -159,6 +159,41 @@ func TestSnapshotNewOnes(t *testing.T) {
 	}
 }
 
+// TestSnapshotUnderLocks: what is locked is looked at again with its lock.
+func TestSnapshotUnderLocks(t *testing.T) {
+	changes, locked := 0, false
+	documents := map[string]string{"a": "[0]", "b": "[0]"}
+	write := func(dir, key string) {
+		content := fmt.Appendf(nil, "[%d]", changes)
+		if err := os.WriteFile(filepath.Join(dir, key+keySuffix), content, 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	db := openMeddled(t, documents, func(_ *simfs.Faulty, dir, op, name string) {
+		switch {
+		case name == names.Lock("a.json") && op != "lstat":
+			locked = true
+		case locked:
+		case op == "readdir":
+			write(dir, "b") // so that it is read again
+		case op == "open" && name == "b.json": // after a was read
+			changes++
+			write(dir, "a")
+			write(dir, "b")
+		}
+	})
+	for key := range documents {
+		path := filepath.Join(db.where, names.Lock(key+keySuffix))
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := contents(t, snapshotOf(t, db, "s"))
+	if found["a"] != found["b"] || changes != optimisticLooks || !locked {
+		t.Errorf("%v, %d changes, locked %v", found, changes, locked)
+	}
+}
+
 // TestSnapshotClosesFiles: what is old when it is read is closed, what is young stays open.
 func TestSnapshotClosesFiles(t *testing.T) {
 	listings := 0
