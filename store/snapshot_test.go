@@ -12,13 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
 	"github.com/jsonstore/jsonstore/driver/memdriver"
+	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
 )
 
@@ -238,112 +237,6 @@ func TestSnapshotBadNames(t *testing.T) {
 	}
 }
 
-// TestSnapshotBank: transfers between accounts by transactions, while snapshots are made. The sum
-// is the same in each. Beside them, one document is always updated after another.
-func TestSnapshotBank(t *testing.T) {
-	const accounts, each = 60, 100
-	documents := map[string]string{"first": "[0]", "second": "[0]"}
-	for i := range accounts {
-		documents[strconv.Itoa(i)] = fmt.Sprintf("[%d]", each)
-	}
-	db, dir := openWith(t, Options{Durability: Volatile}, documents)
-	ctx, cancel := context.WithCancel(context.Background())
-	var writers sync.WaitGroup
-	var transfers atomic.Int64
-	add := func(tx *Tx, doc *Doc, n int) error { _, err := tx.Add(doc, "0", n); return err }
-	worker := func(do func(other *DB, i int) error) {
-		other, err := Open(dir, &Options{Durability: Volatile})
-		if err != nil {
-			t.Fatal(err)
-		}
-		writers.Go(func() {
-			defer other.Close()
-			for i := 0; ctx.Err() == nil; i++ {
-				if err := do(other, i); err != nil && ctx.Err() == nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	for w := range 2 {
-		worker(func(other *DB, i int) error {
-			transfers.Add(1)
-			from, to := (i*7+w)%accounts, (i*13+5*w+1)%accounts
-			if from == to {
-				return nil
-			}
-			return other.Transact(ctx, func(tx *Tx) error {
-				err := add(tx, tx.Doc(strconv.Itoa(from)), -1)
-				return errors.Join(err, add(tx, tx.Doc(strconv.Itoa(to)), 1))
-			})
-		})
-	}
-	worker(func(other *DB, i int) error { // and makes and deletes two, always both
-		if _, _, err := other.Doc("first").Add(ctx, "0", 1); err != nil {
-			return err
-		}
-		if _, _, err := other.Doc("second").Add(ctx, "0", 1); err != nil || i%16 > 0 {
-			return err
-		}
-		return other.Transact(ctx, func(tx *Tx) error {
-			for _, key := range []string{"x", "y"} {
-				if i%32 == 0 {
-					if err := tx.Write(tx.Doc(key), []byte("0")); err != nil {
-						return err
-					}
-					continue
-				}
-				err := tx.Delete(tx.Doc(key))
-				if err != nil && !errors.Is(err, ErrNotExist) {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-	rounds, atLeast := 0, int64(1000)
-	if testing.Short() {
-		atLeast = 200
-	}
-	for deadline := time.Now().Add(time.Minute); (rounds < 20 || transfers.Load() < atLeast) &&
-		time.Now().Before(deadline); rounds++ {
-		i := rounds
-		s := snapshotOf(t, db, fmt.Sprint("s", i))
-		sum, ordered := 0, map[string]int{}
-		found := contents(t, s)
-		for key, content := range found {
-			n, err := strconv.Atoi(strings.Trim(content, "[]"))
-			switch {
-			case err != nil:
-				t.Fatalf("%s: %q", key, content)
-			case key == "first" || key == "second":
-				ordered[key] = n
-			case key != "x" && key != "y":
-				sum += n
-			}
-		}
-		if sum != accounts*each {
-			t.Errorf("the sum is %d", sum)
-		}
-		if first, second := ordered["first"], ordered["second"]; first != second &&
-			first != second+1 {
-			t.Errorf("first %d, second %d", first, second)
-		}
-		if _, x := found["x"]; x != (found["y"] != "") {
-			t.Errorf("half of a creation or deletion: %v", found)
-		}
-		s.Close()
-		if err := db.DeleteSnapshot(ctx, fmt.Sprint("s", i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cancel()
-	writers.Wait()
-	t.Logf("%d snapshots, %d with locks, beside %d transfers", rounds, db.Stats().Escalations,
-		transfers.Load())
-}
-
 // TestSnapshotInPlace: what other programs do to documents afterwards changes no snapshot.
 func TestSnapshotInPlace(t *testing.T) {
 	db, dir := openWith(t, Options{}, map[string]string{"a": "[1]", "b": "[2]", "c": "[3]"})
@@ -540,4 +433,23 @@ func TestSnapshotLocked(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "..*")); len(left) > 0 {
 		t.Error(left)
 	}
+}
+
+// changingFS changes a document each time that the directory is listed.
+type changingFS struct {
+	fsys.FS
+	path    string
+	changes int
+}
+
+func (f *changingFS) ReadDir(name string) ([]fsys.Entry, error) {
+	f.changes++
+	err := os.WriteFile(f.path+".new", strconv.AppendInt(nil, time.Now().UnixNano(), 10), 0o600)
+	if err == nil {
+		err = os.Rename(f.path+".new", f.path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f.FS.ReadDir(name)
 }
