@@ -63,7 +63,7 @@ var snapshotMutants = []mutant{
 	}}},
 	{"snapshots: a rename that failed is believed", "TestSnapshotFaults", "snapshot.go", []edit{{
 		"		case lstatErr == nil && now.SameFile(s.info): // it has happened all the same\n",
-		"		case false: // it has happened all the same\n",
+		"		case lstatErr == nil && now.SameFile(s.info) && false:\n",
 	}}},
 	{"snapshots: one with this name is replaced", "TestSnapshotName", "snapshot.go", []edit{{
 		"	err = d.files.Rename(s.path, path, fsys.NoReplace)\n",
