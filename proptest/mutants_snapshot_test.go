@@ -79,7 +79,7 @@ var snapshotMutants = []mutant{
 	}}},
 	{"snapshots: what dead makers left stays", "TestSnapshotLeftovers|TestSnapshotPowerCuts", "snapshot.go", []edit{{
 		"			_, _ = o.take(entry.Name, names.Snapshot(name), \"\")\n",
-		"",
+		"			_ = o\n",
 	}}},
 	{"snapshots: what is removed has no name of a snapshot", "TestSnapshotLeftovers", "snapshot.go", []edit{{
 		"		if ok && checkKey(name) == nil && entry.Type.IsRegular() {\n",
@@ -107,7 +107,7 @@ var snapshotMutants = []mutant{
 	}}},
 	{"snapshots: wider than a directory", "TestSnapshotAccess", "snapshotaccess.go", []edit{{
 		"		a.narrow(info, info.Mode.Perm()<<2) // who may enter it may read what is in it\n",
-		"",
+		"		_ = info\n",
 	}}},
 	{"snapshots: the bits of another group", "TestSnapshotAccess", "snapshotaccess.go", []edit{{
 		"	if mode&0o400 == 0 || info.GID != a.own.GID && mode&0o044 != 0o044 {\n",
