@@ -70,10 +70,12 @@ func (db *DB) CreateSnapshot(ctx context.Context, name string) (SnapshotInfo, er
 		info, err = files.createSnapshot(ctx, db, name)
 	}
 	if err != nil {
-		return info, &Error{"create snapshot", db.snapshotName(name), err}
+		err = &Error{"create snapshot", db.snapshotName(name), err}
 	}
-	info.Path = filepath.Join(db.where, names.Snapshot(name))
-	return info, nil
+	if info.Name != "" {
+		info.Path = filepath.Join(db.where, names.Snapshot(name))
+	}
+	return info, err
 }
 
 // Snapshots returns the snapshots of the directory, the oldest first. A snapshot that cannot be
