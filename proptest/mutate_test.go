@@ -50,7 +50,7 @@ func allMutants() []mutant {
 	return slices.Concat(mutants, combineMutants, shellMutants, keepMutants, trustMutants,
 		txMutants, viewMutants, listMutants, largeMutants, engineMutants, unfinishedMutants,
 		leaseMutants, journalMutants, mergeMutants, watchMutants, lockMutants, recoverMutants,
-		historyMutants)
+		historyMutants, snapshotMutants)
 }
 
 // TestMutantsApply: each text that a mutant replaces exists exactly once. A change of the code that

@@ -115,6 +115,12 @@
 // deletes, whatever its options. [Doc.History] lists them, [Doc.Undo] brings one back as a new
 // version, and [Doc.Revert] takes one change back and keeps those since.
 //
+// # Snapshots
+//
+// DB.CreateSnapshot keeps all documents of a directory, as they are at one moment, in one file
+// beside them. A Snapshot is an fs.FS; Snapshot.Restore brings all of its documents back, or
+// some, in one transaction.
+//
 // # Engines
 //
 // [New] opens documents in another engine. Package driver is the contract; package

@@ -180,6 +180,7 @@ type loaded struct {
 	young   bool        // by time: a write since the file was opened may not show in its version
 	seen    *seen       // the intent through which it was loaded, if any
 	whole   atomic.Bool // its content is known to be valid
+	aged    bool        // every later change of the file, which may be closed, shows in its ctime
 }
 
 func (s *loaded) close() {

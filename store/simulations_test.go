@@ -30,6 +30,7 @@ func simulations() map[string]simulation {
 	remembrances(all)
 	txSimulations(all)
 	viewSimulations(all)
+	snapshotSimulations(all)
 	add := func(size string, s scenario, format string, args ...any) {
 		name := fmt.Sprintf(format, args...)
 		all[name] = simulation{s.deaths, s.setup, size == "large", size == "middle"}

@@ -168,7 +168,8 @@ func (s *loaded) isAt(now fsys.Info, exists bool) bool {
 	if !exists || s.version.IsAbsent() {
 		return !exists && s.version.IsAbsent()
 	}
-	return now.SameFile(s.info) && now.Mtime == s.info.Mtime && now.Size == s.info.Size
+	return now.SameFile(s.info) && now.Mtime == s.info.Mtime && now.Size == s.info.Size &&
+		(!s.aged || now.Ctime == s.info.Ctime)
 }
 
 // neverInTransaction reports whether no transaction ever had an intent beside the document

@@ -39,7 +39,7 @@ func (d *fileDriver) believes(path string, found fsys.Info, kind fs.FileMode) (b
 	if err != nil || dir.Mode&fs.ModeSticky == 0 {
 		return err == nil, err
 	}
-	trusted := found.UID == 0 || found.UID == dir.UID || isOurs(found.UID)
+	trusted := isTrusted(found, dir)
 	switch document, err := d.files.Lstat(path); {
 	case err == nil:
 		trusted = trusted || found.UID == document.UID
@@ -47,6 +47,12 @@ func (d *fileDriver) believes(path string, found fsys.Info, kind fs.FileMode) (b
 		return false, err
 	}
 	return trusted && found.Links == 1, nil
+}
+
+// isTrusted reports whether a file in a sticky directory belongs to a user who may replace
+// every file there, or to this one.
+func isTrusted(found, dir fsys.Info) bool {
+	return found.UID == 0 || found.UID == dir.UID || isOurs(found.UID)
 }
 
 // checkLink refuses a symbolic link that a kernel with protected links would not

@@ -62,6 +62,9 @@ type txScenario struct {
 	files    bool            // the intents of members are files
 	plants   string          // documents beside which a stranger plants, in a sticky directory
 	history  bool            // that of all documents is on
+
+	snapshots []int // how often each of the snapshots of the directory is tried
+	chains    bool  // one writer updates a, and then b
 }
 
 func simulatedDoc(letter rune) string { return "/dir/" + string(letter) + ".json" }
@@ -80,7 +83,7 @@ const otherDir = "/dir/other"
 func (s txScenario) quiet(op, name string) bool {
 	base := filepath.Base(name)
 	switch {
-	case strings.HasPrefix(op, "sync"):
+	case strings.HasPrefix(op, "sync"), strings.Contains(base, ".snapshot"):
 		return true
 	case strings.HasSuffix(name, ".gate"): // nobody shares a lock, so that none is there
 		return true
@@ -103,7 +106,8 @@ func (s txScenario) quiet(op, name string) bool {
 		return op == "lstat" || s.sweeper == "" && op != "open" && op != "remove"
 	case op == "lstat" && strings.HasSuffix(base, ".json"):
 		// Who has the lock might as well have looked before.
-		return len(s.readers)+len(s.views)+len(s.listings)+len(s.ending)+len(s.refusers) == 0
+		return len(s.readers)+len(s.views)+len(s.listings)+len(s.ending)+len(s.refusers)+
+			len(s.snapshots) == 0
 	}
 	return false
 }
@@ -225,6 +229,9 @@ func (s txScenario) letters() string {
 			set[letter] = true
 		}
 	}
+	if s.chains {
+		set['a'], set['b'] = true, true
+	}
 	return string(slices.Sorted(maps.Keys(set)))
 }
 
@@ -304,6 +311,7 @@ func (s txScenario) setup(w *simfs.World) (check func() error) {
 		w.Go("stranger", func(files fsys.FS) error { return s.plant(files, letter) }).UID = stranger
 	}
 	s.viewDirectory(w, h)
+	s.takeSnapshots(w, h)
 	if s.clock {
 		w.Go("clock", func(files fsys.FS) error { return files.(*simfs.Process).Tick(ofCoarseAge) })
 	}
@@ -551,7 +559,7 @@ func (s txScenario) check(w *simfs.World, h *txHistory) error {
 					return err
 				}
 			}
-			return nil
+			return s.nextSnapshot(files, h)
 		}, nil)
 		if err != nil {
 			return err

@@ -45,5 +45,6 @@ func TestTransactionsOnWindows(t *testing.T) {
 // Simulations of transactions and views are for other systems.
 func txSimulations(map[string]simulation)       {}
 func viewSimulations(map[string]simulation)     {}
+func snapshotSimulations(map[string]simulation) {}
 func sampledTransactions(map[string]simulation) {}
 func sampledViews(map[string]simulation)        {}

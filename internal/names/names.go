@@ -17,6 +17,11 @@
 //	                       long ones (history.go)
 //	.jsonstore.history     which documents of the directory keep their versions
 //
+// and in a directory of documents, for each snapshot of it:
+//
+//	.NAME.snapshot                  the snapshot, by its own NAME
+//	..NAME.snapshot.<digits>.tmp    one that is being made, like a staged version
+//
 // No document can have such a name. The digits are hexadecimal.
 //
 // File systems allow 255 bytes. Of a NAME that leaves no room for the longest of these, of
@@ -62,6 +67,7 @@ const (
 	heldShared      = "s" // after the digits
 	keptSuffix      = ".kept"
 	historySuffix   = ".history"
+	snapshotSuffix  = ".snapshot"
 	longPrefix      = "long" // of the suffix, after its dot
 	randomDigits    = 16
 
@@ -72,9 +78,8 @@ const (
 )
 
 // reservedSuffixes are the endings of the store's names other than those of temporary files.
-// Some of them are for later versions of the store.
 var reservedSuffixes = [...]string{lockSuffix, intentSuffix, gateSuffix, heldSuffix, keptSuffix,
-	historySuffix}
+	historySuffix, snapshotSuffix}
 
 // long is a suffix for a document with a long name.
 func long(suffix string) string { return "." + longPrefix + suffix[1:] }
@@ -181,6 +186,22 @@ func IntentBeside(temporary string) string {
 
 // Kept is the version that the current one of the document at path has replaced.
 func Kept(path string) string { return beside(path, "", keptSuffix) }
+
+// Snapshot is the file of the snapshot with a name.
+func Snapshot(name string) string { return "." + name + snapshotSuffix }
+
+// IsSnapshot reports whether a file's name is that of a snapshot, or with unfinished of one
+// that is being made, and returns the snapshot's name.
+func IsSnapshot(file string, unfinished bool) (name string, ok bool) {
+	if unfinished {
+		if file, _, ok = Temporary(file); !ok {
+			return "", false
+		}
+	}
+	name, suffixed := strings.CutSuffix(file, snapshotSuffix)
+	name, dotted := strings.CutPrefix(name, ".")
+	return name, suffixed && dotted && name != ""
+}
 
 // Place returns the name of a place in its row. Places have numbers from 0 on.
 func Place(path string, place int) string {

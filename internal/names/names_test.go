@@ -180,3 +180,23 @@ func TestHistory(t *testing.T) {
 		}
 	}
 }
+
+// TestSnapshotNames: the files of snapshots are known by their names, and are the store's own.
+func TestSnapshotNames(t *testing.T) {
+	for _, name := range []string{"s", "a.b", ".x", strings.Repeat("x", 200)} {
+		file := Snapshot(name)
+		for unfinished, file := range map[bool]string{false: file, true: Place(file, 3)} {
+			found, is := IsSnapshot(file, unfinished)
+			_, other := IsSnapshot(file, !unfinished)
+			_, own := Own(file)
+			if !is || found != name || other || !own || len(Random(file, 1)) > 255 {
+				t.Errorf("%q: %q, %v, other %v, own %v", file, found, is, other, own)
+			}
+		}
+	}
+	for _, file := range []string{".snapshot", "s.snapshot", ".s.snapshots", ".s.lock", "..tmp"} {
+		if name, is := IsSnapshot(file, false); is {
+			t.Errorf("%q is %q", file, name)
+		}
+	}
+}

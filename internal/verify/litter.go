@@ -32,7 +32,11 @@ type Litter struct {
 	TwoLocks  []string `json:"two_locks"` // documents that have a lock file and NAME.lock
 	Mounts    []string `json:"mounts"`    // files that are mount points, which cannot be replaced
 	Aside     []string `json:"aside"`     // documents that jsonstore recover has moved aside
-	Leftovers []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
+	Snapshots int      `json:"snapshots"` // number of snapshots that can be used
+	// BadSnapshots are those that cannot: torn, changed, another user's; and files of dead
+	// makers.
+	BadSnapshots []string `json:"bad_snapshots"`
+	Leftovers    []string `json:"leftovers"` // files of a doctor, verify or bench that was killed
 }
 
 // Intent is the intent of a transaction beside a document.
@@ -52,6 +56,7 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 	found := Litter{
 		Invalid: []string{}, Orphans: []string{}, Intents: []Intent{}, Locks: []string{},
 		TwoLocks: []string{}, Mounts: []string{}, Aside: []string{}, Leftovers: []string{},
+		BadSnapshots: []string{},
 	}
 	entries, err := files.ReadDir(dir)
 	if err != nil {
@@ -86,7 +91,12 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 			if intent, left := lookAtIntent(path, opts); left {
 				found.Intents = append(found.Intents, intent)
 			}
-			if isOrphan(files, path) {
+			_, unfinished := names.IsSnapshot(entry.Name, true)
+			switch {
+			case !isOrphan(files, path):
+			case unfinished:
+				found.BadSnapshots = append(found.BadSnapshots, entry.Name)
+			default:
 				found.Orphans = append(found.Orphans, entry.Name)
 			}
 		case strings.HasSuffix(entry.Name, ".json"):
@@ -114,7 +124,25 @@ func Look(ctx context.Context, files fsys.FS, dir string, opts *store.Options) (
 			}
 		}
 	}
-	return found, nil
+	return found, found.lookAtSnapshots(ctx, dir, opts)
+}
+
+// lookAtSnapshots counts the snapshots of a directory.
+func (l *Litter) lookAtSnapshots(ctx context.Context, dir string, opts *store.Options) error {
+	db, err := store.Open(dir, opts)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	all, err := db.Snapshots(ctx)
+	for _, info := range all {
+		if info.Problem == nil {
+			l.Snapshots++
+		} else {
+			l.BadSnapshots = append(l.BadSnapshots, filepath.Base(info.Path))
+		}
+	}
+	return err
 }
 
 func readDocument(ctx context.Context, path string, opts *store.Options) error {
@@ -217,6 +245,15 @@ func (l Litter) Findings() []Finding {
 		text := fmt.Sprintf("%d broken or replaced documents were moved aside by jsonstore "+
 			"recover; remove them when you need them no longer: %s", n, some(l.Aside))
 		found = append(found, Finding{"moved aside", Note, text})
+	}
+	if n := len(l.BadSnapshots); n > 0 || l.Snapshots > 0 {
+		state, text := OK, fmt.Sprintf("%d that can be used", l.Snapshots)
+		if n > 0 {
+			state, text = Note, fmt.Sprintf("%s; %d files are torn, of another user, or of a "+
+				"process that died; see jsonstore snapshot list, and remove them; those of "+
+				"processes the next snapshot removes: %s", text, n, some(l.BadSnapshots))
+		}
+		found = append(found, Finding{"snapshots", state, text})
 	}
 	if n := len(l.Intents); n > 0 {
 		var of []string
