@@ -101,7 +101,8 @@ func TestHistoriesOfThoseWhoGiveUp(t *testing.T) {
 	histories := setting(t, "JSONSTORE_HISTORIES", 24)
 	steps := setting(t, "JSONSTORE_HISTORY_STEPS", 40)
 	operations, given := 0, 0 // given: operations that ran and were withdrawn
-	for i := range histories {
+	// On a fast system there may be none to give up in a few histories.
+	for i := 0; i < histories || given == 0 && i < 50*histories; i++ {
 		seed := uint64(time.Now().UnixNano())
 		random := rand.New(rand.NewPCG(seed, 0))
 		opts := store.Options{
@@ -161,7 +162,7 @@ func TestHistoriesOfThoseWhoGiveUp(t *testing.T) {
 		}
 		h.mustBeLinear(t)
 	}
-	t.Logf("%d histories, %d operations, %d runs in vain", histories, operations, given)
+	t.Logf("%d operations, %d runs in vain", operations, given)
 	if given == 0 {
 		t.Error("nobody has given up: this shows nothing")
 	}
