@@ -88,7 +88,7 @@ var historyMutants = []mutant{
 	}}},
 	{"history: what comes back is for others", "TestHistoryNarrows", "undo.go", []edit{{
 		"	if err := a.narrow(from); err != nil {\n		return Absent, false, err\n	}\n",
-		"",
+		"	_ = from\n",
 	}}},
 	{"history: a transaction keeps none", historyTx, "txcommit.go", []edit{{
 		"			err = e.a.look(c.id)\n",
