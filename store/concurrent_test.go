@@ -33,7 +33,7 @@ func together(n int, f func(i int)) {
 // resources counts goroutines and open descriptors.
 func resources() (goroutines, descriptors int) {
 	time.AfterFunc(time.Hour, func() {}).Stop() // a program's first timer opens descriptors
-	entries, _ := os.ReadDir("/proc/self/fd") // none where there is no such directory
+	entries, _ := os.ReadDir("/proc/self/fd")   // none where there is no such directory
 	if runtime.GOOS == "windows" {
 		entries = nil // under Wine it is there, and has those of the emulation
 	}
