@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -91,7 +92,7 @@ func parseAge(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
 		const day = 24 * time.Hour
-		if n, err = strconv.Atoi(days); err == nil && n <= int(1<<63-1)/int(day) {
+		if n, err = strconv.Atoi(days); err == nil && time.Duration(n) <= math.MaxInt64/day {
 			age = time.Duration(n) * day
 		}
 	}
