@@ -1,15 +1,16 @@
 package store
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"testing"
 )
 
-// slow are the explorations that take longest, some seconds or a minute each. The test command runs
-// the others, JSONSTORE_SLOW=only these, JSONSTORE_SLOW=also all, and JSONSTORE_EXHAUSTIVE=1
-// those that take minutes too. One that is renamed falls out of the list, and runs with the
-// others.
+// slow are the explorations that take longest, some seconds or a minute each. The test command
+// runs the others, JSONSTORE_SLOW=only these, JSONSTORE_SLOW=1/3 a third of these (0/3 to 2/3),
+// JSONSTORE_SLOW=also all, and JSONSTORE_EXHAUSTIVE=1 those that take minutes too. One that is
+// renamed falls out of the list, and runs with the others.
 var slow = []string{
 	"TestInterleavings/crowd:_both_leave_and_a_holder,_hash",
 	"TestInterleavings/crowd:_cancel_out_beside_one,_hash",
@@ -84,14 +85,23 @@ var slow = []string{
 func skipLong(t *testing.T, large bool) {
 	t.Helper()
 	_, exhaustive := os.LookupEnv("JSONSTORE_EXHAUSTIVE")
-	wanted, isSlow := os.Getenv("JSONSTORE_SLOW"), slices.Contains(slow, t.Name())
+	wanted, at := os.Getenv("JSONSTORE_SLOW"), slices.Index(slow, t.Name())
+	var part, parts int
+	_, err := fmt.Sscanf(wanted, "%d/%d", &part, &parts)
 	switch {
 	case exhaustive:
 	case large:
 		t.Skip("takes minutes: set JSONSTORE_EXHAUSTIVE=1")
-	case isSlow && wanted == "":
-		t.Skip("takes seconds: set JSONSTORE_SLOW=only, or also")
-	case !isSlow && wanted == "only":
-		t.Skip("JSONSTORE_SLOW=only is set")
+	case wanted == "":
+		if at >= 0 {
+			t.Skip("takes seconds: set JSONSTORE_SLOW=only, or also")
+		}
+	case wanted == "also":
+	case wanted == "only" || err == nil && part >= 0 && part < parts:
+		if at < 0 || err == nil && at%parts != part {
+			t.Skipf("JSONSTORE_SLOW=%s is set", wanted)
+		}
+	default:
+		t.Fatalf("JSONSTORE_SLOW=%s: want only, also, or a part such as 0/3", wanted)
 	}
 }
