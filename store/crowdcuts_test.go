@@ -237,6 +237,7 @@ func (c crowdFault) judge(told []error, content []byte, complain func(format str
 // wrong, what each is told is true of its own.
 func TestCrowdFaults(t *testing.T) {
 	needsSlashes(t)
+	skipUnderRaceDetector(t)
 	faults := []simfs.Fault{{Err: errFault, Short: true}, {Err: errFault},
 		{Err: errFault, After: true}}
 	cases := 0

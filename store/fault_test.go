@@ -66,6 +66,7 @@ const (
 // litter but what could not be removed, which the next handle sweeps.
 func TestFaults(t *testing.T) {
 	needsSlashes(t)
+	skipUnderRaceDetector(t)
 	const before, after = "[1]", "[2]"
 	ctx := context.Background()
 	writes := []faultCase{

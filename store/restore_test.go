@@ -468,6 +468,7 @@ func TestCreateIfEmpty(t *testing.T) {
 // there, and so is what it is recovered from, and the next one recovers it.
 func TestRecoverFaults(t *testing.T) {
 	needsSlashes(t)
+	skipUnderRaceDetector(t)
 	cases := 0
 	for _, opts := range []Options{{}, {FlushOrder: JournalOrder}, {Durability: Volatile},
 		{GuardForeign: true}} {

@@ -170,6 +170,7 @@ type snapshotFault struct {
 // TestSnapshotFaults: whichever call goes wrong, there is a whole snapshot, or none and the reason;
 // nothing stays open, and nothing is left that the next one does not remove.
 func TestSnapshotFaults(t *testing.T) {
+	skipUnderRaceDetector(t)
 	faults := []simfs.Fault{{Err: syscall.ENOSPC, Short: true},
 		{Err: io.ErrShortWrite, Short: true},
 		{Err: syscall.EIO}, {Err: syscall.EIO, After: true}, {Err: syscall.EMFILE}}
