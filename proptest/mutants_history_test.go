@@ -3,8 +3,9 @@
 package proptest
 
 const (
-	historyOrders = "TestInterleavings/history"
-	historyTx     = "TestInterleavings/.*with_a_history"
+	historyOrders   = "TestInterleavings/history"
+	historySwitched = "TestInterleavings/history_is_switched_on"
+	historyTx       = "TestInterleavings/.*with_a_history"
 )
 
 var historyMutants = []mutant{
@@ -54,13 +55,41 @@ var historyMutants = []mutant{
 		"	if ok && now.SameFile(then) && now.Size == then.Size && now.Mtime == then.Mtime &&\n		now.Ctime == then.Ctime {\n",
 		"	if _ = then; ok {\n",
 	}}},
-	{"history: a switch does not wait for writers", "TestHistoryWaitsForWriters", "historyswitch.go", []edit{{
+	{"history: a switch does not wait for writers", "TestHistoryWaitsForWriters", "historyset.go", []edit{{
 		"		return d.passLock(ctx, path)\n",
 		"		return nil\n",
 	}}},
-	{"history: a directory's switch does not wait for writers", "TestHistoryWaitsForWriters", "historyswitch.go", []edit{{
-		"			err = d.passLock(ctx, filepath.Join(dir, document))\n",
-		"			err = nil\n",
+	{"history: a directory's switch does not wait for writers", "TestHistoryWaitsForWriters", "historyset.go", []edit{{
+		"				err = d.passLock(ctx, filepath.Join(dir, document))\n",
+		"				err = nil\n",
+	}}},
+	{"history: a switch waits for no belief", historySwitched + ":_one_writes,", "historyset.go", []edit{{
+		"			err = d.outlastAbsent(ctx)\n",
+		"",
+	}}},
+	{"history: a directory's switch waits for no belief", historySwitched + ".*of_directory", "historyset.go", []edit{{
+		"	if err == nil {\n		err = d.outlastAbsent(ctx)\n	}\n	if err != nil {\n		return err\n	}\n	return d.eachDirectory",
+		"	if err != nil {\n		return err\n	}\n	return d.eachDirectory",
+	}}},
+	{"history: a switch waits for beliefs after the writers", historySwitched + ":_one_writes,", "historyset.go", []edit{{
+		"		if err == nil {\n			err = d.outlastAbsent(ctx)\n		}\n		if err != nil {\n			return err\n		}\n		return d.passLock(ctx, path)\n",
+		"		if err == nil {\n			err = d.passLock(ctx, path)\n		}\n		if err != nil {\n			return err\n		}\n		return d.outlastAbsent(ctx)\n",
+	}}},
+	{"history: that it is off is believed for ever", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
+		"	return ok && now-at < absentFor\n",
+		"	return ok && now >= at\n",
+	}}},
+	{"history: that it is off is believed from the end of the look on", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
+		"setAbsent(dir, now, absent)",
+		"setAbsent(dir, d.files.Uptime(), absent)",
+	}}},
+	{"history: a new directory is believed to have no switch", "TestHistoryOfANewDirectory", "historyswitch.go", []edit{{
+		"		absent = err == nil && (inherited == nil || inherited.All == nil)\n",
+		"		_, _ = inherited, err\n",
+	}}},
+	{"history: a switch is as small as a document", "TestHistoryOfSmallDocuments", "historyswitch.go", []edit{{
+		"d.with(&Options{MaxSize: DefaultMaxSize}).readAll",
+		"d.readAll",
 	}}},
 	{"history: a new directory has no switch", "TestHistoryOfADirectory", "attempt.go", []edit{{
 		"		err = d.inheritHistory(dir)\n",

@@ -41,7 +41,7 @@ func (a *attempt) look(by string) error {
 	if a.current.version.IsAbsent() {
 		return nil
 	}
-	opts, err := a.d.history(a.path)
+	opts, err := a.d.historyNow(a.path)
 	if err == nil && opts != nil && a.isWhole() {
 		a.past.opts, a.past.by = opts, by
 	}

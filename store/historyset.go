@@ -1,12 +1,18 @@
-// Switching the history of documents on and off.
+// Switching the history of documents on and off. historyswitch.go has what writers see of it.
 
 package store
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/jsonstore/jsonstore/internal/fsys"
+	"github.com/jsonstore/jsonstore/internal/names"
 )
 
 // HistoryOptions says which versions of a document are kept after they were replaced or
@@ -112,4 +118,169 @@ func (d *Doc) HistoryOptions() (opts HistoryOptions, on bool, err error) {
 		return opts, on, d.error("history", err)
 	}
 	return opts, on, nil
+}
+
+// setSwitch changes the switch of the directory of the document at path.
+func (d *fileDriver) setSwitch(ctx context.Context, path string, change func(*switchFile)) error {
+	name := names.HistorySwitch(path)
+	dir, err := d.files.Lstat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	if info, err := d.files.Lstat(name); err == nil {
+		if ok, err := d.believes(path, info, 0); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("%s %w: another user may have made it; remove it",
+				name, errNotBelieved))
+		}
+	}
+	opts := *d.opts
+	opts.LockPath, opts.KeepLast, opts.GuardForeign = "", false, false
+	opts.MaxSize = DefaultMaxSize // it grows with the documents that have settings of their own
+	opts.Durability, opts.Perm = Durable, dir.Mode.Perm()&0o666|0o600 // for all who write there
+	own := &fileDriver{files: d.files, single: name, opts: &opts,
+		shared: &fileShared{stats: &counters{}}}
+	own.shared.locks.init(d.files, own.shared.stats, "")
+	own.shared.besides.init(d.files, own.shared.stats, "")
+	own.shared.home, own.shared.hasHome = d.shared.home, d.shared.hasHome
+	defer own.shared.locks.table.Close()
+	defer own.shared.besides.table.Close()
+	doc := &Doc{db: newDB(own, &opts, own.shared.stats), opts: &opts, key: name, name: name}
+	doc.drv = doc.db.drv
+	_, err = doc.retry(ctx, func(old docState) (docState, error) {
+		s := &switchFile{}
+		if old.exists && len(old.data) > 0 {
+			var err error
+			if s, err = parseSwitch(old.data); err != nil {
+				return docState{}, fmt.Errorf("%s is no switch of a history: %w; remove it", name,
+					err)
+			}
+		}
+		change(s)
+		if s.All == nil {
+			for base, e := range s.Documents {
+				if e.Off {
+					delete(s.Documents, base)
+				}
+			}
+		}
+		if s.All == nil && len(s.Documents) == 0 {
+			return docState{}, nil
+		}
+		data, err := json.Marshal(s)
+		return docState{data: append(data, '\n'), exists: true}, err
+	})
+	return err
+}
+
+// setHistory switches the history of one document.
+func (d *fileDriver) setHistory(ctx context.Context, key string, opts *HistoryOptions) error {
+	return d.following(key, func(path string) error {
+		info, err := d.files.Lstat(path)
+		if err == nil {
+			err = checkRegular(info) // a link is followed
+		}
+		if ignoreNotExist(err) != nil {
+			return err
+		}
+		err = d.setSwitch(ctx, path, func(s *switchFile) {
+			base := filepath.Base(path)
+			if s.Documents == nil {
+				s.Documents = map[string]*switchEntry{}
+			}
+			if s.Documents[base] = entryOf(opts); opts == nil {
+				s.Documents[base] = &switchEntry{Off: true}
+			}
+		})
+		if err == nil {
+			err = d.outlastAbsent(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		return d.passLock(ctx, path)
+	})
+}
+
+// outlastAbsent waits until no writer believes any longer that there is no switch, but one that
+// has a lock.
+func (d *fileDriver) outlastAbsent(ctx context.Context) error {
+	if err := d.files.Pause(ctx, absentFor); err != nil {
+		return errUnderWay(err)
+	}
+	return nil
+}
+
+func errUnderWay(err error) error {
+	return fmt.Errorf("it is switched, but a writer that is under way may not know it: %w", err)
+}
+
+// passLock takes the lock of a document for a moment, if there is one. Writers that have
+// looked at the switch before are then done.
+func (d *fileDriver) passLock(ctx context.Context, path string) error {
+	_, err := d.files.Lstat(d.shared.locks.pathOf(path))
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	how := locking{perm: d.opts.Perm, like: d.lockedInfo(path), wait: d.opts.LockWait,
+		guards: true}
+	held, err := d.shared.locks.acquire(ctx, path, how)
+	if err != nil {
+		return errUnderWay(err)
+	}
+	held.unlock()
+	return nil
+}
+
+// setAll switches the history of all documents in a directory and beneath it.
+func (d *fileDriver) setAll(ctx context.Context, dir string, opts *HistoryOptions) error {
+	// A directory that is made after the one above it was listed inherits the switch.
+	err := d.eachDirectory(dir, func(dir string) ([]fsys.Entry, error) {
+		inside := filepath.Join(dir, "any") // a document in dir
+		err := d.setSwitch(ctx, inside, func(s *switchFile) {
+			s.All, s.Documents = entryOf(opts), nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		return d.files.ReadDir(dir)
+	})
+	if err == nil {
+		err = d.outlastAbsent(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return d.eachDirectory(dir, func(dir string) ([]fsys.Entry, error) {
+		entries, err := d.files.ReadDir(dir)
+		for _, entry := range entries {
+			document, locked := lockedDocument(entry.Name)
+			if err == nil && locked && !names.IsHistorySwitch(document) {
+				err = d.passLock(ctx, filepath.Join(dir, document))
+			}
+		}
+		return entries, err
+	})
+}
+
+// eachDirectory calls do, which returns the entries of a directory, for this one and all
+// beneath it that are no hidden ones.
+func (d *fileDriver) eachDirectory(dir string, do func(string) ([]fsys.Entry, error)) error {
+	entries, err := do(dir)
+	for _, entry := range entries {
+		if err == nil && entry.Type.IsDir() && !strings.HasPrefix(entry.Name, ".") {
+			err = d.eachDirectory(filepath.Join(dir, entry.Name), do)
+		}
+	}
+	return err
+}
+
+// inheritHistory gives a new directory the switch of the one that it is in.
+func (d *fileDriver) inheritHistory(dir string) error {
+	s, err := d.switchOf(dir) // of the directory that dir is in
+	if s == nil || err != nil || s.All == nil {
+		return err
+	}
+	return d.setSwitch(context.Background(), filepath.Join(dir, "any"), func(own *switchFile) {
+		own.All = s.All
+	})
 }

@@ -3,22 +3,21 @@
 // history is off.
 //
 // The file is a document of the store, with a lock file of its own, and is changed as one.
-// A handle keeps what it has read of it: another version has another file. It is looked at
-// with the document's lock held. Who switches it on has held, after that, the lock of each
-// document for a moment: all writers that have looked before are done then.
+// A handle keeps what it has read of it: another version has another file. That there is no
+// such file, it believes for absentFor. All this with the document's lock held. So who
+// switches it on waits for that time, and then takes the lock of each document for a moment:
+// all writers that have not seen the switch are done then.
 //
 // If it cannot be read, or is no JSON, all versions are kept, and none is removed.
 
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -91,10 +90,15 @@ func parseSwitch(data []byte) (*switchFile, error) {
 	return s, err
 }
 
+// absentFor is how long a writer believes that a directory has no switch, after it has looked.
+// A look takes up to a tenth of the time of an update.
+const absentFor = 10 * time.Millisecond
+
 // switches are the switches that a handle has read, by path.
 type switches struct {
 	mu     sync.Mutex
 	byPath map[string]readSwitch
+	absent map[string]time.Duration // by directory: the uptime before a look that found none
 }
 
 type readSwitch struct {
@@ -126,8 +130,55 @@ func (s *switches) put(path string, info fsys.Info, content *switchFile) {
 	s.byPath[path] = readSwitch{info, content}
 }
 
-// history returns which versions of the document at path are kept; nil if none is. Where
-// there is no switch it costs one look.
+// wasAbsent reports whether a directory had no switch a short time ago.
+func (s *switches) wasAbsent(dir string, now time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.absent[dir]
+	return ok && now-at < absentFor
+}
+
+// setAbsent is the outcome of a look at a directory's switch that began at the given time.
+func (s *switches) setAbsent(dir string, began time.Duration, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !is:
+		delete(s.absent, dir)
+		return
+	case s.absent == nil || len(s.absent) >= maxSwitches:
+		s.absent = map[string]time.Duration{}
+	}
+	s.absent[dir] = began
+}
+
+// historyNow is history for a writer that holds the document's lock, and will have it until it
+// has done what that says.
+func (d *fileDriver) historyNow(path string) (*HistoryOptions, error) {
+	locks := &d.shared.locks
+	if locks.remote.Load() || locks.joins(path) { // who switches waits for none of these
+		return d.history(path)
+	}
+	dir, _ := filepath.Split(path)
+	now := d.files.Uptime()
+	if d.shared.switches.wasAbsent(dir, now) {
+		return nil, nil
+	}
+	s, err := d.switchOf(path)
+	absent := s == nil && err == nil
+	if above := filepath.Dir(path); absent && above != "." {
+		// The directory may be new, and get the switch of the one that it is in.
+		inherited, err := d.switchOf(above)
+		absent = err == nil && (inherited == nil || inherited.All == nil)
+	}
+	d.shared.switches.setAbsent(dir, now, absent)
+	if s == nil {
+		return nil, err
+	}
+	return s.of(filepath.Base(path)), nil
+}
+
+// history returns which versions of the document at path are kept; nil if none is.
 func (d *fileDriver) history(path string) (*HistoryOptions, error) {
 	s, err := d.switchOf(path)
 	if s == nil {
@@ -140,10 +191,13 @@ func (d *fileDriver) history(path string) (*HistoryOptions, error) {
 // none that is believed. If it cannot be read, the error says why, and the switch keeps all.
 // Without a switch, an error says that nothing is known.
 func (d *fileDriver) switchOf(path string) (*switchFile, error) {
+	if names.IsHistorySwitch(path) {
+		return nil, nil
+	}
 	name := names.HistorySwitch(path)
 	info, err := d.files.Lstat(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), names.IsHistorySwitch(path):
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("look whether versions are kept: %w", err)
@@ -178,144 +232,10 @@ func (d *fileDriver) readSwitch(name string) (*switchFile, fsys.Info, error) {
 	if err != nil {
 		return nil, info, err
 	}
-	data, err := d.readAll(file, info.Size)
+	data, err := d.with(&Options{MaxSize: DefaultMaxSize}).readAll(file, info.Size)
 	if err != nil {
 		return nil, info, err
 	}
 	s, err := parseSwitch(data)
 	return s, info, err
-}
-
-// setSwitch changes the switch of the directory of the document at path.
-func (d *fileDriver) setSwitch(ctx context.Context, path string, change func(*switchFile)) error {
-	name := names.HistorySwitch(path)
-	dir, err := d.files.Lstat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	if info, err := d.files.Lstat(name); err == nil {
-		if ok, err := d.believes(path, info, 0); err != nil || !ok {
-			return errors.Join(err, fmt.Errorf("%s %w: another user may have made it; remove it",
-				name, errNotBelieved))
-		}
-	}
-	opts := *d.opts
-	opts.LockPath, opts.KeepLast, opts.GuardForeign = "", false, false
-	opts.Durability, opts.Perm = Durable, dir.Mode.Perm()&0o666|0o600 // for all who write there
-	own := &fileDriver{files: d.files, single: name, opts: &opts,
-		shared: &fileShared{stats: &counters{}}}
-	own.shared.locks.init(d.files, own.shared.stats, "")
-	own.shared.besides.init(d.files, own.shared.stats, "")
-	own.shared.home, own.shared.hasHome = d.shared.home, d.shared.hasHome
-	defer own.shared.locks.table.Close()
-	defer own.shared.besides.table.Close()
-	doc := &Doc{db: newDB(own, &opts, own.shared.stats), opts: &opts, key: name, name: name}
-	doc.drv = doc.db.drv
-	_, err = doc.retry(ctx, func(old docState) (docState, error) {
-		s := &switchFile{}
-		if old.exists && len(old.data) > 0 {
-			var err error
-			if s, err = parseSwitch(old.data); err != nil {
-				return docState{}, fmt.Errorf("%s is no switch of a history: %w; remove it", name,
-					err)
-			}
-		}
-		change(s)
-		if s.All == nil {
-			for base, e := range s.Documents {
-				if e.Off {
-					delete(s.Documents, base)
-				}
-			}
-		}
-		if s.All == nil && len(s.Documents) == 0 {
-			return docState{}, nil
-		}
-		data, err := json.Marshal(s)
-		return docState{data: append(data, '\n'), exists: true}, err
-	})
-	return err
-}
-
-// setHistory switches the history of one document.
-func (d *fileDriver) setHistory(ctx context.Context, key string, opts *HistoryOptions) error {
-	return d.following(key, func(path string) error {
-		info, err := d.files.Lstat(path)
-		if err == nil {
-			err = checkRegular(info) // a link is followed
-		}
-		if ignoreNotExist(err) != nil {
-			return err
-		}
-		err = d.setSwitch(ctx, path, func(s *switchFile) {
-			base := filepath.Base(path)
-			if s.Documents == nil {
-				s.Documents = map[string]*switchEntry{}
-			}
-			if s.Documents[base] = entryOf(opts); opts == nil {
-				s.Documents[base] = &switchEntry{Off: true}
-			}
-		})
-		if err != nil {
-			return err
-		}
-		return d.passLock(ctx, path)
-	})
-}
-
-// passLock takes the lock of a document for a moment, if there is one. Writers that have
-// looked at the switch before are then done.
-func (d *fileDriver) passLock(ctx context.Context, path string) error {
-	_, err := d.files.Lstat(d.shared.locks.pathOf(path))
-	if err != nil {
-		return ignoreNotExist(err)
-	}
-	how := locking{perm: d.opts.Perm, like: d.lockedInfo(path), wait: d.opts.LockWait,
-		guards: true}
-	held, err := d.shared.locks.acquire(ctx, path, how)
-	if err != nil {
-		return fmt.Errorf("it is switched, but a writer that is under way may not know it: %w", err)
-	}
-	held.unlock()
-	return nil
-}
-
-// setAll switches the history of all documents in a directory and beneath it.
-func (d *fileDriver) setAll(ctx context.Context, dir string, opts *HistoryOptions) error {
-	inside := filepath.Join(dir, "any") // a document in dir
-	err := d.setSwitch(ctx, inside, func(s *switchFile) {
-		s.All, s.Documents = entryOf(opts), nil
-	})
-	if err != nil {
-		return err
-	}
-	entries, err := d.files.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		path := filepath.Join(dir, entry.Name)
-		document, locked := lockedDocument(entry.Name)
-		switch {
-		case entry.Type.IsDir() && !strings.HasPrefix(entry.Name, "."):
-			err = d.setAll(ctx, path, opts)
-		case locked && !names.IsHistorySwitch(document):
-			err = d.passLock(ctx, filepath.Join(dir, document))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// inheritHistory gives a new directory the switch of the one that it is in.
-func (d *fileDriver) inheritHistory(dir string) error {
-	s, err := d.switchOf(dir) // of the directory that dir is in
-	if s == nil || err != nil || s.All == nil {
-		return err
-	}
-	return d.setSwitch(context.Background(), filepath.Join(dir, "any"), func(own *switchFile) {
-		own.All = s.All
-	})
 }

@@ -5,6 +5,7 @@
 package fsys
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -61,6 +62,11 @@ type FS interface {
 	LockOwner(locked Info) (pid int, command string, ok bool)
 	// Now is the real-time clock in nanoseconds since 1970, at its full resolution.
 	Now() int64
+	// Uptime is a clock that only goes forward, at one rate for all processes of the
+	// machine. Its zero is any.
+	Uptime() time.Duration
+	// Pause returns when Uptime is later by d, or with the error of a context that has ended.
+	Pause(ctx context.Context, d time.Duration) error
 	// Random returns 64 random bits.
 	Random() uint64
 	// Close releases the resources of the FS.

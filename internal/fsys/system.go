@@ -3,6 +3,7 @@
 package fsys
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -42,7 +43,29 @@ func (s system) openDir(name string) (*os.File, error) {
 	return s.root.Open(name)
 }
 
-func (s system) Now() int64     { return time.Now().UnixNano() }
-func (s system) Random() uint64 { return rand.Uint64() }
+func (s system) Now() int64            { return time.Now().UnixNano() }
+func (s system) Uptime() time.Duration { return time.Since(started) }
+func (s system) Random() uint64        { return rand.Uint64() }
+
+// started is the zero of Uptime: a difference of two times uses the clock of the machine that
+// nobody sets.
+var started = time.Now()
+
+// Pause implements FS. A timer may be early by a step of the clock.
+func (s system) Pause(ctx context.Context, d time.Duration) error {
+	for until := s.Uptime() + d; ; {
+		left := until - s.Uptime()
+		if left <= 0 {
+			return nil
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
 
 func lockError(name string, err error) error { return fmt.Errorf("lock %s: %w", name, err) }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // World is a file system and the processes that use it.
@@ -68,8 +69,9 @@ type World struct {
 	threads    []*thread // threads that have not ended
 	letters    []letter  // in use by threads and processes
 	violation  error
-	broken     *broken // nil while the device works
-	ticks      bool    // the clock has advanced
+	broken     *broken       // nil while the device works
+	ticks      bool          // the clock has advanced
+	uptime     time.Duration // what was paused
 	disks      [models]disk
 }
 
@@ -255,6 +257,7 @@ func (w *World) hash(seed maphash.Seed) uint64 {
 	}
 	names(w.names)
 	number(uint64(w.Clock))
+	number(uint64(w.uptime))
 	if w.broken != nil {
 		buf = append(buf, 'b')
 		if w.broken.told {
