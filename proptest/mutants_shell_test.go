@@ -18,6 +18,10 @@ var shellMutants = []mutant{
 		"	if !c.order.shared {\n",
 		"	if !c.order.shared || c.order.shared {\n",
 	}}},
+	{"shell: the first function has the alarm of its batch", "TestSlowInEachBatch", "combine.go", []edit{{
+		"l.armed, w.arms = o.Alarm, o.Alarm && !l.armed",
+		"l.armed, w.arms = true, o.Alarm && !l.armed",
+	}}},
 	{"shell: a try is not closed", crowds + "two_keep_beside_one,", "combine.go", []edit{{
 		"		w.ended.attempt.Close()\n",
 		"",

@@ -550,6 +550,46 @@ func TestBatchLimits(t *testing.T) {
 	}
 }
 
+// TestSlowInEachBatch: a function that takes as long as it takes to answer those before it in its
+// batch is left out of that, in one batch after another.
+func TestSlowInEachBatch(t *testing.T) {
+	ctx := context.Background()
+	doc := document(t, `0`, Options{Durability: Volatile})
+	const batches, before = 3, 3
+	for range batches {
+		g := closeGate(t, doc)
+		var first []<-chan result
+		for range before {
+			first = append(first, g.start(ctx, doc, increment))
+		}
+		answered, once := make(chan struct{}), sync.Once{}
+		last := g.start(ctx, doc, func(old []byte) ([]byte, error) {
+			once.Do(func() { <-answered })
+			return increment(old)
+		})
+		if err := g.open(); err != nil {
+			t.Fatal(err)
+		}
+		for i, done := range first {
+			select {
+			case r := <-done:
+				if r.err != nil {
+					t.Error(r.err)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("the function %d waits for the one after it", i)
+			}
+		}
+		close(answered)
+		if r := <-last; r.err != nil {
+			t.Error(r.err)
+		}
+	}
+	if got := content(t, doc); got != fmt.Sprint(batches*(before+1)) {
+		t.Errorf("it is %s", got)
+	}
+}
+
 // TestBatchFails: where the version cannot be published, all that are in it are told;
 // where it can, but not made durable, too.
 func TestBatchFails(t *testing.T) {

@@ -129,7 +129,8 @@ func (l *line) leave() {
 type work struct {
 	orders
 	pause   time.Duration // for Pause
-	disarms bool          // the alarm is no longer needed
+	arms    bool          // the alarm is needed from now on
+	disarms bool          // it is no longer needed
 	try     *try          // the try of the step
 	ended   *try          // the try to close first, nil if none
 	// forget is the try that releases what it staged, nil if none.
@@ -155,7 +156,7 @@ func (l *line) work(o orders) work {
 	}
 	switch {
 	case o.Run != nil:
-		l.armed = o.Alarm
+		l.armed, w.arms = o.Alarm, o.Alarm && !l.armed
 	case l.armed && (o.Do != combine.Idle || o.Close):
 		l.armed, w.disarms = false, true
 	}
@@ -268,7 +269,9 @@ func (l *line) ask(w work, self *call) {
 	c := callOf(w.Run)
 	if w.Alarm {
 		c.order.started = w.try.started
-		l.setTimer(l.of.longest - time.Since(w.try.started))
+		if w.arms {
+			l.setTimer(l.of.longest - time.Since(w.try.started))
+		}
 	} else {
 		w.try.started = time.Now()
 		c.order.started = w.try.started

@@ -16,7 +16,11 @@ import (
 // escaped half of a surrogate pair is accepted, as by encoding/json: it is one code
 // unit of a string, and different from all others. The error is a *SyntaxError.
 func Check(data []byte, lim Limits) error {
-	s := scanner{source: &source{data: data}, lim: lim, left: lim.depth()}
+	few := struct { // one allocation, for most documents
+		source
+		keys [8][]byte
+	}{source: source{data: data}}
+	s := scanner{source: &few.source, keys: few.keys[:0], lim: lim, left: lim.depth()}
 	return s.document(nil)
 }
 
