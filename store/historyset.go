@@ -135,7 +135,8 @@ func (d *fileDriver) setSwitch(ctx context.Context, path string, change func(*sw
 	}
 	opts := *d.opts
 	opts.LockPath, opts.KeepLast, opts.GuardForeign = "", false, false
-	opts.MaxSize = DefaultMaxSize                                     // it grows with the documents that have settings of their own
+	// It grows with the documents that have settings of their own.
+	opts.MaxSize = DefaultMaxSize
 	opts.Durability, opts.Perm = Durable, dir.Mode.Perm()&0o666|0o600 // for all who write there
 	own := &fileDriver{files: d.files, single: name, opts: &opts,
 		shared: &fileShared{stats: &counters{}}}
