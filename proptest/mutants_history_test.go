@@ -64,28 +64,28 @@ var historyMutants = []mutant{
 		"				err = nil\n",
 	}}},
 	{"history: a switch waits for no belief", historySwitched + ":_one_writes,", "historyset.go", []edit{{
-		"			err = d.outlastAbsent(ctx)\n",
+		"			err = d.outlastBeliefs(ctx)\n",
 		"",
 	}}},
 	{"history: a directory's switch waits for no belief", historySwitched + ".*of_directory", "historyset.go", []edit{{
-		"	if err == nil {\n		err = d.outlastAbsent(ctx)\n	}\n	if err != nil {\n		return err\n	}\n	return d.eachDirectory",
+		"	if err == nil {\n		err = d.outlastBeliefs(ctx)\n	}\n	if err != nil {\n		return err\n	}\n	return d.eachDirectory",
 		"	if err != nil {\n		return err\n	}\n	return d.eachDirectory",
 	}}},
 	{"history: a switch waits for beliefs after the writers", historySwitched + ":_one_writes,", "historyset.go", []edit{{
-		"		if err == nil {\n			err = d.outlastAbsent(ctx)\n		}\n		if err != nil {\n			return err\n		}\n		return d.passLock(ctx, path)\n",
-		"		if err == nil {\n			err = d.passLock(ctx, path)\n		}\n		if err != nil {\n			return err\n		}\n		return d.outlastAbsent(ctx)\n",
+		"		if err == nil {\n			err = d.outlastBeliefs(ctx)\n		}\n		if err != nil {\n			return err\n		}\n		return d.passLock(ctx, path)\n",
+		"		if err == nil {\n			err = d.passLock(ctx, path)\n		}\n		if err != nil {\n			return err\n		}\n		return d.outlastBeliefs(ctx)\n",
 	}}},
-	{"history: that it is off is believed for ever", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
-		"	return ok && now-at < absentFor\n",
-		"	return ok && now >= at\n",
+	{"history: what was seen is believed for ever", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
+		"ok && now-b.began < believedFor\n",
+		"ok\n",
 	}}},
-	{"history: that it is off is believed from the end of the look on", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
-		"setAbsent(dir, now, absent)",
-		"setAbsent(dir, d.files.Uptime(), absent)",
+	{"history: what was seen is believed from the end of the look on", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
+		"belief{now, s}",
+		"belief{d.files.Uptime(), s}",
 	}}},
 	{"history: a new directory is believed to have no switch", "TestHistoryOfANewDirectory", "historyswitch.go", []edit{{
-		"		absent = err == nil && (inherited == nil || inherited.All == nil)\n",
-		"		_, _ = inherited, err\n",
+		"	return err != nil || above != nil && above.All != nil\n",
+		"	return err != nil || above != nil && above.Documents != nil\n",
 	}}},
 	{"history: a switch is as small as a document", "TestHistoryOfSmallDocuments", "historyswitch.go", []edit{{
 		"d.with(&Options{MaxSize: DefaultMaxSize}).readAll",

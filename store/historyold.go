@@ -136,7 +136,7 @@ func (of *pastOf) shift(a *attempt, keep int) (oldest []string) {
 			break
 		}
 	}
-	oldest = slices.Clone(of.known[:many])
+	oldest = of.known[:many:many] // which nothing overwrites
 	of.known = of.known[many:]
 	return oldest
 }

@@ -193,7 +193,7 @@ func (d *fileDriver) setHistory(ctx context.Context, key string, opts *HistoryOp
 			}
 		})
 		if err == nil {
-			err = d.outlastAbsent(ctx)
+			err = d.outlastBeliefs(ctx)
 		}
 		if err != nil {
 			return err
@@ -202,10 +202,10 @@ func (d *fileDriver) setHistory(ctx context.Context, key string, opts *HistoryOp
 	})
 }
 
-// outlastAbsent waits until no writer believes any longer that there is no switch, but one that
+// outlastBeliefs waits until no writer believes any longer what it has seen before, but one that
 // has a lock.
-func (d *fileDriver) outlastAbsent(ctx context.Context) error {
-	if err := d.files.Pause(ctx, absentFor); err != nil {
+func (d *fileDriver) outlastBeliefs(ctx context.Context) error {
+	if err := d.files.Pause(ctx, believedFor); err != nil {
 		return errUnderWay(err)
 	}
 	return nil
@@ -246,7 +246,7 @@ func (d *fileDriver) setAll(ctx context.Context, dir string, opts *HistoryOption
 		return d.files.ReadDir(dir)
 	})
 	if err == nil {
-		err = d.outlastAbsent(ctx)
+		err = d.outlastBeliefs(ctx)
 	}
 	if err != nil {
 		return err

@@ -3,10 +3,10 @@
 // history is off.
 //
 // The file is a document of the store, with a lock file of its own, and is changed as one.
-// A handle keeps what it has read of it: another version has another file. That there is no
-// such file, it believes for absentFor. All this with the document's lock held. So who
-// switches it on waits for that time, and then takes the lock of each document for a moment:
-// all writers that have not seen the switch are done then.
+// A handle keeps what it has read of it: another version has another file. What it has seen,
+// also that there is no such file, it believes for believedFor. All this with the document's
+// lock held. So who switches waits for that time, and then takes the lock of each document for
+// a moment: all writers that have not seen the switch are done then.
 //
 // If it cannot be read, or is no JSON, all versions are kept, and none is removed.
 
@@ -90,15 +90,20 @@ func parseSwitch(data []byte) (*switchFile, error) {
 	return s, err
 }
 
-// absentFor is how long a writer believes that a directory has no switch, after it has looked.
-// A look takes up to a tenth of the time of an update.
-const absentFor = 10 * time.Millisecond
+// believedFor is how long a writer believes what it has seen of a directory's switch. A look
+// takes up to a tenth of the time of an update.
+const believedFor = 10 * time.Millisecond
 
-// switches are the switches that a handle has read, by path.
+// switches are the switches that a handle has read, by path, and what it believes, by directory.
 type switches struct {
-	mu     sync.Mutex
-	byPath map[string]readSwitch
-	absent map[string]time.Duration // by directory: the uptime before a look that found none
+	mu       sync.Mutex
+	byPath   map[string]readSwitch
+	believed map[string]belief
+}
+
+type belief struct {
+	began   time.Duration // the uptime before the look
+	content *switchFile   // nil: there was none
 }
 
 type readSwitch struct {
@@ -130,26 +135,21 @@ func (s *switches) put(path string, info fsys.Info, content *switchFile) {
 	s.byPath[path] = readSwitch{info, content}
 }
 
-// wasAbsent reports whether a directory had no switch a short time ago.
-func (s *switches) wasAbsent(dir string, now time.Duration) bool {
+// believe returns what was seen of a directory's switch a short time ago.
+func (s *switches) believe(dir string, now time.Duration) (content *switchFile, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, ok := s.absent[dir]
-	return ok && now-at < absentFor
+	b, ok := s.believed[dir]
+	return b.content, ok && now-b.began < believedFor
 }
 
-// setAbsent is the outcome of a look at a directory's switch that began at the given time.
-func (s *switches) setAbsent(dir string, began time.Duration, is bool) {
+func (s *switches) setBelief(dir string, b belief) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case !is:
-		delete(s.absent, dir)
-		return
-	case s.absent == nil || len(s.absent) >= maxSwitches:
-		s.absent = map[string]time.Duration{}
+	if s.believed == nil || len(s.believed) >= maxSwitches {
+		s.believed = map[string]belief{}
 	}
-	s.absent[dir] = began
+	s.believed[dir] = b
 }
 
 // historyNow is history for a writer that holds the document's lock, and will have it until it
@@ -159,23 +159,31 @@ func (d *fileDriver) historyNow(path string) (*HistoryOptions, error) {
 	if locks.remote.Load() || locks.joins(path) { // who switches waits for none of these
 		return d.history(path)
 	}
-	dir, _ := filepath.Split(path)
+	dir, base := filepath.Split(path)
 	now := d.files.Uptime()
-	if d.shared.switches.wasAbsent(dir, now) {
+	if s, ok := d.shared.switches.believe(dir, now); ok && s == nil {
 		return nil, nil
+	} else if ok {
+		return s.of(base), nil
 	}
 	s, err := d.switchOf(path)
-	absent := s == nil && err == nil
-	if above := filepath.Dir(path); absent && above != "." {
-		// The directory may be new, and get the switch of the one that it is in.
-		inherited, err := d.switchOf(above)
-		absent = err == nil && (inherited == nil || inherited.All == nil)
+	if err == nil && (s != nil || !d.mayInherit(filepath.Dir(path))) {
+		d.shared.switches.setBelief(dir, belief{now, s})
 	}
-	d.shared.switches.setAbsent(dir, now, absent)
 	if s == nil {
 		return nil, err
 	}
-	return s.of(filepath.Base(path)), nil
+	return s.of(base), nil
+}
+
+// mayInherit reports whether a directory without a switch may be a new one, which is about to
+// get the switch of the one that it is in.
+func (d *fileDriver) mayInherit(dir string) bool {
+	if dir == "." {
+		return false
+	}
+	above, err := d.switchOf(dir)
+	return err != nil || above != nil && above.All != nil
 }
 
 // history returns which versions of the document at path are kept; nil if none is.
@@ -184,7 +192,7 @@ func (d *fileDriver) history(path string) (*HistoryOptions, error) {
 	if s == nil {
 		return nil, err
 	}
-	return s.of(filepath.Base(path)), nil
+	return s.of(filepath.Base(path)), nil // if it cannot be read, all is kept
 }
 
 // switchOf returns the switch of the directory of the document at path; nil if there is

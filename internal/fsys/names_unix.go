@@ -1,6 +1,6 @@
 //go:build unix
 
-// Renames and removals on Unix.
+// Renames, links and removals on Unix.
 
 package fsys
 
@@ -19,7 +19,7 @@ func (s system) Rename(from, to string, how RenameHow) error {
 	case Exchange:
 		return s.exchange(from, to)
 	}
-	return s.renameWith(from, to, unix.Renameat)
+	return s.renameWith(from, to, rename)
 }
 
 // renameWith renames within one directory by a system call.
@@ -51,6 +51,14 @@ func (s system) renameByLink(from, to string) error {
 	return nil
 }
 
+func link(name, second string) error {
+	err := again(func() error { return linkat(unix.AT_FDCWD, name, unix.AT_FDCWD, second) })
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: name, New: second, Err: err}
+	}
+	return nil
+}
+
 func (s system) Remove(name string) error {
 	var err error
 	if s.root == nil {
@@ -65,9 +73,9 @@ func (s system) Remove(name string) error {
 }
 
 func unlink(dir int, name string) error {
-	err := again(func() error { return unix.Unlinkat(dir, name, 0) })
+	err := again(func() error { return unlinkat(dir, name, 0) })
 	if err == unix.EISDIR || err == unix.EPERM { // POSIX's errors for directories
-		rmdirErr := again(func() error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) })
+		rmdirErr := again(func() error { return unlinkat(dir, name, unix.AT_REMOVEDIR) })
 		if rmdirErr != unix.ENOTDIR {
 			return rmdirErr
 		}

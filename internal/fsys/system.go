@@ -24,7 +24,7 @@ func Beneath(dir string) (FS, error) { return beneath(dir) }
 
 func (s system) Link(name, second string) error {
 	if s.root == nil {
-		return os.Link(name, second)
+		return link(name, second)
 	}
 	return s.root.Link(name, second)
 }

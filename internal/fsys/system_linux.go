@@ -16,10 +16,6 @@ const (
 	flagExchange  = unix.RENAME_EXCHANGE
 )
 
-func renameat(fromDir int, from string, toDir int, to string, flags uint) error {
-	return unix.Renameat2(fromDir, from, toDir, to, flags)
-}
-
 // Generation hashes the file handle that the kernel provides for NFS servers. It
 // identifies the inode and its generation, in a layout that depends on the file system.
 func (f *file) Generation() (uint64, bool) {

@@ -229,7 +229,7 @@ func (s system) openFlag(name string, flag int, perm fs.FileMode) (f *file, err 
 
 func (s system) openAt(dir int, base, name string, flag int, perm fs.FileMode) (*file, error) {
 	for {
-		fd, err := unix.Openat(dir, base, flag|openFlags, uint32(perm.Perm()))
+		fd, err := openat(dir, base, flag|openFlags, uint32(perm.Perm()))
 		switch err {
 		case nil:
 			return &file{fd: fd, in: s, name: name}, nil

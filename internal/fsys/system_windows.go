@@ -51,6 +51,8 @@ func (s system) Close() error {
 	return errors.Join(s.dir.Close(), s.root.Close())
 }
 
+func link(name, second string) error { return os.Link(name, second) }
+
 // NeedsClosed implements FS.
 func (s system) NeedsClosed() bool { return true }
 

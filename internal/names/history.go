@@ -3,7 +3,6 @@
 package names
 
 import (
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -33,6 +32,7 @@ const (
 	HashDigits    = 32
 	byDigits      = 16
 	deletedLetter = "d"
+	zeros         = "0000000000000000" // keyDigits
 
 	// longestKept is how many bytes a name may have that stands whole in those of its kept
 	// versions.
@@ -54,7 +54,9 @@ func History(path string, e Entry) string {
 	if e.Deleted {
 		by += deletedLetter
 	}
-	return fmt.Sprintf("%s.%s.%0*x%s%s%s", dir, base, keyDigits, e.Key, e.Hash, by, suffix)
+	key := strconv.FormatUint(e.Key, 16)
+	key = zeros[len(key):] + key
+	return dir + "." + base + "." + key + e.Hash + by + suffix
 }
 
 // historyStem is what stands for the name of a document in those of its kept versions, and
