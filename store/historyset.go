@@ -52,7 +52,7 @@ func (o *HistoryOptions) withDefaults() (HistoryOptions, error) {
 // that were kept stay when it is switched off. A version that is not valid JSON is not kept.
 // The switch is in a file of the document's directory, .jsonstore.history, and is durable.
 // If SetHistory ends while it waits for a lock, the error says that it is switched all the
-// same. It is ErrUnsupported where documents are not files.
+// same. It takes 10 ms at least. It is ErrUnsupported where documents are not files.
 func (d *Doc) SetHistory(ctx context.Context, opts *HistoryOptions) error {
 	files, full, err := d.forHistory(opts)
 	if err == nil {
