@@ -35,8 +35,8 @@ func fstatat(dir int, name string, st *unix.Stat_t, flags int) error {
 	return nil
 }
 
-// readlinkAt needs a buf that is not empty.
-func readlinkAt(dir int, name string, buf []byte) (int, error) {
+// readlinkat needs a buf that is not empty.
+func readlinkat(dir int, name string, buf []byte) (int, error) {
 	var path shortName
 	if !path.set(name) {
 		return unix.Readlinkat(dir, name, buf)
@@ -88,6 +88,19 @@ func renameat(fromDir int, from string, toDir int, to string, flags uint) error 
 func linkat(fromDir int, from string, toDir int, to string) error {
 	return withNames(unix.SYS_LINKAT, fromDir, from, toDir, to, 0,
 		func() error { return unix.Linkat(fromDir, from, toDir, to, 0) })
+}
+
+func symlinkat(target string, dir int, name string) error {
+	var a, b shortName
+	if !a.set(target) || !b.set(name) {
+		return unix.Symlinkat(target, dir, name)
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SYMLINKAT, uintptr(unsafe.Pointer(&a)), uintptr(dir),
+		uintptr(unsafe.Pointer(&b)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // withNames makes a system call with two names, or calls long if one is.

@@ -8,7 +8,7 @@ func fstatat(dir int, name string, st *unix.Stat_t, flags int) error {
 	return unix.Fstatat(dir, name, st, flags)
 }
 
-func readlinkAt(dir int, name string, buf []byte) (int, error) {
+func readlinkat(dir int, name string, buf []byte) (int, error) {
 	return unix.Readlinkat(dir, name, buf)
 }
 
@@ -24,4 +24,8 @@ func linkat(fromDir int, from string, toDir int, to string) error {
 
 func rename(fromDir int, from string, toDir int, to string) error {
 	return unix.Renameat(fromDir, from, toDir, to)
+}
+
+func symlinkat(target string, dir int, name string) error {
+	return unix.Symlinkat(target, dir, name)
 }

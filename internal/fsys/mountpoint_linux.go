@@ -18,16 +18,14 @@ func IsMountPoint(path string) bool {
 
 // LstatMount implements FS.
 func (s system) LstatMount(name string) (info Info, isMount bool, err error) {
-	if s.root == nil {
-		info, isMount, err = statxAt(unix.AT_FDCWD, name, name)
-	} else {
-		err = s.beside(name, func(dir int, base string) (err error) {
-			info, isMount, err = statxAt(dir, base, name)
-			return err
-		})
+	place, err := s.enter(name)
+	if err != nil {
+		return info, false, err
 	}
+	defer place.leave()
+	info, isMount, err = statxAt(place.dir, place.base, name)
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // a filter does not know it
-		info, err = s.Lstat(name)
+		info, err = place.lstat(name)
 	}
 	return info, isMount, err
 }

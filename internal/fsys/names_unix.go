@@ -26,18 +26,25 @@ func (s system) Rename(from, to string, how RenameHow) error {
 func (s system) renameWith(
 	from, to string, call func(fromDir int, from string, toDir int, to string) error,
 ) error {
-	var err error
-	if s.root == nil {
-		err = again(func() error { return call(unix.AT_FDCWD, from, unix.AT_FDCWD, to) })
-	} else {
-		err = s.beside(from, func(dir int, base string) error {
-			return again(func() error { return call(dir, base, dir, filepath.Base(to)) })
-		})
+	place, err := s.enter(from)
+	if err != nil {
+		return err
 	}
-	if _, ok := err.(unix.Errno); ok {
+	defer place.leave()
+	base := s.baseOf(to)
+	err = again(func() error { return call(place.dir, place.base, place.dir, base) })
+	if err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
-	return err
+	return nil
+}
+
+// baseOf is the part of a name that enter leaves.
+func (s system) baseOf(name string) string {
+	if s.root == nil {
+		return name
+	}
+	return filepath.Base(name)
 }
 
 // renameByLink renames without replacing where the system has no call for it. A crash
@@ -51,8 +58,22 @@ func (s system) renameByLink(from, to string) error {
 	return nil
 }
 
-func link(name, second string) error {
-	err := again(func() error { return linkat(unix.AT_FDCWD, name, unix.AT_FDCWD, second) })
+func (s system) Link(name, second string) error {
+	if s.root != nil && filepath.Dir(name) != filepath.Dir(second) {
+		return s.root.Link(name, second)
+	}
+	return s.linkBeside(name, second)
+}
+
+// linkBeside is Link within one directory.
+func (s system) linkBeside(name, second string) error {
+	place, err := s.enter(name)
+	if err != nil {
+		return err
+	}
+	defer place.leave()
+	base := s.baseOf(second)
+	err = again(func() error { return linkat(place.dir, place.base, place.dir, base) })
 	if err != nil {
 		return &os.LinkError{Op: "link", Old: name, New: second, Err: err}
 	}
@@ -60,16 +81,15 @@ func link(name, second string) error {
 }
 
 func (s system) Remove(name string) error {
-	var err error
-	if s.root == nil {
-		err = unlink(unix.AT_FDCWD, name)
-	} else {
-		err = s.beside(name, unlink)
+	place, err := s.enter(name)
+	if err != nil {
+		return err
 	}
-	if _, ok := err.(unix.Errno); ok {
+	defer place.leave()
+	if err := unlink(place.dir, place.base); err != nil {
 		return &fs.PathError{Op: "remove", Path: name, Err: err}
 	}
-	return err
+	return nil
 }
 
 func unlink(dir int, name string) error {

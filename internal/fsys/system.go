@@ -22,13 +22,6 @@ func ForFile(path string) (FS, string, error) { return forFile(path) }
 // it, by ".." or by a symbolic link.
 func Beneath(dir string) (FS, error) { return beneath(dir) }
 
-func (s system) Link(name, second string) error {
-	if s.root == nil {
-		return link(name, second)
-	}
-	return s.root.Link(name, second)
-}
-
 func (s system) Mkdir(name string, perm fs.FileMode) error {
 	if s.root == nil {
 		return os.Mkdir(name, perm)

@@ -10,18 +10,14 @@ package fsys
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // system is the whole file system or, with a root, the files beneath it.
 type system struct {
-	root *os.Root        // nil: the whole system
-	conn syscall.RawConn // the root's descriptor, kept open during a call by a concurrent Close
-	dir  *os.File        // the owner of conn
+	root *os.Root // nil: the whole system
+	dir  *rootDir // of the root
 }
 
 const (
@@ -38,47 +34,20 @@ func beneath(dir string) (FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := system{root: root}
-	if s.dir, err = root.Open("."); err == nil {
-		s.conn, err = s.dir.SyscallConn()
-	}
+	opened, err := root.Open(".")
 	if err != nil {
-		s.Close()
+		root.Close()
 		return nil, err
 	}
-	return s, nil
+	return system{root, newRootDir(opened)}, nil
 }
 
 func (s system) Close() error {
 	if s.root == nil {
 		return nil
 	}
-	if s.dir != nil {
-		s.dir.Close()
-	}
+	s.dir.close()
 	return s.root.Close()
-}
-
-// beside calls do with the directory of a name beneath the root, and the last
-// component.
-func (s system) beside(name string, do func(dir int, base string) error) (err error) {
-	conn, base := s.conn, name
-	if strings.Contains(name, "/") {
-		// A component may be a symbolic link, which must not lead out of the root.
-		dir, err := s.root.Open(filepath.Dir(name))
-		if err != nil {
-			return err
-		}
-		defer dir.Close()
-		if conn, err = dir.SyscallConn(); err != nil {
-			return err
-		}
-		base = filepath.Base(name)
-	}
-	if controlErr := conn.Control(func(fd uintptr) { err = do(int(fd), base) }); controlErr != nil {
-		return &fs.PathError{Op: "use", Path: name, Err: fs.ErrClosed}
-	}
-	return err
 }
 
 // statfs describes the file system of a directory. By the path it takes one call, and no
@@ -105,9 +74,12 @@ func (s system) onDir(name string, do func(fd int) error) (err error) {
 			_ = dir.Close() // nothing was written through it
 		}
 	case name == ".":
-		err = s.beside(name, func(fd int, _ string) error {
-			return again(func() error { return do(fd) })
-		})
+		place, enterErr := s.enter(name)
+		if enterErr != nil {
+			return enterErr
+		}
+		defer place.leave()
+		err = again(func() error { return do(place.dir) })
 	default:
 		dir, openErr := s.root.Open(name)
 		if openErr != nil {
@@ -216,20 +188,18 @@ func (s system) open(name string, how How, perm fs.FileMode) (*file, error) {
 	return s.openFlag(name, unix.O_RDONLY, 0)
 }
 
-func (s system) openFlag(name string, flag int, perm fs.FileMode) (f *file, err error) {
-	if s.root == nil {
-		return s.openAt(unix.AT_FDCWD, name, name, flag, perm)
+func (s system) openFlag(name string, flag int, perm fs.FileMode) (*file, error) {
+	place, err := s.enter(name)
+	if err != nil {
+		return nil, err
 	}
-	err = s.beside(name, func(dir int, base string) (err error) {
-		f, err = s.openAt(dir, base, name, flag, perm)
-		return err
-	})
-	return f, err
+	defer place.leave()
+	return s.openAt(place, name, flag, perm)
 }
 
-func (s system) openAt(dir int, base, name string, flag int, perm fs.FileMode) (*file, error) {
+func (s system) openAt(place place, name string, flag int, perm fs.FileMode) (*file, error) {
 	for {
-		fd, err := openat(dir, base, flag|openFlags, uint32(perm.Perm()))
+		fd, err := openat(place.dir, place.base, flag|openFlags, uint32(perm.Perm()))
 		switch err {
 		case nil:
 			return &file{fd: fd, in: s, name: name}, nil
@@ -243,27 +213,19 @@ func (s system) openAt(dir int, base, name string, flag int, perm fs.FileMode) (
 }
 
 func (s system) Lstat(name string) (Info, error) {
-	if s.root == nil {
-		return lstatAt(unix.AT_FDCWD, name, name)
+	place, err := s.enter(name)
+	if err != nil {
+		return Info{}, err
 	}
-	return s.lstatBeneath(name)
+	defer place.leave()
+	return place.lstat(name)
 }
 
-// lstatBeneath is a separate function because variables that its closure captures are
-// allocated.
-func (s system) lstatBeneath(name string) (info Info, err error) {
-	err = s.beside(name, func(dir int, base string) (err error) {
-		info, err = lstatAt(dir, base, name)
-		return err
-	})
-	return info, err
-}
-
-func lstatAt(dir int, base, name string) (Info, error) {
+func (p place) lstat(name string) (Info, error) {
 	var st unix.Stat_t
-	err := fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := fstatat(p.dir, p.base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	for err == unix.EINTR {
-		err = fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW)
+		err = fstatat(p.dir, p.base, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	if err != nil {
 		return Info{}, &fs.PathError{Op: "lstat", Path: name, Err: err}
@@ -272,33 +234,31 @@ func lstatAt(dir int, base, name string) (Info, error) {
 }
 
 func (s system) Symlink(target, name string) error {
-	if s.root == nil {
-		return os.Symlink(target, name)
+	place, err := s.enter(name)
+	if err != nil {
+		return err
 	}
-	return s.root.Symlink(target, name)
+	defer place.leave()
+	if err := again(func() error { return symlinkat(target, place.dir, place.base) }); err != nil {
+		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
+	}
+	return nil
 }
 
 func (s system) Readlink(name string) (string, error) {
-	if s.root == nil {
-		return readlink(unix.AT_FDCWD, name, name)
+	place, err := s.enter(name)
+	if err != nil {
+		return "", err
 	}
-	return s.readlinkBeneath(name)
+	defer place.leave()
+	return place.readlink(name)
 }
 
-// readlinkBeneath is a separate function for the same reason as lstatBeneath.
-func (s system) readlinkBeneath(name string) (target string, err error) {
-	err = s.beside(name, func(dir int, base string) (err error) {
-		target, err = readlink(dir, base, name)
-		return err
-	})
-	return target, err
-}
-
-func readlink(dir int, base, name string) (string, error) {
+func (p place) readlink(name string) (string, error) {
 	var short [128]byte
 	buf := short[:]
 	for {
-		n, err := readlinkAt(dir, base, buf)
+		n, err := readlinkat(p.dir, p.base, buf)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.ENOENT:

@@ -51,7 +51,12 @@ func (s system) Close() error {
 	return errors.Join(s.dir.Close(), s.root.Close())
 }
 
-func link(name, second string) error { return os.Link(name, second) }
+func (s system) Link(name, second string) error {
+	if s.root == nil {
+		return os.Link(name, second)
+	}
+	return s.root.Link(name, second)
+}
 
 // NeedsClosed implements FS.
 func (s system) NeedsClosed() bool { return true }

@@ -1,0 +1,56 @@
+//go:build unix
+
+package fsys
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// TestCloseWhileInUse: calls that are under way when a root is closed use its directory, and
+// those after it none, whatever file has the number of its descriptor by then.
+func TestCloseWhileInUse(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		files, err := Beneath(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for {
+					_, err := files.Lstat("a")
+					if errors.Is(err, fs.ErrClosed) {
+						return
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		all.Go(func() {
+			files.Close()
+			files.Close()
+			for range 10 { // one of these may get the number
+				if opened, err := os.Open(other); err == nil {
+					defer opened.Close()
+				}
+			}
+		})
+		all.Wait()
+		root := files.(system).dir
+		if users := root.users.Load(); users != 0 || root.use() {
+			t.Errorf("after the close it has %d users, and can have more", users)
+		}
+	}
+}
