@@ -62,6 +62,8 @@ const (
 	// increments a document of its own that keeps the version before, in turn durable and
 	// volatile
 	alternating kind = "alternate"
+	// increments a document that has a history, and prints the number
+	remembering kind = "remember"
 	// writes and flushes files, so that the file system commits all the time
 	flushing kind = "flush"
 	// increments by a temporary file and a rename, and flushes only the directory
