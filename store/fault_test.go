@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -81,7 +82,8 @@ func TestFaults(t *testing.T) {
 	for _, err := range []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE, syscall.EINTR} {
 		faults = append(faults, simfs.Fault{Err: err}, simfs.Fault{Err: err, After: true})
 	}
-	cases := 0
+	var cases atomic.Int64
+	t.Cleanup(func() { t.Logf("%d faults", cases.Load()) })
 	modes := []Options{{}, {Locking: true}, {Versions: VersionMtime}, {GuardForeign: true},
 		{GuardForeign: true, Locking: true},
 		{FlushOrder: JournalOrder}, {FlushOrder: JournalOrder, GuardForeign: true},
@@ -90,26 +92,28 @@ func TestFaults(t *testing.T) {
 	for i, mode := range append(modes, Options{}, Options{GuardForeign: true},
 		Options{FlushOrder: JournalOrder}) {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
-			for _, write := range writes {
-				for _, fault := range faults {
-					for _, span := range []span{once, thatCall, everything} {
-						c := write
-						c.opts, c.fault, c.span, c.history = mode, fault, span, i >= len(modes)
-						c.opts.Durability, c.opts.LockWait = durability, -1
-						for _, c.ext4 = range []bool{false, true}[:1+durability/Volatile] {
-							for c.nth = 1; c.run(t); c.nth++ {
-								cases++
-							}
-							if c.nth < 4 {
-								t.Fatalf("only %d calls were seen", c.nth-1)
+			t.Run(fmt.Sprint(i, " ", durability), func(t *testing.T) {
+				t.Parallel()
+				for _, write := range writes {
+					for _, fault := range faults {
+						for _, span := range []span{once, thatCall, everything} {
+							c := write
+							c.opts, c.fault, c.span, c.history = mode, fault, span, i >= len(modes)
+							c.opts.Durability, c.opts.LockWait = durability, -1
+							for _, c.ext4 = range []bool{false, true}[:1+durability/Volatile] {
+								for c.nth = 1; c.run(t); c.nth++ {
+									cases.Add(1)
+								}
+								if c.nth < 4 {
+									t.Fatalf("only %d calls were seen", c.nth-1)
+								}
 							}
 						}
 					}
 				}
-			}
+			})
 		}
 	}
-	t.Logf("%d faults", cases)
 }
 
 // run reports whether there was an nth call.

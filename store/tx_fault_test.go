@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -37,36 +38,46 @@ func TestTransactionFaults(t *testing.T) {
 	faults := []simfs.Fault{{Err: syscall.ENOSPC, Short: true}, {Err: io.ErrShortWrite,
 		Short: true},
 		{Err: syscall.EIO}, {Err: syscall.EIO, After: true}, {Err: syscall.EMFILE}}
-	cases := 0
-	for _, mode := range []Options{{FlushOrder: PortableOrder}, {FlushOrder: JournalOrder},
+	var cases atomic.Int64
+	t.Cleanup(func() { t.Logf("%d faults", cases.Load()) })
+	for i, mode := range []Options{{FlushOrder: PortableOrder}, {FlushOrder: JournalOrder},
 		{Locking: true},
 		{Versions: VersionMtime}, {GuardForeign: true}} {
 		for _, durability := range []Durability{Durable, Ordered, Volatile} {
-			for _, change := range [][2]string{{"[1]", "[2]"}, {"", "[2]"}, {"[1]", ""}} {
-				for _, fault := range faults {
-					for _, span := range []span{once, thatCall, everything} {
-						c := txFault{opts: mode, old: change[0], want: change[1], fault: fault,
-							span: span}
-						c.opts.Durability, c.opts.LockWait = durability, -1
-						c.opts.Logger = slog.New(slog.DiscardHandler)
-						kinds := 1
-						if durability == Volatile || mode.FlushOrder == PortableOrder {
-							kinds = 2
-						}
-						for _, c.ext4 = range []bool{false, true}[:kinds] {
-							for c.nth = 1; c.run(t); c.nth++ {
-								cases++
-							}
-							if c.nth < 10 {
-								t.Fatalf("only %d calls were seen", c.nth-1)
-							}
+			t.Run(fmt.Sprint(i, " ", durability), func(t *testing.T) {
+				t.Parallel()
+				for _, change := range [][2]string{{"[1]", "[2]"}, {"", "[2]"}, {"[1]", ""}} {
+					for _, fault := range faults {
+						for _, span := range []span{once, thatCall, everything} {
+							c := txFault{opts: mode, old: change[0], want: change[1], fault: fault,
+								span: span}
+							c.opts.Durability, c.opts.LockWait = durability, -1
+							c.opts.Logger = slog.New(slog.DiscardHandler)
+							cases.Add(c.runAll(t))
 						}
 					}
 				}
-			}
+			})
 		}
 	}
-	t.Logf("%d faults", cases)
+}
+
+// runAll lets each call fail, one after the other, and returns how many there were.
+func (c txFault) runAll(t *testing.T) (cases int64) {
+	t.Helper()
+	kinds := 1
+	if c.opts.Durability == Volatile || c.opts.FlushOrder == PortableOrder {
+		kinds = 2
+	}
+	for _, c.ext4 = range []bool{false, true}[:kinds] {
+		for c.nth = 1; c.run(t); c.nth++ {
+			cases++
+		}
+		if c.nth < 10 {
+			t.Fatalf("only %d calls were seen", c.nth-1)
+		}
+	}
+	return cases
 }
 
 func (c txFault) run(t *testing.T) (reached bool) {

@@ -29,6 +29,7 @@ func TestWatchLimits(t *testing.T) {
 		"max_inotify_watches=2":   "fs.inotify.max_user_watches",
 	} {
 		t.Run(limit, func(t *testing.T) {
+			t.Parallel() // it waits most of the time
 			cmd := exec.Command(os.Args[0], "-test.run", "^TestWatchLimits$", "-test.v")
 			cmd.Env = append(os.Environ(), limitVariable+"="+limit)
 			cmd.SysProcAttr = &syscall.SysProcAttr{
