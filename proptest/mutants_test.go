@@ -8,22 +8,22 @@ const (
 )
 
 var mutants = []mutant{
-	{"no verify", orders + "/two,_a_deleter", "cas.go", []edit{{
+	{"no verify", orders + "/^two,_a_deleter", "cas.go", []edit{{
 		"	if err := a.verifyFor(ctx, s); err != nil {",
 		"	if err := error(nil); err != nil {",
 	}}},
-	{"verify before the lock", orders + "/two,_a_deleter", "cas.go attempt.go", []edit{{
+	{"verify before the lock", orders + "/^two,_a_deleter", "cas.go attempt.go", []edit{{
 		"	if err := a.verifyFor(ctx, s); err != nil {",
 		"	if err := error(nil); err != nil {",
 	}, {
 		"		case !a.current.version.IsAbsent():\n",
 		"		case !a.current.version.IsAbsent():\n			if _, err := a.verify(ctx); err != nil {\n				return err\n			}\n",
 	}}},
-	{"unlock before the rename", orders + "/two,_a_deleter", "cas.go", []edit{{
+	{"unlock before the rename", orders + "/^two,_a_deleter", "cas.go", []edit{{
 		"	if err := a.publish(ctx, s); err != nil {",
 		"	a.release()\n	if err := a.publish(ctx, s); err != nil {",
 	}}},
-	{"no verify of a deletion", orders + "/two,_a_deleter", "cas.go", []edit{{
+	{"no verify of a deletion", orders + "/^two,_a_deleter", "cas.go", []edit{{
 		"	now, err := a.verify(ctx)\n	if err != nil {\n		return err\n	}\n	a.past.file = now\n	if a.d.opts.Durability == Durable {\n",
 		"	if a.d.opts.Durability == Durable {\n",
 	}}},
@@ -160,11 +160,11 @@ var mutants = []mutant{
 		"		a.current.close()\n",
 		"",
 	}}},
-	{"a staged file that is not locked", orders + "/two,_a_sweep", "stage.go", []edit{{
+	{"a staged file that is not locked", orders + "/^two,_a_sweep", "stage.go", []edit{{
 		"		locked, err := file.TryLock()\n		if err == nil && locked {",
 		"		locked, err := true, error(nil)\n		if err == nil && locked {",
 	}}},
-	{"a sweep that does not ask for the lock", orders + "/two,_a_sweep", "sweep.go", []edit{{
+	{"a sweep that does not ask for the lock", orders + "/^two,_a_sweep", "sweep.go", []edit{{
 		"		if locked, err := file.TryLock(); err != nil || !locked {\n",
 		"		if locked, err := true, error(nil); err != nil || !locked {\n",
 	}}},
@@ -176,7 +176,7 @@ var mutants = []mutant{
 		"err == nil && now.SameFile(a.current.info) {",
 		"err == nil && now.Ino > 0 {",
 	}}},
-	{"a name in the row removed by one who does not have it", orders + "/two,_a_sweep", "stage.go", []edit{{
+	{"a name in the row removed by one who does not have it", orders + "/^two,_a_sweep", "stage.go", []edit{{
 		"		file.Close()\n	}\n}\n",
 		"		file.Close()\n		_ = d.files.Remove(name)\n	}\n}\n",
 	}}},

@@ -28,7 +28,7 @@ var watchMutants = []mutant{
 		"	if s.version == d.seen && said == d.said",
 		"	if s.version == d.seen && (said == d.said || err == nil)",
 	}}},
-	{"watch: a deletion is not noted", orders + "/two,_a_deleter_and_a_watcher,|TestWatchLasts/absent", "watching.go", []edit{{
+	{"watch: a deletion is not noted", orders + "/^two,_a_deleter_and_a_watcher,|TestWatchLasts/absent", "watching.go", []edit{{
 		"	d.seen, d.sum, d.said = s.version, sum, said\n",
 		"	if d.sum, d.said = sum, said; !absent {\n		d.seen = s.version\n	}\n",
 	}}},
