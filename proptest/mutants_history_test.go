@@ -44,8 +44,8 @@ var historyMutants = []mutant{
 		"",
 	}}},
 	{"history: a switch that cannot be seen is off", "TestHistoryOfFailures", "historyswitch.go", []edit{{
-		"		return nil, fmt.Errorf(\"look whether versions are kept: %w\", err)\n",
-		"		return nil, nil\n",
+		"		return nil, false, fmt.Errorf(\"look whether versions are kept: %w\", err)\n",
+		"		return nil, false, nil\n",
 	}}},
 	{"history: a switch that cannot be read is off", "TestHistoryOfFailures", "historyswitch.go", []edit{{
 		"var keepsAll = switchFile{All: &switchEntry{}}",
@@ -76,28 +76,48 @@ var historyMutants = []mutant{
 		"		if err == nil {\n			err = d.passLock(ctx, path)\n		}\n		if err != nil {\n			return err\n		}\n		return d.outlastBeliefs(ctx)\n",
 	}}},
 	{"history: what was seen is believed for ever", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
-		"ok && now-b.began < believedFor\n",
-		"ok\n",
+		" && now-b.began < believedFor\n",
+		"\n",
 	}}},
 	{"history: what was seen is believed from the end of the look on", historySwitched + ":_one_writes,", "historyswitch.go", []edit{{
 		"belief{now, s}",
 		"belief{d.files.Uptime(), s}",
 	}}},
-	{"history: a new directory is believed to have no switch", "TestHistoryOfANewDirectory", "historyswitch.go", []edit{{
-		"	return err != nil || above != nil && above.All != nil\n",
-		"	return err != nil || above != nil && above.Documents != nil\n",
+	{"history: a stranger's switch is believed of all", "TestHistoryBeliefs", "historyswitch.go", []edit{{
+		"err == nil && forAll {",
+		"err == nil && (forAll || !forAll) {",
+	}}},
+	{"history: limits of before remove what was kept since", "TestHistoryRemovedByOldLimits", "historyold.go", []edit{{
+		"				if e.Key <= a.past.key {\n",
+		"				if e.Key > 0 {\n",
+	}}},
+	{"history: a directory has its name before its switch", "TestHistoryOfANewDirectory$", "mkdir.go", []edit{{
+		"	if above != nil {\n",
+		"	if above != nil && false {\n",
+	}}},
+	{"history: a directory with a switch does not follow the one above", "TestHistorySwitchedWhileADirectoryIsMade", "mkdir.go", []edit{{
+		"	return d.followAbove(dir, above)\n",
+		"	return nil\n",
+	}}},
+	{"history: what a dead maker has left stays as it is", "TestHistoryOfADirectoryWhoseMakerDies", "mkdir.go", []edit{{
+		"	if err == nil || errors.Is(err, fs.ErrExist) {\n",
+		"	if err == nil {\n",
+	}}},
+	{"history: locks of long names are not waited for", "TestHistoryWaitsForLongNames", "historyset.go", []edit{{
+		"names.HasLong(entry.Name)",
+		"names.HasLong(\"\")",
 	}}},
 	{"history: a switch is as small as a document", "TestHistoryOfSmallDocuments", "historyswitch.go", []edit{{
 		"d.with(&Options{MaxSize: DefaultMaxSize}).readAll",
 		"d.readAll",
 	}}},
-	{"history: a new directory has no switch", "TestHistoryOfADirectory", "attempt.go", []edit{{
-		"		err = d.inheritHistory(dir)\n",
-		"",
+	{"history: a new directory has no switch", "TestHistorySwitchedWhileADirectoryIsMade", "mkdir.go", []edit{{
+		"		err = d.followAbove(dir, nil) // which may have been switched on meanwhile\n",
+		"		err = nil\n",
 	}}},
 	{"history: a stranger switches it", "TestPlantedHistory", "historyswitch.go", []edit{{
-		"	if !info.Mode.IsRegular() || info.Links != 1 || !isOurs(info.UID) {\n",
-		"	if false {\n",
+		"	if forAll = info.Mode.IsRegular() && info.Links == 1 && isOurs(info.UID); !forAll {\n",
+		"	if forAll = true; !forAll {\n",
 	}}},
 	{"history: a stranger's versions are shown", "TestPlantedHistory|" + historyOrders + ":_two_and_a_stranger", "historyold.go", []edit{{
 		"err != nil || info.Mode&fs.ModeSticky == 0 {\n		return all, err\n",

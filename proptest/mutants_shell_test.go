@@ -18,6 +18,14 @@ var shellMutants = []mutant{
 		"	if !c.order.shared {\n",
 		"	if !c.order.shared || c.order.shared {\n",
 	}}},
+	{"shell: a late stop stops the next alarm", "TestLateStop$", "combine.go", []edit{{
+		"	if !l.armed && l.machine.Step() != combine.Pause {\n",
+		"	if l.machine.Step() != combine.Pause {\n",
+	}}},
+	{"shell: a late stop ends no pause", "TestLateStopInPause", "combine.go", []edit{{
+		"	if !l.armed && l.machine.Step() != combine.Pause {\n",
+		"	if !l.armed {\n",
+	}}},
 	{"shell: the first function has the alarm of its batch", "TestSlowInEachBatch", "combine.go", []edit{{
 		"l.armed, w.arms = o.Alarm, o.Alarm && !l.armed",
 		"l.armed, w.arms = true, o.Alarm && !l.armed",

@@ -107,7 +107,7 @@ var viewMutants = []mutant{
 	}}},
 	{"view: who may not read the home does not wait", "TestPublicBesidePrivate", "see.go", []edit{{
 		" || errors.Is(err, fs.ErrPermission)\n",
-		"\n",
+		" || errors.Is(err, fs.ErrPermission) && false\n",
 	}}},
 	{"view: the home is the first in any case", "TestPublicBesidePrivate", "txcommit.go", []edit{{
 		"	c.written = homeFirst(c.written)\n",

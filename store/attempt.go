@@ -296,30 +296,3 @@ func (a *attempt) Stage(ctx context.Context, data []byte) (err error) {
 	}
 	return nil
 }
-
-// makeParents makes the directories that a key of more than one part needs.
-func (a *attempt) makeParents() error {
-	if a.d.single != "" {
-		return nil
-	}
-	return a.d.mkdir(filepath.Dir(a.path))
-}
-
-func (d *fileDriver) mkdir(dir string) error {
-	if _, err := d.files.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := d.mkdir(parent); err != nil {
-		return err
-	}
-	// Every user who may read a document may search the directory.
-	err := d.files.Mkdir(dir, d.opts.Perm|d.opts.Perm&0o444>>2)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err == nil {
-		err = d.inheritHistory(dir)
-	}
-	return err
-}

@@ -90,7 +90,7 @@ type line struct {
 	crowd   int  // size of recent batches: a smaller batch at most halves it
 
 	timer *time.Timer
-	armed bool // the timer is set for the batch that is being built
+	armed bool // the timer is needed for the batch that is being built
 }
 
 // enter returns the line of a document. The caller calls leave when it is done.
@@ -248,7 +248,7 @@ func (l *line) alarm() {
 // finish closes the try that has ended, and then delivers the answers to its callers.
 func (l *line) finish(w work, self *call) {
 	if w.disarms {
-		l.stopTimer()
+		l.disarm()
 	}
 	if w.forget != nil {
 		w.forget.forget()
@@ -261,6 +261,16 @@ func (l *line) finish(w work, self *call) {
 		next := c.Next // the call may be reused once it is answered
 		callOf(c).tell(w.ended, self)
 		c = next
+	}
+}
+
+// disarm stops the timer, unless others need it by now.
+func (l *line) disarm() {
+	l.pass()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.armed && l.machine.Step() != combine.Pause {
+		l.stopTimer()
 	}
 }
 

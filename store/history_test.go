@@ -387,8 +387,9 @@ func TestHistoryWaitsForWriters(t *testing.T) {
 		if err := writer.lock(context.Background(), 0); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		if err := set(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		err := set(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "under way") {
 			t.Errorf("%s: %v", what, err)
 		}
 		cancel()

@@ -139,3 +139,36 @@ func TestHistoryNarrows(t *testing.T) {
 		t.Errorf("what was for one user is for others: %v, %v", info.Mode(), err)
 	}
 }
+
+// TestHistoryBeliefs: whether a switch of another user in a sticky directory counts depends on
+// the document. So what is seen for one is not believed of another.
+func TestHistoryBeliefs(t *testing.T) {
+	ctx := context.Background()
+	for name, order := range map[string][]string{
+		"theirs is not kept":       {"other", "theirs"},
+		"a stranger switches ours": {"theirs", "other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := sticky(t, fs.ModeSticky|0o777)
+			for _, n := range order {
+				putText(t, filepath.Join(dir, n+".json"), "1")
+			}
+			planted := names.HistorySwitch(filepath.Join(dir, "x"))
+			putText(t, planted, `{"all":{"keep":9}}`)
+			must(t, os.Chown(planted, stranger, stranger),
+				os.Chown(filepath.Join(dir, "theirs.json"), stranger, stranger))
+			db, err := Open(dir, &Options{Durability: Volatile})
+			must(t, err)
+			defer db.Close()
+			for _, n := range order {
+				_, err := db.Doc(n).Update(ctx, become("2"))
+				must(t, err)
+			}
+			for n, want := range map[string]int{"theirs": 1, "other": 0} {
+				if got := versionsOf(t, db.Doc(n)); len(got) != want {
+					t.Errorf("%s has the versions %q, want %d", n, got, want)
+				}
+			}
+		})
+	}
+}

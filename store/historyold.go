@@ -46,9 +46,12 @@ func (a *attempt) kept(new *fsys.Info) {
 	oldest, list := a.d.shared.pasts.add(a, new)
 	if list {
 		if all, err := a.d.entries(a.path); err == nil {
-			known := make([]string, len(all))
-			for i, e := range all {
-				known[i] = e.path
+			// Later versions than this writer's may have been kept by other limits.
+			known := make([]string, 0, len(all))
+			for _, e := range all {
+				if e.Key <= a.past.key {
+					known = append(known, e.path)
+				}
 			}
 			oldest = append(oldest, a.d.shared.pasts.know(a, known)...)
 		}
@@ -114,6 +117,12 @@ func (p *pasts) know(a *attempt, all []string) (oldest []string) {
 	of := p.byPath[a.path]
 	if of == nil {
 		return nil
+	}
+	for _, name := range of.known { // those that this handle has kept since
+		e, _ := names.HistoryOf(filepath.Base(a.path), filepath.Base(name))
+		if e.Key > a.past.key {
+			all = append(all, name)
+		}
 	}
 	of.known = all
 	keep := a.past.opts.Keep

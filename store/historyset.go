@@ -51,7 +51,7 @@ func (o *HistoryOptions) withDefaults() (HistoryOptions, error) {
 // lock keep the versions that they replace or delete, whatever their options. The versions
 // that were kept stay when it is switched off. A version that is not valid JSON is not kept.
 // The switch is in a file of the document's directory, .jsonstore.history, and is durable.
-// If SetHistory ends while it waits for a lock, the error says that it is switched all the
+// If SetHistory ends while it waits for writers, the error says that it is switched all the
 // same. It takes 10 ms at least. It is ErrUnsupported where documents are not files.
 func (d *Doc) SetHistory(ctx context.Context, opts *HistoryOptions) error {
 	files, full, err := d.forHistory(opts)
@@ -202,8 +202,8 @@ func (d *fileDriver) setHistory(ctx context.Context, key string, opts *HistoryOp
 	})
 }
 
-// outlastBeliefs waits until no writer believes any longer what it has seen before, but one that
-// has a lock.
+// outlastBeliefs waits. Then only a writer that has a lock already may act on what it has seen
+// before.
 func (d *fileDriver) outlastBeliefs(ctx context.Context) error {
 	if err := d.files.Pause(ctx, believedFor); err != nil {
 		return errUnderWay(err)
@@ -255,6 +255,9 @@ func (d *fileDriver) setAll(ctx context.Context, dir string, opts *HistoryOption
 		entries, err := d.files.ReadDir(dir)
 		for _, entry := range entries {
 			document, locked := lockedDocument(entry.Name)
+			if names.HasLong(entry.Name) { // whose lock file does not say it
+				document, locked = entry.Name, true
+			}
 			if err == nil && locked && !names.IsHistorySwitch(document) {
 				err = d.passLock(ctx, filepath.Join(dir, document))
 			}
@@ -273,15 +276,4 @@ func (d *fileDriver) eachDirectory(dir string, do func(string) ([]fsys.Entry, er
 		}
 	}
 	return err
-}
-
-// inheritHistory gives a new directory the switch of the one that it is in.
-func (d *fileDriver) inheritHistory(dir string) error {
-	s, err := d.switchOf(dir) // of the directory that dir is in
-	if s == nil || err != nil || s.All == nil {
-		return err
-	}
-	return d.setSwitch(context.Background(), filepath.Join(dir, "any"), func(own *switchFile) {
-		own.All = s.All
-	})
 }

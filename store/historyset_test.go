@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/jsonstore/jsonstore/internal/fsys"
 	"github.com/jsonstore/jsonstore/internal/names"
@@ -27,10 +31,11 @@ func (s switching) setup(w *simfs.World) (check func() error) {
 	const start = `["x"]`
 	w.Put(simulated, start)
 	w.Put(simulatedLock, marked(markNoIntent))
+	w.Timed = true
 	w.Quiet = func(op, name string) bool {
 		base := filepath.Base(name)
 		return base != filepath.Base(simulated) && !names.IsHistorySwitch(name) &&
-			name != simulatedLock && op != "pause" && op != "link"
+			name != simulatedLock && op != "pause" && op != "uptime" && op != "link"
 	}
 	versions := [][]byte{[]byte(start)}
 	var displaced []string
@@ -108,32 +113,204 @@ func TestHistoryOfSmallDocuments(t *testing.T) {
 	}
 }
 
-// TestHistoryOfANewDirectory: a directory may be new, and get the switch of the one above it in
-// the next moment. That it has none is not believed.
-func TestHistoryOfANewDirectory(t *testing.T) {
-	needsSlashes(t)
-	const above, path = "/dir/sub.json", "/dir/sub/doc.json"
-	for what, believed := range map[string]bool{`{"all":{}}`: false, `{"documents":{"a":{}}}`: true} {
-		w := simfs.New()
-		w.PutDir(filepath.Dir(path))
-		w.Put(path, "1")
-		w.Put(names.HistorySwitch(above), what)
-		err := w.Sequentially("writer", func(files fsys.FS) error {
-			d, err := newFileDriver(files, path, &Options{}, &counters{})
-			if err != nil {
-				return err
-			}
-			if opts, err := d.historyNow(path); opts != nil || err != nil {
-				return fmt.Errorf("%v, %w", opts, err)
-			}
-			w.Put(names.HistorySwitch(path), `{"all":{}}`)
-			if opts, err := d.historyNow(path); err != nil || (opts == nil) != believed {
-				t.Errorf("below %s: %v, %v", what, opts, err)
-			}
-			return nil
-		}, nil)
-		if err != nil {
-			t.Fatal(err)
+// hooked is a file system that says what is about to be called, and what was.
+type hooked struct {
+	fsys.FS
+	before, after func(op, name string)
+}
+
+func (h *hooked) call(op, name string) (done func()) {
+	if h.before != nil {
+		h.before(op, name)
+	}
+	return func() {
+		if h.after != nil {
+			h.after(op, name)
 		}
+	}
+}
+
+func (h *hooked) Mkdir(name string, perm fs.FileMode) error {
+	defer h.call("mkdir", name)()
+	return h.FS.Mkdir(name, perm)
+}
+
+func (h *hooked) Rename(from, to string, how fsys.RenameHow) error {
+	defer h.call("rename", to)()
+	return h.FS.Rename(from, to, how)
+}
+
+func (h *hooked) ReadDir(name string) ([]fsys.Entry, error) {
+	defer h.call("readdir", name)()
+	return h.FS.ReadDir(name)
+}
+
+func openHooked(t *testing.T, dir string, opts *Options) (*DB, *hooked) {
+	t.Helper()
+	files, err := fsys.Beneath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hooked{FS: files}
+	db, err := openFiles(h, "", ".", opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db, h
+}
+
+// TestHistoryOfANewDirectory: a directory that the store makes has the switch of the one above
+// it as soon as it is there, whoever writes in it, and whoever makes one in it.
+func TestHistoryOfANewDirectory(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	other, err := Open(dir, nil)
+	must(t, err)
+	defer other.Close()
+	must(t, other.SetHistory(ctx, nil), other.SetHistory(ctx, &HistoryOptions{Keep: 50}))
+	db, files := openHooked(t, dir, nil)
+	made := false
+	files.after = func(_, name string) {
+		if _, err := os.Lstat(filepath.Join(dir, "new")); err != nil || made {
+			return
+		}
+		made = true
+		_, err := other.Doc("new/sub/doc").Create(ctx, []byte("1"))
+		must(t, err)
+		_, err = other.Doc("new/early").Create(ctx, []byte("1"))
+		must(t, err)
+		_, err = other.Doc("new/early").Update(ctx, become("2"))
+		must(t, err)
+	}
+	_, err = db.Doc("new/doc").Create(ctx, []byte("1"))
+	must(t, err)
+	for _, key := range []string{"new/doc", "new/sub/doc"} {
+		_, err := other.Doc(key).Update(ctx, become("2"))
+		must(t, err)
+	}
+	for _, key := range []string{"new/doc", "new/sub/doc", "new/early"} {
+		if got := versionsOf(t, other.Doc(key)); len(got) != 1 || !made {
+			t.Errorf("%s: the history is %q", key, got)
+		}
+	}
+	noDirectoriesLeft(t, dir)
+}
+
+func noDirectoriesLeft(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	for _, entry := range entries {
+		if entry.IsDir() && entry.Name() != "new" {
+			t.Errorf("left: %s", entry.Name())
+		}
+	}
+}
+
+// TestHistoryOfADirectoryWhoseMakerDies: who makes it after that goes on with what is there.
+func TestHistoryOfADirectoryWhoseMakerDies(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	db, err := Open(dir, nil)
+	must(t, err)
+	defer db.Close()
+	must(t, db.SetHistory(ctx, &HistoryOptions{Keep: 50}),
+		os.Mkdir(filepath.Join(dir, ".new.0000000000000000.tmp"), 0o700))
+	doc := db.Doc("new/doc")
+	_, err = doc.Create(ctx, []byte("1"))
+	must(t, err)
+	_, err = doc.Update(ctx, become("2"))
+	must(t, err)
+	haveVersions(t, doc, "1")
+	noDirectoriesLeft(t, dir)
+}
+
+// TestHistorySwitchedWhileADirectoryIsMade: it has the switch that is set meanwhile, on or off.
+func TestHistorySwitchedWhileADirectoryIsMade(t *testing.T) {
+	ctx := context.Background()
+	for what, opts := range map[string][2]*HistoryOptions{
+		"changed": {{Keep: 1}, {Keep: 50}}, "off": {{Keep: 1}, nil}, "on": {nil, {Keep: 50}},
+	} {
+		for _, at := range []string{"mkdir", "rename"} {
+			dir := t.TempDir()
+			other, err := Open(dir, nil)
+			must(t, err)
+			defer other.Close()
+			must(t, other.SetHistory(ctx, opts[0]))
+			db, files := openHooked(t, dir, nil)
+			var switched bool
+			files.before = func(op, name string) {
+				if base := filepath.Base(name); !switched && op == at &&
+					(base == "new" || base == ".new.0000000000000000.tmp") {
+					switched = true
+					must(t, other.SetHistory(ctx, opts[1]))
+				}
+			}
+			_, err = db.Doc("new/doc").Create(ctx, []byte("1"))
+			must(t, err)
+			if !switched {
+				continue // that is not done
+			}
+			got, on, err := other.Doc("new/doc").HistoryOptions()
+			must(t, err)
+			if on != (opts[1] != nil) || on && got != *opts[1] {
+				t.Errorf("%s at the %s: %+v, %v", what, at, got, on)
+			}
+		}
+	}
+}
+
+// TestHistoryRemovedByOldLimits: a writer that has released the lock removes nothing that was
+// kept since, by other limits.
+func TestHistoryRemovedByOldLimits(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	opts := &Options{Durability: Volatile}
+	other, err := Open(dir, opts)
+	must(t, err)
+	defer other.Close()
+	doc := other.Doc("doc")
+	_, err = doc.Create(ctx, []byte("1000"))
+	must(t, err)
+	switchOn(t, doc, HistoryOptions{Keep: 1})
+	db, files := openHooked(t, dir, opts)
+	listed := false
+	files.before = func(op, name string) {
+		if op != "readdir" || listed {
+			return
+		}
+		listed = true
+		switchOn(t, doc, HistoryOptions{Keep: 100})
+		for range 10 {
+			_, err := doc.Update(ctx, increment)
+			must(t, err)
+		}
+	}
+	for i := 0; !listed && i < 200; i++ {
+		_, err := db.Doc("doc").Update(ctx, increment)
+		must(t, err)
+	}
+	if got := versionsOf(t, doc); len(got) < 10 || !listed {
+		t.Errorf("%v; the history is %q", listed, got)
+	}
+}
+
+// TestHistoryWaitsForLongNames: also where the name of the lock file does not say the document's.
+func TestHistoryWaitsForLongNames(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, strings.Repeat("n", 220)+".json")
+	putText(t, path, "1")
+	doc := open(t, path, Options{})
+	db, err := Open(dir, nil)
+	must(t, err)
+	defer db.Close()
+	writer := doc.drv.files.attempt(doc.key, VersionHash)
+	must(t, writer.lock(context.Background(), 0))
+	defer writer.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if err := db.SetHistory(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it did not wait: %v", err)
 	}
 }

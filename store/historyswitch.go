@@ -1,12 +1,13 @@
 // Whether the versions of a document are kept: one file in each directory says so for all
 // its documents, or for some. So a writer looks at one name, and where that is absent, the
-// history is off.
+// history is off. A directory that the store makes gets the file before it gets its name.
 //
 // The file is a document of the store, with a lock file of its own, and is changed as one.
-// A handle keeps what it has read of it: another version has another file. What it has seen,
-// also that there is no such file, it believes for believedFor. All this with the document's
-// lock held. So who switches waits for that time, and then takes the lock of each document for
-// a moment: all writers that have not seen the switch are done then.
+// A handle keeps what it has read of it: another version has another file. What it has seen of
+// the directory, also that there is no such file, it believes for believedFor. A writer holds
+// the document's lock when it looks, and when it believes. So who switches waits for that time,
+// and then takes the lock of each document for a moment: all writers that have not seen the
+// switch are done then.
 //
 // If it cannot be read, or is no JSON, all versions are kept, and none is removed.
 
@@ -140,7 +141,7 @@ func (s *switches) believe(dir string, now time.Duration) (content *switchFile, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.believed[dir]
-	return b.content, ok && now-b.began < believedFor
+	return b.content, ok && now >= b.began && now-b.began < believedFor
 }
 
 func (s *switches) setBelief(dir string, b belief) {
@@ -156,34 +157,26 @@ func (s *switches) setBelief(dir string, b belief) {
 // has done what that says.
 func (d *fileDriver) historyNow(path string) (*HistoryOptions, error) {
 	locks := &d.shared.locks
-	if locks.remote.Load() || locks.joins(path) { // who switches waits for none of these
-		return d.history(path)
+	if locks.remote.Load() || locks.joins(path) {
+		return d.history(path) // another machine, or another lock file than who switches has
 	}
 	dir, base := filepath.Split(path)
 	now := d.files.Uptime()
-	if s, ok := d.shared.switches.believe(dir, now); ok && s == nil {
-		return nil, nil
-	} else if ok {
-		return s.of(base), nil
-	}
-	s, err := d.switchOf(path)
-	if err == nil && (s != nil || !d.mayInherit(filepath.Dir(path))) {
-		d.shared.switches.setBelief(dir, belief{now, s})
+	s, ok := d.shared.switches.believe(dir, now)
+	if !ok {
+		var err error
+		var forAll bool
+		if s, forAll, err = d.lookSwitch(path); err == nil && forAll {
+			d.shared.switches.setBelief(dir, belief{now, s})
+		}
+		if s == nil {
+			return nil, err
+		}
 	}
 	if s == nil {
-		return nil, err
+		return nil, nil
 	}
 	return s.of(base), nil
-}
-
-// mayInherit reports whether a directory without a switch may be a new one, which is about to
-// get the switch of the one that it is in.
-func (d *fileDriver) mayInherit(dir string) bool {
-	if dir == "." {
-		return false
-	}
-	above, err := d.switchOf(dir)
-	return err != nil || above != nil && above.All != nil
 }
 
 // history returns which versions of the document at path are kept; nil if none is.
@@ -199,35 +192,42 @@ func (d *fileDriver) history(path string) (*HistoryOptions, error) {
 // none that is believed. If it cannot be read, the error says why, and the switch keeps all.
 // Without a switch, an error says that nothing is known.
 func (d *fileDriver) switchOf(path string) (*switchFile, error) {
+	s, _, err := d.lookSwitch(path)
+	return s, err
+}
+
+// lookSwitch is switchOf, and reports whether it is so for all documents of the directory.
+// Whether the file of another user is believed depends on the document.
+func (d *fileDriver) lookSwitch(path string) (s *switchFile, forAll bool, err error) {
 	if names.IsHistorySwitch(path) {
-		return nil, nil
+		return nil, false, nil
 	}
 	name := names.HistorySwitch(path)
 	info, err := d.files.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil
+		return nil, true, nil
 	case err != nil:
-		return nil, fmt.Errorf("look whether versions are kept: %w", err)
+		return nil, false, fmt.Errorf("look whether versions are kept: %w", err)
 	}
 	// The common case costs no look at the directory.
-	if !info.Mode.IsRegular() || info.Links != 1 || !isOurs(info.UID) {
+	if forAll = info.Mode.IsRegular() && info.Links == 1 && isOurs(info.UID); !forAll {
 		if ok, err := d.believes(path, info, 0); err != nil || !ok {
-			return nil, err
+			return nil, false, err
 		}
 	}
 	if s := d.shared.switches.get(name, info); s != nil {
-		return s, nil
+		return s, forAll, nil
 	}
 	s, read, err := d.readSwitch(name)
 	if err != nil {
-		return &keepsAll, fmt.Errorf("%s says which versions are kept, and cannot be read, so "+
-			"that all are: %w", name, err)
+		return &keepsAll, false, fmt.Errorf("%s says which versions are kept, and cannot be read, "+
+			"so that all are: %w", name, err)
 	}
 	if read.SameFile(info) { // which is believed
 		d.shared.switches.put(name, read, s)
 	}
-	return s, nil
+	return s, forAll, nil
 }
 
 func (d *fileDriver) readSwitch(name string) (*switchFile, fsys.Info, error) {

@@ -39,7 +39,7 @@ func (s system) renameWith(
 	return nil
 }
 
-// baseOf is the part of a name that enter leaves.
+// baseOf is the part of a name that is looked up in the directory of enter.
 func (s system) baseOf(name string) string {
 	if s.root == nil {
 		return name

@@ -9,7 +9,33 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// TestCloseIsTheLast: a directory that is in use when its root is closed is open until then.
+func TestCloseIsTheLast(t *testing.T) {
+	files, err := Beneath(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := files.(system).enter("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(place.dir, &st); err != nil {
+		t.Errorf("it is closed while it is in use: %v", err)
+	}
+	if _, err := files.(system).enter("a"); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("it can be used after the close: %v", err)
+	}
+	place.leave()
+	if err := unix.Fstat(place.dir, &st); err != unix.EBADF {
+		t.Errorf("it is not closed: %v", err)
+	}
+}
 
 // TestCloseWhileInUse: calls that are under way when a root is closed use its directory, and
 // those after it none, whatever file has the number of its descriptor by then.

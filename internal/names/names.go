@@ -102,6 +102,9 @@ func shortened(name string) string {
 	return name[:end] + "." + hex.EncodeToString(sum[:len(sum)/2])
 }
 
+// HasLong reports whether the names of a document's files do not say its name.
+func HasLong(document string) bool { return len(document) > longest }
+
 // beside is a name of the store's own beside the document at path.
 func beside(path, middle, suffix string) string {
 	dir, base := filepath.Split(path)

@@ -25,8 +25,11 @@ func (p *Process) Tick(ns int64) error {
 	return p.saw(nil)
 }
 
-// Uptime implements fsys.FS. It stands still except for Pause.
+// Uptime implements fsys.FS. It stands still except for Pause, and is an operation if Timed.
 func (p *Process) Uptime() time.Duration {
+	if p.world.Timed {
+		_ = p.turn("uptime", "clock", nil)
+	}
 	if p.world.uptime > 0 {
 		_ = p.saw(nil, uint64(p.world.uptime))
 	}

@@ -55,6 +55,9 @@ type World struct {
 	// The names are those of the methods of fsys.FS and fsys.File, in lower case.
 	Quiet func(op, name string) bool
 
+	// Timed makes a look at Uptime an operation.
+	Timed bool
+
 	// Asking is the process whose operation Quiet is about.
 	Asking *Process
 
