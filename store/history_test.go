@@ -389,7 +389,8 @@ func TestHistoryWaitsForWriters(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		err := set(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "under way") {
+		if !errors.Is(err, context.DeadlineExceeded) ||
+			!strings.Contains(err.Error(), "under way") {
 			t.Errorf("%s: %v", what, err)
 		}
 		cancel()
