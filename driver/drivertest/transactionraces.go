@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -158,6 +159,7 @@ func transfer(ctx context.Context, drv transactor, keys []string) error {
 		if err != nil {
 			return err
 		}
+		runtime.Gosched() // an engine in memory is so quick that else few others would come between
 		for i, n := range []int{numbers[0] - 1, numbers[1] + 1} {
 			changes[i].Keep, changes[i].Data = false, []byte(strconv.Itoa(n))
 		}
