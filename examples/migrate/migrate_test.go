@@ -90,7 +90,11 @@ func count(t *testing.T, dir string, times int, commands ...[]string) (kept, fai
 }
 
 func TestMigrations(t *testing.T) {
-	const processes, times, tries = 3, 50, 20
+	const processes, tries = 3, 20
+	times := 50
+	if testing.Short() {
+		times = 15 // with the race detector a command takes a second to start
+	}
 	for _, test := range []struct {
 		needs         []string // programs
 		module        string   // of Node
