@@ -163,20 +163,17 @@ func (d *fileDriver) historyNow(path string) (*HistoryOptions, error) {
 	dir, base := filepath.Split(path)
 	now := d.files.Uptime()
 	s, ok := d.shared.switches.believe(dir, now)
+	var err error
 	if !ok {
-		var err error
 		var forAll bool
 		if s, forAll, err = d.lookSwitch(path); err == nil && forAll {
 			d.shared.switches.setBelief(dir, belief{now, s})
 		}
-		if s == nil {
-			return nil, err
-		}
 	}
 	if s == nil {
-		return nil, nil
+		return nil, err
 	}
-	return s.of(base), nil
+	return s.of(base), nil // if it cannot be read, all is kept
 }
 
 // history returns which versions of the document at path are kept; nil if none is.

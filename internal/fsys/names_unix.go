@@ -62,11 +62,6 @@ func (s system) Link(name, second string) error {
 	if s.root != nil && filepath.Dir(name) != filepath.Dir(second) {
 		return s.root.Link(name, second)
 	}
-	return s.linkBeside(name, second)
-}
-
-// linkBeside is Link within one directory.
-func (s system) linkBeside(name, second string) error {
 	place, err := s.enter(name)
 	if err != nil {
 		return err
